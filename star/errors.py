@@ -1,0 +1,45 @@
+"""The errors a user can meet. Each message says what was given, what was expected, where it came from and what to do."""
+
+from typing import NamedTuple
+
+
+class StarError(Exception):
+    """Base of all errors that are the input's fault; the command line shows them without a traceback."""
+
+
+class Problem(NamedTuple):
+    """One wrong entry of a configuration."""
+
+    key: str
+    given: str
+    expected: str
+
+
+class ConfigError(StarError):
+    """A configuration that cannot be run; lists every problem at once."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems = problems
+        lines = [f"  {p.key}: given {p.given}, expected {p.expected}" for p in problems]
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"the configuration has {count}:", *lines]))
+
+
+class DataError(StarError):
+    """A data set, index file, frame or skeleton store that cannot be used; names the file."""
+
+
+class CheckpointError(StarError):
+    """Weights or a checkpoint that cannot be loaded; names the file."""
+
+
+class TrackingError(StarError):
+    """A tracking store that cannot be used; names its address."""
+
+
+class NonFiniteLossError(StarError):
+    """A loss became NaN or infinite; names the terms and the step."""
+
+
+class ReportError(StarError):
+    """A study or its runs that cannot be reported."""

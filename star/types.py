@@ -1,0 +1,219 @@
+"""The shared vocabulary. Axes: b clips, t frames, c channels, h w height and width, j joints (17, COCO order),
+d embedding width, k identities, q queries, g gallery; n = 2b rows of a training batch, visible first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypedDict
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mindspore import Tensor
+
+Modality = Literal["visible", "infrared"]
+Direction = Literal["i2v", "v2i"]
+MODALITIES: tuple[Modality, Modality] = ("visible", "infrared")
+DIRECTIONS: tuple[Direction, Direction] = ("i2v", "v2i")
+NUMBER_OF_JOINTS = 17
+
+
+class Tracklet(NamedTuple):
+    """One person seen once by one camera.
+
+    Attributes:
+        identity: number of the person on disk.
+        camera: number of the camera on disk.
+        modality: "visible" or "infrared".
+        frames: keys `<identity>/<ir|rgb>/D<camera>/<frame>` in time order, without suffix; also the skeleton keys.
+    """
+
+    identity: int
+    camera: int
+    modality: Modality
+    frames: tuple[str, ...]
+
+
+class SkeletonStore(Protocol):
+    """Where the joints of a split are read from."""
+
+    path: Path
+
+    def read(self, key: str) -> np.ndarray | None:
+        """[j 3] float32: x, y in pixels of the stored frame, confidence in 0..1; None if the frame has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Tracklets that share a folder and a skeleton store.
+
+    Attributes:
+        name: "train", "query" or "gallery".
+        folder: frame `key` is the file `folder / (key + ".jpg")`.
+        tracklets: in the order of the index file.
+        skeletons: None where the data set has no skeletons.
+    """
+
+    name: str
+    folder: Path
+    tracklets: tuple[Tracklet, ...]
+    skeletons: SkeletonStore | None = None
+
+    @property
+    def identities(self) -> tuple[int, ...]:
+        """The identities in ascending order; position = class label."""
+        return tuple(sorted({t.identity for t in self.tracklets}))
+
+
+@dataclass(frozen=True)
+class VideoReIDData:
+    """A data set as the engine sees it.
+
+    Attributes:
+        name: as in the configuration, e.g. "hitsz_vcm".
+        protocol: what makes scores comparable, e.g. "hitsz_vcm: 12-frame filter, same-camera filter".
+        train, query, gallery: HITSZ-VCM's queries are all infrared, its gallery all visible.
+        notes: what a user should know, e.g. counts that differ from the published ones.
+        fingerprint: hash of the index files and of the skeleton files' provenance.
+    """
+
+    name: str
+    protocol: str
+    train: Split
+    query: Split
+    gallery: Split
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+class TrainBatch(NamedTuple):
+    """P x K clips of each modality; row i of both halves is the same identity.
+
+    Attributes:
+        visible, infrared: [b t h w 3] uint8, RGB.
+        visible_joints, infrared_joints: [b t j 3] float32, x and y in 0..1 of the augmented frame (may lie outside),
+            confidence in 0..1; all zero where the data set has no skeletons.
+        identities: [b] int32 class labels.
+    """
+
+    visible: np.ndarray
+    infrared: np.ndarray
+    visible_joints: np.ndarray
+    infrared_joints: np.ndarray
+    identities: np.ndarray
+
+
+class ClipBatch(NamedTuple):
+    """Clips of one modality for evaluation; the last batch is padded with copies of its last clip.
+
+    Attributes:
+        frames: [b t h w 3] uint8, RGB.
+        joints: [b t j 3] float32, as in TrainBatch.
+        count: rows that are not padding.
+    """
+
+    frames: np.ndarray
+    joints: np.ndarray
+    count: int
+
+
+class TrainingDraws(NamedTuple):
+    """All random numbers a training step uses inside the network, drawn on the host.
+
+    Attributes:
+        gains: [n t 3] float32, style augmentation factors.
+        channels: [n t 3] int32, style augmentation channel order.
+        same_modality: [n*t] int32, frame row whose style the attack gives each frame after stage 2.
+        other_modality: [n*t] int32, the same after stage 3, from the other half of the rows.
+        dropout: boolean keep masks of the joints branch, in the order it uses them; empty without it.
+    """
+
+    gains: np.ndarray
+    channels: np.ndarray
+    same_modality: np.ndarray
+    other_modality: np.ndarray
+    dropout: tuple[np.ndarray, ...]
+
+
+class ReIDOutput(TypedDict, total=False):
+    """What the network gives in training; n = 2b rows, visible first. Keys of parts that are off are absent.
+
+    A dictionary and not a NamedTuple: a NamedTuple inside a jitted MindSpore function cuts the gradient silently.
+    """
+
+    clip_features: Tensor
+    """[n d] before the neck."""
+    clip_logits: Tensor
+    """[n k]"""
+    frame_features: Tensor
+    """[n*t d]"""
+    frame_logits: Tensor
+    """[n*t k]"""
+    disturbed_features: Tensor
+    """[n*t d], with `style.attack`."""
+    disturbed_logits: Tensor
+    """[n*t k], with `style.attack`."""
+    bone_features: Tensor
+    """[n t d], with `skeleton_graph.bones`."""
+    joint_features: Tensor
+    """[n d], with `skeleton_graph.joints`."""
+    pose_logits: Tensor
+    """[n k], with `skeleton_graph.pose_classifier`."""
+
+
+class Scores(NamedTuple):
+    """Ranking of one direction; shares in 0..1, not percent.
+
+    Attributes:
+        cmc: [20] float64, share of valid queries with a hit at rank 1..20.
+        mean_average_precision, mean_inverse_negative_penalty: mAP and mINP.
+        valid_queries: queries with at least one match left.
+        queries, gallery: number of items before any filter.
+    """
+
+    cmc: np.ndarray
+    mean_average_precision: float
+    mean_inverse_negative_penalty: float
+    valid_queries: int
+    queries: int
+    gallery: int
+
+    def as_metrics(self) -> dict[str, float]:
+        """Percentages under the names the tracker and the tables use."""
+        ranks = {f"R{rank}": 100 * float(self.cmc[rank - 1]) for rank in (1, 5, 10, 20)}
+        return {
+            **ranks,
+            "mAP": 100 * self.mean_average_precision,
+            "mINP": 100 * self.mean_inverse_negative_penalty,
+            "valid_queries": float(self.valid_queries),
+        }
+
+
+class Tracker(Protocol):
+    """Where a run's numbers go. No call blocks training or raises once the run is open."""
+
+    run_id: str
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None: ...
+
+    def log_tags(self, tags: dict[str, str]) -> None: ...
+
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...
+
+    def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None: ...
+
+
+class Estimator(Protocol):
+    """A pose estimator on person crops."""
+
+    name: str
+
+    def estimate(self, frame: np.ndarray) -> np.ndarray:
+        """[j 3] float32 (x, y in pixels of the frame, confidence in 0..1) from an [h w 3] uint8 RGB frame."""
+        ...
+
+
+TrainBatches = Iterator[TrainBatch]

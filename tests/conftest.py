@@ -1,0 +1,26 @@
+"""Settings every test needs before MindSpore is imported, and the fixtures they share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+os.environ.setdefault("GLOG_v", "3")
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with real tracklets, a pose estimator and reference numbers, beside the checkout on some machines."""
+    folder = PROJECT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("../shared (real tracklets, pose model) is not on this machine")
+    return folder
