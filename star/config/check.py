@@ -1,0 +1,189 @@
+"""Every problem of a configuration at once, before any work is done."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from star.config.compose import compose_run
+from star.config.conform import conform, describe, is_scalar
+from star.config.schema import Config
+from star.errors import ConfigError, Problem
+
+
+def check_overrides(overrides: Sequence[str]) -> Config:
+    """Compose and check one run's configuration.
+
+    Raises:
+        ConfigError: lists every problem with key, what was given and what was expected.
+    """
+    composed, problems = compose_run(overrides)
+    return check_config(composed, problems)
+
+
+def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Config:
+    """Hold a composed configuration against the schema and against the rules between its keys.
+
+    Args:
+        composed: as Hydra composed it.
+        problems: those found already; they are raised together with the new ones.
+
+    Raises:
+        ConfigError: lists every problem.
+    """
+    found = list(problems)
+    values = _resolved(composed, found)
+    if values:
+        config = conform(values, Config, found)
+        _check_loss_terms(config, found)
+        found.extend(_broken_rules(config, found))
+    if found:
+        raise ConfigError(found)
+    return config
+
+
+def _resolved(composed: DictConfig, problems: list[Problem]) -> dict[str, Any]:
+    try:
+        return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        problems.append(Problem(str(error.full_key or "configuration"), str(error.msg), "a value that resolves"))
+        return {}
+
+
+_SWITCHES = {
+    "disturbed_features": "style.attack",
+    "disturbed_logits": "style.attack",
+    "bone_features": "skeleton_graph.bones",
+    "joint_features": "skeleton_graph.joints",
+    "pose_logits": "skeleton_graph.pose_classifier",
+}
+"""Optional outputs of the network and the key that switches each on."""
+
+
+def _check_loss_terms(config: Config, problems: list[Problem]) -> None:
+    """Hold each term against the constructor of its class and against the outputs the network will give."""
+    for name, node in (config.loss or {}).items():
+        if not isinstance(node, dict):
+            continue
+        key = f"loss.{name}"
+        options = {option: value for option, value in node.items() if option not in ("_target_", "weight")}
+        if not is_scalar(node.get("weight"), float) or node["weight"] < 0:
+            problems.append(Problem(f"{key}.weight", str(node.get("weight")), "a number (at least 0)"))
+        term = _locate(node.get("_target_"))
+        if term is None:
+            given = str(node.get("_target_"))
+            problems.append(Problem(f"{key}._target_", given, "an importable class, e.g. star.losses.Identity"))
+            continue
+        problems.extend(_wrong_options(key, term, options))
+        for output in getattr(term, "requires", ()):
+            group, _, switch = _SWITCHES.get(output, "").partition(".")
+            if group and getattr(getattr(config, group), switch, None) is False:
+                problems.append(Problem(key, "this loss term", f"{group}.{switch}=true, whose output it reads"))
+                break
+
+
+def _wrong_options(key: str, term: type, options: dict[str, Any]) -> list[Problem]:
+    parameters, hints = inspect.signature(term).parameters, get_type_hints(term.__init__)
+    problems = []
+    for option, value in options.items():
+        if option not in parameters:
+            known = ", ".join(["weight", *parameters])
+            problems.append(Problem(f"{key}.{option}", repr(value), f"no such key (known here: {known})"))
+        elif option in hints and not is_scalar(value, hints[option]):
+            problems.append(Problem(f"{key}.{option}", repr(value), describe(hints[option])))
+    return problems
+
+
+def _locate(target: Any) -> Any:
+    if not isinstance(target, str) or "." not in target:
+        return None
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+class Rule(NamedTuple):
+    """A rule that no key can break alone; `key` is the one to change."""
+
+    key: str
+    holds: Callable[[Config], bool]
+    expected: Callable[[Config], str]
+
+
+_BRANCH = "skeleton_graph.bones=true or skeleton_graph.joints=true"
+_RULES = (
+    Rule("skeleton_graph.frame_guidance",
+         lambda c: not c.skeleton_graph.frame_guidance or c.skeleton_graph.bones,
+         lambda c: "false, or skeleton_graph.bones=true, which it attends to"),
+    Rule("skeleton_graph.sequence_guidance",
+         lambda c: not c.skeleton_graph.sequence_guidance or c.skeleton_graph.used,
+         lambda c: f"false, or {_BRANCH}"),
+    Rule("skeleton_graph.pose_classifier",
+         lambda c: not c.skeleton_graph.pose_classifier or c.skeleton_graph.used,
+         lambda c: f"false, or {_BRANCH}"),
+    Rule("skeleton_graph.attention_heads",
+         lambda c: not c.skeleton_graph.frame_guidance
+         or c.backbone.out_channels % c.skeleton_graph.attention_heads == 0,
+         lambda c: f"a divisor of the backbone's {c.backbone.out_channels} channels"),
+    Rule("loss", lambda c: bool(c.loss), lambda c: "at least one term"),
+    Rule("style.gain", lambda c: c.style.gain[0] <= c.style.gain[1], lambda c: "[smallest, largest]"),
+    Rule("dataset.augmentation.erase_area",
+         lambda c: c.dataset.augmentation.erase_area[0] <= c.dataset.augmentation.erase_area[1],
+         lambda c: "[smallest, largest]"),
+    Rule("dataset.augmentation.erase_aspect",
+         lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
+         lambda c: "[smallest, largest]"),
+    Rule("dataset.root",
+         lambda c: c.dataset.kind != "hitsz_vcm" or c.dataset.root is not None,
+         lambda c: "the folder of the data set (dataset.root=FOLDER), or dataset=synthetic for generated data"),
+    Rule("dataset.root",
+         lambda c: c.dataset.kind != "hitsz_vcm" or c.dataset.root is None or _path(c.dataset.root).is_dir(),
+         lambda c: "an existing folder"),
+    Rule("dataset.skeletons",
+         lambda c: c.dataset.skeletons is None or _path(c.dataset.skeletons).exists(),
+         lambda c: "an existing folder of skeleton files"),
+    Rule("backbone.pretrained",
+         lambda c: c.backbone.pretrained is None
+         or c.backbone.pretrained.startswith("hf://")
+         or _path(c.backbone.pretrained).is_file(),
+         lambda c: "an existing file, or hf://owner/name"),
+    Rule("schedule.momentum",
+         lambda c: not c.schedule.nesterov or c.schedule.momentum > 0,
+         lambda c: "above 0 with schedule.nesterov=true"),
+    Rule("hardware.processes",
+         lambda c: c.hardware.processes == 1,
+         lambda c: "1: training on several devices is not in this version"),
+    Rule("hardware.target",
+         lambda c: c.hardware.target != "GPU",
+         lambda c: "CPU or Ascend: current MindSpore has no GPU build"),
+    Rule("hardware.target",
+         lambda c: c.hardware.target != "Ascend" or Path("/dev/davinci_manager").exists(),
+         lambda c: "CPU: this machine has no Ascend driver (/dev/davinci_manager)"),
+)  # fmt: skip
+
+
+def _broken_rules(config: Config, problems: list[Problem]) -> list[Problem]:
+    """The rules `config` breaks; a rule over a value that is itself wrong (None here) is passed over."""
+    known = {problem.key for problem in problems}
+    broken = []
+    for rule in _RULES:
+        try:
+            if rule.key not in known and not rule.holds(config):
+                given = attrgetter(rule.key)(config)
+                broken.append(Problem(rule.key, "null" if given is None else str(given), rule.expected(config)))
+        except (AttributeError, TypeError):
+            continue
+    return broken
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

@@ -1,0 +1,107 @@
+"""From command-line overrides to composed configurations, every mistake collected instead of the first one raised."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from star.config.paths import register_resolvers
+from star.errors import ConfigError, Problem
+
+CONFIG_MODULE = "star.conf"
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    register_resolvers()
+    with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        yield
+
+
+def group_choices() -> dict[str, list[str]]:
+    """The configuration groups and what can be chosen in each."""
+    groups = (folder for folder in files(CONFIG_MODULE).iterdir() if folder.is_dir() and folder.name != "__pycache__")
+    return {
+        g.name: sorted(f.name.removesuffix(".yaml") for f in g.iterdir() if f.name.endswith(".yaml"))
+        for g in sorted(groups, key=lambda folder: folder.name)
+    }
+
+
+def compose_run(overrides: Sequence[str]) -> tuple[DictConfig, list[Problem]]:
+    """Compose `train.yaml` with `overrides`, unknown keys included so that the check can name them.
+
+    Args:
+        overrides: as on the command line, e.g. `["experiment=star", "dataset.root=/data"]`; no sweeps.
+
+    Returns:
+        The configuration and the problems that kept an override from being applied.
+    """
+    problems: list[Problem] = []
+    kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, problems))]
+    try:
+        with _hydra():
+            return compose("train", kept), problems
+    except (HydraException, OmegaConfBaseException) as error:
+        problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
+        return OmegaConf.create(), problems
+
+
+def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
+    """The override lists of the jobs that Hydra's basic sweeper makes of `overrides`.
+
+    Raises:
+        ConfigError: an override cannot be parsed.
+    """
+    problems: list[Problem] = []
+    choices: list[list[str]] = []
+    for override in _parse(overrides, problems):
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line or ""])
+    if problems:
+        raise ConfigError(problems)
+    return [list(job) for job in itertools.product(*choices)]
+
+
+def group_of_overrides(overrides: Sequence[str]) -> dict[str, str]:
+    """The group choices a run is composed of, e.g. `{"backbone": "tiny", "experiment": "star", ...}`."""
+    with _hydra():
+        choices: dict[str, Any] = compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices
+    return {group: str(choice) for group, choice in choices.items() if "/" not in group and group != "hydra"}
+
+
+def _parse(overrides: Sequence[str], problems: list[Problem]) -> list[Override]:
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(OverridesParser.create().parse_override(text))
+        except HydraException as error:
+            problems.append(Problem(text, text, f"KEY=VALUE ({str(error).splitlines()[0]})"))
+    return parsed
+
+
+def _applicable(override: Override, problems: list[Problem]) -> str | None:
+    """The override in a form that composes even when its key is unknown; None for an unknown choice of a group."""
+    text = override.input_line or ""
+    key = override.key_or_group
+    choices = group_choices().get(key)
+    if choices is not None:
+        if override.is_delete() or override.value() in choices:
+            return text
+        problems.append(Problem(key, str(override.value()), f"one of {', '.join(choices)}"))
+        return None
+    if override.is_delete() or override.is_add() or override.is_force_add() or key.startswith("hydra"):
+        return text
+    return f"++{text}"

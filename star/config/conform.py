@@ -1,0 +1,137 @@
+"""Hold a plain nested dictionary against a dataclass and collect everything that does not conform."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from typing import Any, Literal, TypeVar
+
+from star.errors import Problem
+
+T = TypeVar("T")
+
+
+def conform(value: dict[str, Any], schema: type[T], problems: list[Problem], prefix: str = "") -> T:
+    """Build `schema` from `value`, appending to `problems` what is missing, unknown, of a wrong type or out of range.
+
+    Args:
+        value: plain containers, as `OmegaConf.to_container` gives them.
+        schema: a dataclass; its annotations give the types, `field(metadata=...)` the bounds.
+        problems: extended in place, keys in dotted form.
+        prefix: dotted key of `value` itself, empty at the root.
+
+    Returns:
+        The dataclass; what was wrong is None in it.
+    """
+    hints = typing.get_type_hints(schema)
+    fields = {f.name: f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    for key in value:
+        if key not in fields:
+            problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{_nearest(str(key), fields)}"))
+    built: dict[str, Any] = dict.fromkeys(fields)
+    for name, f in fields.items():
+        key = _join(prefix, name)
+        if name not in value:
+            problems.append(Problem(key, "nothing", describe(hints[name], f.metadata)))
+        else:
+            built[name] = _convert(value[name], hints[name], f.metadata, key, problems)
+    return schema(**built)
+
+
+def describe(kind: Any, bounds: typing.Mapping[str, Any] | None = None) -> str:
+    """What a value must be, in words."""
+    bounds = bounds or {}
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(describe(a, bounds if a is not type(None) else None) for a in arguments)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin is list:
+        plural = {int: "integers", float: "numbers", str: "texts"}[arguments[0]]
+        length = f"{bounds['length']} " if bounds.get("length") else ""
+        return f"a list of {length}{plural}" + _range(bounds)
+    if origin is dict or dataclasses.is_dataclass(kind):
+        return "a group of keys"
+    words = {bool: "true or false", int: "an integer", float: "a number", str: "a text", type(None): "null"}
+    return words.get(kind, str(kind)) + _range(bounds)
+
+
+def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, problems: list[Problem]) -> Any:
+    def wrong() -> None:
+        problems.append(Problem(key, "null" if value is None else repr(value), describe(kind, bounds)))
+
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        others = [a for a in arguments if a is not type(None)]
+        mine: list[Problem] = []
+        result = _convert(value, others[0], bounds, key, mine)
+        problems.extend(p._replace(expected=describe(kind, bounds)) if p.key == key else p for p in mine)
+        return result
+    if dataclasses.is_dataclass(kind):
+        if isinstance(value, dict):
+            return conform(value, typing.cast(type, kind), problems, key)
+        return wrong()
+    if origin is Literal:
+        return value if value in arguments and type(value) in {type(a) for a in arguments} else wrong()
+    if origin is list:
+        if not isinstance(value, list) or not value or bounds.get("length") not in (None, len(value)):
+            return wrong()
+        if any(not is_scalar(v, arguments[0]) or not _within(v, bounds) for v in value):
+            return wrong()
+        return [arguments[0](v) for v in value]
+    if origin is dict:
+        if not isinstance(value, dict):
+            return wrong()
+        for k, v in value.items():
+            if arguments[0] is not Any and not is_scalar(k, arguments[0]):
+                problems.append(Problem(_join(key, k), repr(k), f"as key {describe(arguments[0])}"))
+            if typing.get_origin(arguments[1]) is dict and not isinstance(v, dict):
+                problems.append(Problem(_join(key, k), repr(v), "a group of keys"))
+            elif arguments[1] in (int, float) and not is_scalar(v, arguments[1]):
+                problems.append(Problem(_join(key, k), repr(v), describe(arguments[1])))
+        return value
+    if is_scalar(value, kind) and _within(value, bounds):
+        return kind(value)
+    return wrong()
+
+
+def is_scalar(value: Any, kind: Any) -> bool:
+    """Whether `value` is a `kind`: an integer passes as a number, true and false do not, nor does NaN."""
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _within(value: Any, bounds: typing.Mapping[str, Any]) -> bool:
+    minimum, above, maximum = (bounds.get(name) for name in ("minimum", "above", "maximum"))
+    return (
+        (minimum is None or value >= minimum)
+        and (above is None or value > above)
+        and (maximum is None or value <= maximum)
+    )
+
+
+def _range(bounds: typing.Mapping[str, Any]) -> str:
+    words = [
+        f"{word} {bounds[name]:g}"
+        for name, word in (("minimum", "at least"), ("above", "above"), ("maximum", "at most"))
+        if bounds.get(name) is not None
+    ]
+    return f" ({' and '.join(words)})" if words else ""
+
+
+def _join(prefix: str, key: Any) -> str:
+    return f"{prefix}.{key}" if prefix else str(key)
+
+
+def _nearest(key: str, known: typing.Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (known here: {', '.join(known)})"

@@ -1,0 +1,182 @@
+"""What a configuration must look like: one dataclass per group, one field per key.
+
+The values live in `conf/`; here stand their types and ranges, which `star.config.check` holds them against. After the
+check, a `Config` is what `star.engine.build` reads; nothing below it sees a configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def number(*, minimum: float | None = None, above: float | None = None, maximum: float | None = None) -> Any:
+    """A number, or a list of numbers, within bounds; `above` excludes its value."""
+    return field(metadata={"minimum": minimum, "above": above, "maximum": maximum})
+
+
+def numbers(length: int | None, **bounds: float) -> Any:
+    """A list of `length` numbers (None: any length but zero) within the bounds of `number`."""
+    return field(metadata={"length": length, **bounds})
+
+
+def probability() -> Any:
+    """A number in 0..1."""
+    return number(minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """conf/backbone."""
+
+    block: Literal["basic", "bottleneck"]
+    layers: list[int] = numbers(4, minimum=1)
+    width: int = number(minimum=1)
+    style: Literal["pytorch", "caffe"]
+    last_stride: int = number(minimum=1, maximum=2)
+    pretrained: str | None
+    channel_order: Literal["rgb", "bgr"]
+    mean: list[float] = numbers(3)
+    std: list[float] = numbers(3, above=0)
+
+    @property
+    def out_channels(self) -> int:
+        """d, the width of the last stage and of every embedding."""
+        return self.width * 8 * (4 if self.block == "bottleneck" else 1)
+
+
+@dataclass(frozen=True)
+class SkeletonGraph:
+    """conf/skeleton_graph."""
+
+    bones: bool
+    joints: bool
+    frame_guidance: bool
+    sequence_guidance: bool
+    pose_classifier: bool
+    graph: Literal["complete", "release"]
+    coordinates: Literal["frame", "pixels"]
+    attention_heads: int = number(minimum=1)
+    joint_dropout: float = number(minimum=0, maximum=0.99)
+    joint_attention_dropout: float = number(minimum=0, maximum=0.99)
+
+    @property
+    def used(self) -> bool:
+        """Whether the network reads skeletons at all."""
+        return self.bones or self.joints
+
+
+@dataclass(frozen=True)
+class Style:
+    """conf/style."""
+
+    augmentation: bool
+    gain: list[float] = numbers(2, minimum=0)
+    attack: bool
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """conf/pooling."""
+
+    power: float = number(above=0)
+    guided_powers: list[float] = numbers(None, above=0)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """conf/dataset, key `augmentation`."""
+
+    pad: int = number(minimum=0)
+    flip: float = probability()
+    erase: float = probability()
+    erase_area: list[float] = numbers(2, above=0, maximum=1)
+    erase_aspect: list[float] = numbers(2, above=0)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """conf/dataset."""
+
+    kind: Literal["hitsz_vcm", "synthetic"]
+    root: str | None
+    skeletons: str | None
+    min_frames: int = number(minimum=1)
+    frames: int = number(minimum=1)
+    height: int = number(minimum=16)
+    width: int = number(minimum=16)
+    on_bad_frame: Literal["stop", "skip"]
+    min_confidence: float = probability()
+    augmentation: Augmentation
+    generate: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """conf/schedule."""
+
+    epochs: int = number(minimum=1)
+    batches_per_epoch: int | None = number(minimum=1)
+    identities: int = number(minimum=2)
+    tracklets: int = number(minimum=1)
+    learning_rate: float = number(above=0)
+    backbone_factor: float = number(minimum=0)
+    warmup_epochs: int = number(minimum=0)
+    decay: dict[int, float]
+    momentum: float = number(minimum=0, maximum=1)
+    nesterov: bool
+    weight_decay: float = number(minimum=0)
+    clip_norm: float | None = number(above=0)
+    evaluate_every: int = number(minimum=1)
+    evaluation_batch: int = number(minimum=1)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """conf/hardware."""
+
+    target: Literal["CPU", "Ascend", "GPU"]
+    mode: Literal["graph", "pynative"]
+    precision: Literal["O0", "O2", "O3"]
+    device_id: int = number(minimum=0)
+    processes: int = number(minimum=1)
+    loader_workers: int = number(minimum=1)
+    onednn_max_isa: str | None
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """conf/tracker."""
+
+    kind: Literal["mlflow", "none"]
+    uri: str | None
+    experiment: str
+    log_every: int = number(minimum=1)
+    flush_every: int = number(minimum=1)
+
+
+@dataclass(frozen=True)
+class Debug:
+    """conf/debug."""
+
+    limit_identities: int | None = number(minimum=2)
+
+
+@dataclass(frozen=True)
+class Config:
+    """conf/train.yaml: one training run."""
+
+    backbone: Backbone
+    skeleton_graph: SkeletonGraph
+    style: Style
+    pooling: Pooling
+    loss: dict[str, dict[str, Any]]
+    dataset: Dataset
+    schedule: Schedule
+    hardware: Hardware
+    tracker: Tracking
+    debug: Debug
+    seed: int = number(minimum=0, maximum=2**31 - 1)
+    study: str
+    resume: str | None
+    rerun: bool
