@@ -1,0 +1,1 @@
+"""Reading tracklets, frames and skeletons from disk and making batches of them. NumPy and OpenCV only."""

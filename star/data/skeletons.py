@@ -1,0 +1,245 @@
+"""Skeleton stores: where the joints of a split are read from and written to.
+
+Two forms on disk, both keyed by `<identity>/<ir|rgb>/D<camera>/<frame>` with float32 (17, 3) = x, y in pixels of the
+stored frame and confidence:
+
+* HDF5, one file a split (`dataset-train.h5`, `dataset-test.h5`), one small data set a key;
+* `.npy`, one file a frame in one folder, the key flattened with underscores (`0063_ir_D2_121.npy`).
+
+The root attributes of an HDF5 file say where it comes from: `estimator`, `version`, `created`, `index_sha256` (hash of
+the name list its frames come from) and `content_sha256`. Files without them, such as the authors', are read as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from star.errors import DataError
+from star.types import NUMBER_OF_JOINTS
+
+SHAPE = (NUMBER_OF_JOINTS, 3)
+HDF5_FILES = {"train": "dataset-train.h5", "test": "dataset-test.h5"}
+_BLOCK = 4096
+_ABSENT = -1
+
+
+def index_sha256(names: Iterable[str]) -> str:
+    """Hash of a name list (`0001M1D2T1F1.jpg`, ...), independent of line ends."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+class _Cache:
+    """Joints already read, 204 bytes a frame; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[str, int] = {}
+        self._blocks: list[np.ndarray] = []
+        self._used = 0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def get(self, key: str) -> np.ndarray | None:
+        row = self._rows[key]
+        return None if row == _ABSENT else self._blocks[row // _BLOCK][row % _BLOCK]
+
+    def put(self, key: str, joints: np.ndarray | None) -> None:
+        with self._lock:
+            if key in self._rows:
+                return
+            if joints is None:
+                self._rows[key] = _ABSENT
+                return
+            if self._used == len(self._blocks) * _BLOCK:
+                self._blocks.append(np.empty((_BLOCK, *SHAPE), np.float32))
+            block = self._blocks[self._used // _BLOCK]
+            block[self._used % _BLOCK] = joints
+            self._rows[key] = self._used
+            self._used += 1
+
+
+class Hdf5Skeletons:
+    """Skeletons of one split in an HDF5 file; a frame is read when it is first asked for, then kept in memory.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        path: the file.
+        attributes: the root attributes as text.
+
+    Raises:
+        DataError: the file cannot be opened as HDF5.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = threading.Lock()
+        self._cache = _Cache()
+        try:
+            self._file = h5py.File(path, "r")
+            self.attributes = {str(name): str(value) for name, value in self._file.attrs.items()}
+        except (OSError, RuntimeError, KeyError) as error:
+            raise _unreadable(path, error) from error
+
+    def read(self, key: str) -> np.ndarray | None:
+        """[j 3] float32: x, y in pixels of the stored frame, confidence; None if the file has no such frame.
+
+        Do not write into the array.
+
+        Raises:
+            DataError: the entry cannot be read or is not (17, 3).
+        """
+        if key not in self._cache:
+            self._cache.put(key, self._read(key))
+        return self._cache.get(key)
+
+    def provenance(self) -> str:
+        """What a fingerprint needs to know about the file; neither path nor time of writing are part of it."""
+        if "content_sha256" in self.attributes:
+            names = ("estimator", "version", "index_sha256", "content_sha256")
+            return json.dumps({name: self.attributes.get(name) for name in names})
+        digest = hashlib.sha256()
+        with self.path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _read(self, key: str) -> np.ndarray | None:
+        try:
+            with self._lock:
+                # The low-level call costs a third of `self._file[key][()]`.
+                dataset = h5py.h5d.open(self._file.id, key.encode())
+                shape = dataset.shape
+                if shape == SHAPE:
+                    joints = np.empty(SHAPE, np.float32)
+                    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, joints)
+                    return joints
+        except KeyError as error:
+            if self._is_damaged(key):
+                raise _unreadable(self.path, error) from error
+            return None
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            raise _unreadable(self.path, error, key) from error
+        raise DataError(f"skeleton file {self.path}, key {key}: shape {shape}, expected {SHAPE}")
+
+    def _is_damaged(self, key: str) -> bool:
+        """HDF5 reports a damaged entry and a missing one alike: a name that is listed but does not open is damaged."""
+        try:
+            with self._lock:
+                return key in self._file
+        except (OSError, RuntimeError, KeyError):
+            return True
+
+
+class NpySkeletons:
+    """Skeletons of a data set as one small file a frame; each is read once, then kept in memory.
+
+    Args:
+        path: the folder of `<identity>_<ir|rgb>_D<camera>_<frame>.npy`.
+
+    Raises:
+        DataError: the folder cannot be listed.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.attributes: dict[str, str] = {}
+        self._cache = _Cache()
+        try:
+            self._names = {name for name in os.listdir(path) if name.endswith(".npy")}
+        except OSError as error:
+            raise DataError(f"skeleton folder {path} cannot be read: {error.strerror}") from error
+
+    def read(self, key: str) -> np.ndarray | None:
+        """[j 3] float32 as in `Hdf5Skeletons.read`."""
+        if key not in self._cache:
+            self._cache.put(key, self._read(key))
+        return self._cache.get(key)
+
+    def provenance(self) -> str:
+        """Hash of the names and of a hundred files spread evenly over them."""
+        names = sorted(self._names)
+        digest = hashlib.sha256("\n".join(names).encode())
+        for name in names[:: max(1, len(names) // 100)]:
+            digest.update((self.path / name).read_bytes())
+        return digest.hexdigest()
+
+    def _read(self, key: str) -> np.ndarray | None:
+        name = key.replace("/", "_") + ".npy"
+        if name not in self._names:
+            return None
+        try:
+            joints = np.load(self.path / name, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise _unreadable(self.path / name, error) from error
+        if joints.shape != SHAPE:
+            raise DataError(f"skeleton file {self.path / name}: shape {joints.shape}, expected {SHAPE}")
+        return joints.astype(np.float32)
+
+
+class SkeletonWriter:
+    """Writes one HDF5 skeleton file; it appears under its name only when it is complete.
+
+    Use as a context manager: an exception inside leaves no file and keeps an older one.
+
+    Args:
+        path: `dataset-train.h5` or `dataset-test.h5`; its folder is made if needed.
+        estimator: what made the joints, e.g. "movenet_lightning_int8".
+        version: its version.
+        index_sha256: `index_sha256` of the names in the split's name list.
+    """
+
+    def __init__(self, path: Path, *, estimator: str, version: str, index_sha256: str):
+        self.path = path
+        self._attributes = {"estimator": estimator, "version": version, "index_sha256": index_sha256}
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._digest = hashlib.sha256()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = h5py.File(self._partial, "w")
+
+    def write(self, key: str, joints: np.ndarray) -> None:
+        """Add one frame.
+
+        Args:
+            key: `<identity>/<ir|rgb>/D<camera>/<frame>`.
+            joints: [j 3] x, y in pixels of the stored frame, confidence in 0..1.
+
+        Raises:
+            DataError: joints are not (17, 3).
+        """
+        if joints.shape != SHAPE:
+            raise DataError(f"joints of {key}: shape {joints.shape}, expected {SHAPE}")
+        values = np.ascontiguousarray(joints, np.float32)
+        self._file.create_dataset(key, data=values)
+        self._digest.update(key.encode())
+        self._digest.update(values.tobytes())
+
+    def __enter__(self) -> SkeletonWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self._file.attrs.update(self._attributes)
+            self._file.attrs["content_sha256"] = self._digest.hexdigest()
+            self._file.attrs["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._file.close()
+        if kind is None:
+            os.replace(self._partial, self.path)
+        else:
+            self._partial.unlink()
+
+
+def _unreadable(path: Path, error: Exception, key: str | None = None) -> DataError:
+    where = f"skeleton file {path}" + (f", key {key}" if key else "")
+    return DataError(f"{where} cannot be read ({error}): it is damaged or not finished; make or download it again")
