@@ -120,7 +120,7 @@ def _within(value: Any, bounds: typing.Mapping[str, Any]) -> bool:
 
 def _range(bounds: typing.Mapping[str, Any]) -> str:
     words = [
-        f"{word} {bounds[name]:g}"
+        f"{word} {bounds[name]}"
         for name, word in (("minimum", "at least"), ("above", "above"), ("maximum", "at most"))
         if bounds.get(name) is not None
     ]
