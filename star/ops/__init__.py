@@ -1,0 +1,11 @@
+"""einops for MindSpore.
+
+Importing this package teaches the functions of `einops` (`rearrange`, `reduce`, `repeat`, `einsum`, `pack`, ...) about
+MindSpore tensors outside of compiled graphs. Inside `ms.jit` and graph mode use the layers of this package: they take
+the same patterns in every mode.
+"""
+
+from star.ops.backend import MindSporeBackend
+from star.ops.layers import Rearrange, Reduce, Repeat
+
+__all__ = ["MindSporeBackend", "Rearrange", "Reduce", "Repeat"]
