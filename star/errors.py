@@ -41,5 +41,9 @@ class NonFiniteLossError(StarError):
     """A loss became NaN or infinite; names the terms and the step."""
 
 
+class EvaluationError(StarError):
+    """Similarities, identities or cameras that cannot be ranked."""
+
+
 class ReportError(StarError):
     """A study or its runs that cannot be reported."""

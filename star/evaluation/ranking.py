@@ -1,0 +1,284 @@
+"""Ranking of a gallery for each query, in NumPy only: CMC, mAP and mINP.
+
+Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gallery items of the query's identity AND the
+query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
+
+A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the gallery.
+Hence no row is ever put in order with its indices; its sorted values are enough to look up the few items that matter,
+those of the query's identity.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from star.errors import EvaluationError
+from star.types import Direction, Scores
+
+RANKS = 20
+ROWS_PER_BLOCK = 64
+MOST_THREADS = 8
+
+
+class QueryRanks(NamedTuple):
+    """What each query contributes to the scores; NaN or 0 for queries without a match.
+
+    Attributes:
+        average_precision: [q] float64, NaN without a match.
+        inverse_negative_penalty: [q] float64, matches divided by the rank of the last one; NaN without a match.
+        first_hit: [q] int64, rank of the first match, 1 is best; 0 without a match.
+        matches: [q] int64, gallery items that are right answers.
+        gallery: number of gallery items before any filter.
+    """
+
+    average_precision: np.ndarray
+    inverse_negative_penalty: np.ndarray
+    first_hit: np.ndarray
+    matches: np.ndarray
+    gallery: int
+
+
+class Answers(NamedTuple):
+    """The first answers to one query, best first, after the camera filter.
+
+    Attributes:
+        query: position of the query.
+        items: [n] int64, positions in the gallery; fewer than asked for if the filter leaves fewer.
+        right: [n] bool.
+        similarities: [n], as given.
+    """
+
+    query: int
+    items: np.ndarray
+    right: np.ndarray
+    similarities: np.ndarray
+
+
+class _Pairs(NamedTuple):
+    """Query and gallery item of the same identity, ordered by query, then by gallery position."""
+
+    query: np.ndarray
+    item: np.ndarray
+    starts: np.ndarray
+
+
+def rank(
+    similarity: np.ndarray,
+    query_identities: np.ndarray,
+    gallery_identities: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+) -> Scores:
+    """Scores of one direction.
+
+    Args:
+        similarity: [q g] float32, larger is more alike; ties keep the gallery's order.
+        query_identities, query_cameras: [q] int.
+        gallery_identities, gallery_cameras: [g] int.
+
+    Raises:
+        EvaluationError: shapes that do not fit, similarities that are not a number, no query with a match.
+    """
+    return summarise(rank_queries(similarity, query_identities, gallery_identities, query_cameras, gallery_cameras))
+
+
+def rank_both(
+    similarity: np.ndarray,
+    infrared_identities: np.ndarray,
+    visible_identities: np.ndarray,
+    infrared_cameras: np.ndarray,
+    visible_cameras: np.ndarray,
+) -> dict[Direction, Scores]:
+    """Both directions from one matrix and its transpose.
+
+    Args:
+        similarity: [q g] float32; rows are infrared tracklets, columns visible ones.
+        infrared_identities, infrared_cameras: [q] int.
+        visible_identities, visible_cameras: [g] int.
+
+    Raises:
+        EvaluationError: as `rank`.
+    """
+    infrared, visible = (infrared_identities, infrared_cameras), (visible_identities, visible_cameras)
+    return {
+        "i2v": rank(similarity, infrared[0], visible[0], infrared[1], visible[1]),
+        "v2i": rank(np.asarray(similarity).T, visible[0], infrared[0], visible[1], infrared[1]),
+    }
+
+
+def rank_queries(
+    similarity: np.ndarray,
+    query_identities: np.ndarray,
+    gallery_identities: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+) -> QueryRanks:
+    """The numbers of each query; arguments and errors of `rank`."""
+    similarity, query_identities, gallery_identities, query_cameras, gallery_cameras = _checked(
+        similarity, query_identities, gallery_identities, query_cameras, gallery_cameras
+    )
+    queries, gallery = similarity.shape
+    pairs = _pairs(query_identities, gallery_identities)
+    position = _positions(similarity, pairs)
+    same_camera = query_cameras[pairs.query] == gallery_cameras[pairs.item]
+
+    order = np.lexsort((position, pairs.query))
+    query, position, same_camera = pairs.query[order], position[order], same_camera[order]
+    removed_so_far = _running_count(same_camera, query, queries)
+    query, position = query[~same_camera], (position - removed_so_far)[~same_camera]
+
+    matches = np.bincount(query, minlength=queries)
+    hit = _running_count(np.ones_like(query, dtype=bool), query, queries)
+    valid = matches > 0
+    ends = np.cumsum(matches)[valid] - 1
+    first_hit = np.zeros(queries, dtype=np.int64)
+    first_hit[valid] = position[ends - matches[valid] + 1] + 1
+    average_precision = np.full(queries, np.nan)
+    precisions = np.bincount(query, weights=hit / (position + 1), minlength=queries)
+    average_precision[valid] = precisions[valid] / matches[valid]
+    inverse_negative_penalty = np.full(queries, np.nan)
+    inverse_negative_penalty[valid] = matches[valid] / (position[ends] + 1)
+    return QueryRanks(average_precision, inverse_negative_penalty, first_hit, matches, gallery)
+
+
+def summarise(ranks: QueryRanks) -> Scores:
+    """Means over the queries that have a match.
+
+    Raises:
+        EvaluationError: no query has one.
+    """
+    valid = ranks.matches > 0
+    if not valid.any():
+        raise EvaluationError(
+            f"none of the {len(valid)} queries has a match among the {ranks.gallery} gallery items: expected gallery "
+            "items of the same identity seen by another camera; look at the query and gallery lists of the data set"
+        )
+    first_hit = ranks.first_hit[valid]
+    return Scores(
+        cmc=np.array([np.mean(first_hit <= depth) for depth in range(1, RANKS + 1)]),
+        mean_average_precision=float(np.mean(ranks.average_precision[valid])),
+        mean_inverse_negative_penalty=float(np.mean(ranks.inverse_negative_penalty[valid])),
+        valid_queries=int(valid.sum()),
+        queries=len(valid),
+        gallery=ranks.gallery,
+    )
+
+
+def top(
+    similarity: np.ndarray,
+    query_identities: np.ndarray,
+    gallery_identities: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+    *,
+    chosen: np.ndarray,
+    count: int = 10,
+) -> list[Answers]:
+    """The first answers to some queries, as a person would see them.
+
+    Args:
+        similarity, query_identities, gallery_identities, query_cameras, gallery_cameras: as in `rank`.
+        chosen: [n] int, positions of the queries to answer.
+        count: answers to give.
+
+    Raises:
+        EvaluationError: as `rank`, or a chosen query that does not exist.
+    """
+    similarity, query_identities, gallery_identities, query_cameras, gallery_cameras = _checked(
+        similarity, query_identities, gallery_identities, query_cameras, gallery_cameras
+    )
+    answers = []
+    for query in np.asarray(chosen, dtype=np.int64).tolist():
+        if not 0 <= query < len(query_identities):
+            raise EvaluationError(f"query {query} was chosen, expected 0 to {len(query_identities) - 1}")
+        same_identity = gallery_identities == query_identities[query]
+        kept = np.flatnonzero(~(same_identity & (gallery_cameras == query_cameras[query])))
+        items = kept[np.argsort(-similarity[query, kept], kind="stable")[:count]]
+        answers.append(Answers(query, items, same_identity[items], similarity[query, items]))
+    return answers
+
+
+def _pairs(query_identities: np.ndarray, gallery_identities: np.ndarray) -> _Pairs:
+    by_identity = np.argsort(gallery_identities, kind="stable")
+    grouped = gallery_identities[by_identity]
+    first = np.searchsorted(grouped, query_identities, side="left")
+    counts = np.searchsorted(grouped, query_identities, side="right") - first
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    query = np.repeat(np.arange(len(query_identities)), counts)
+    item = by_identity[np.arange(starts[-1]) - starts[query] + first[query]]
+    return _Pairs(query, item, starts)
+
+
+def _positions(similarity: np.ndarray, pairs: _Pairs) -> np.ndarray:
+    """[pairs] int64, position of each pair's item in the full ranking of its query, from 0."""
+    queries = len(similarity)
+    position = np.empty(len(pairs.item), dtype=np.int64)
+
+    def fill(first: int) -> None:
+        # The copy of a block of columns (a transposed matrix) is made row-wise first: strided reads of the whole matrix are slow.
+        block = similarity[first : first + ROWS_PER_BLOCK].copy(order="K")
+        rows = np.ascontiguousarray(block)
+        ordered = np.sort(rows, axis=1)
+        for row, values, start, end in zip(
+            rows, ordered, pairs.starts[first:], pairs.starts[first + 1 :], strict=False
+        ):
+            if start == end:
+                continue
+            items = pairs.item[start:end]
+            wanted = row[items]
+            up_to = values.searchsorted(wanted, side="right")
+            position[start:end] = values.size - up_to
+            tied = up_to - values.searchsorted(wanted, side="left") > 1
+            for pair in np.flatnonzero(tied).tolist():
+                position[start + pair] += np.count_nonzero(row[: items[pair]] == wanted[pair])
+
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(fill, range(0, queries, ROWS_PER_BLOCK)):
+            pass
+    return position
+
+
+def _running_count(marked: np.ndarray, query: np.ndarray, queries: int) -> np.ndarray:
+    """[pairs] int64, marked pairs of the same query up to and including each one; pairs are ordered by query."""
+    total = np.cumsum(marked)
+    sizes = np.bincount(query, minlength=queries)
+    before = np.concatenate([[0], total])[np.cumsum(sizes) - sizes]
+    return total - before[query]
+
+
+def _checked(
+    similarity: np.ndarray,
+    query_identities: np.ndarray,
+    gallery_identities: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    similarity = np.asarray(similarity)
+    if similarity.ndim != 2 or 0 in similarity.shape or not np.issubdtype(similarity.dtype, np.floating):
+        raise EvaluationError(
+            f"the similarities have shape {similarity.shape} and type {similarity.dtype}, expected [q g] floating-point "
+            "numbers with at least one query and one gallery item"
+        )
+    queries, gallery = similarity.shape
+    labels = {
+        "query_identities": (np.asarray(query_identities), queries),
+        "gallery_identities": (np.asarray(gallery_identities), gallery),
+        "query_cameras": (np.asarray(query_cameras), queries),
+        "gallery_cameras": (np.asarray(gallery_cameras), gallery),
+    }
+    for name, (values, length) in labels.items():
+        if values.shape != (length,):
+            raise EvaluationError(
+                f"{name} has shape {values.shape}, expected ({length},) for similarities of shape {similarity.shape}"
+            )
+    if np.isnan(similarity.min()):
+        query, item = np.argwhere(np.isnan(similarity))[0].tolist()
+        raise EvaluationError(
+            f"{int(np.isnan(similarity).sum())} of {similarity.size} similarities are not a number, the first is query "
+            f"{query} with gallery item {item}: the features are broken, look at the losses of the run"
+        )
+    return similarity, *(values for values, _ in labels.values())
