@@ -1,0 +1,138 @@
+"""The commands: parsing, logging and exit codes only. MindSpore is imported by what they call, after the check."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from star.errors import StarError
+
+logger = logging.getLogger(__name__)
+
+_OVERRIDES = "overrides of the configuration as for star-train, e.g. dataset=synthetic"
+
+
+def train() -> None:
+    """`star-train`: train and rank one configuration, or with -m a sweep of them."""
+    _exit_with(_train)
+
+
+def evaluate() -> None:
+    """`star-evaluate run=ID_OR_FOLDER`: rank the test set again with a run's own model."""
+    _exit_with(_evaluate)
+
+
+def report() -> None:
+    """`star-report STUDY_FOLDER`: the study's table from its runs."""
+    _exit_with(_report)
+
+
+def check() -> None:
+    """`star-check [OVERRIDES]`: check a configuration and its data set."""
+    _exit_with(_check)
+
+
+def skeletons() -> None:
+    """`star-skeletons`: write the skeleton files of a data set with a pose estimator."""
+    _exit_with(_skeletons)
+
+
+def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
+    """Run a command; an error that is the input's fault becomes one message and exit code 1."""
+    try:
+        command(sys.argv[1:])
+    except StarError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+def _log_to_terminal() -> None:
+    from rich.logging import RichHandler
+
+    handler = RichHandler(show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+
+
+def _train(arguments: Sequence[str]) -> None:
+    from hydra import main
+    from omegaconf import DictConfig
+
+    from star.config.command_line import prepare_command_line
+    from star.config.paths import register_resolvers
+
+    register_resolvers()
+    sys.argv[1:] = prepare_command_line(arguments)
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+
+    @main(version_base="1.3", config_path="pkg://star.conf", config_name="train")
+    def job(composed: DictConfig) -> float:
+        from star.config.check import check_config
+        from star.engine.run import run_job
+
+        _log_to_terminal()
+        return run_job(check_config(composed))
+
+    job()
+
+
+def _evaluate(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-evaluate", description=evaluate.__doc__)
+    parser.add_argument("items", nargs="+", metavar="run=ID_OR_FOLDER", help="the run; then overrides such as "
+                        "dataset.root=FOLDER or hardware.loader_workers=4")  # fmt: skip
+    parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which weights (default: last)")
+    options = parser.parse_args(arguments)
+    runs = [item.removeprefix("run=") for item in options.items if item.startswith("run=")]
+    if len(runs) != 1:
+        parser.error("give exactly one run=ID_OR_FOLDER")
+    from star.engine.reevaluate import evaluate_run
+
+    _log_to_terminal()
+    overrides = [item for item in options.items if not item.startswith("run=")]
+    sys.stdout.write(evaluate_run(runs[0], overrides, options.checkpoint) + "\n")
+
+
+def _report(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-report", description=report.__doc__)
+    parser.add_argument("study", type=Path, help="folder with study.yaml, e.g. experiments/quickstart")
+    parser.add_argument("--uri", help="MLflow tracking store (default: sqlite in the outputs folder)")
+    options = parser.parse_args(arguments)
+    from star.config.paths import outputs_folder
+    from star.report import report as rebuild
+
+    sys.stdout.write(rebuild(options.study, uri=options.uri, outputs=outputs_folder()) + "\n")
+
+
+def _check(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-check", description=check.__doc__)
+    parser.add_argument("overrides", nargs="*", help=_OVERRIDES)
+    parser.add_argument("--config-only", action="store_true", help="do not read the data set")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
+    options = parser.parse_args(arguments)
+    from star.config.check import check_overrides
+
+    _log_to_terminal()
+    config = check_overrides(options.overrides)
+    sys.stdout.write("the configuration is valid\n")
+    if not options.config_only:
+        from star.data.build import check_data
+
+        sys.stdout.write(check_data(config, sheet=options.sheet) + "\n")
+
+
+def _skeletons(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-skeletons", description=skeletons.__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="data set in the HITSZ-VCM layout")
+    parser.add_argument("--out", type=Path, required=True, help="folder for dataset-train.h5 and dataset-test.h5")
+    parser.add_argument("--model", type=Path, required=True, help="MoveNet SinglePose .tflite file")
+    options = parser.parse_args(arguments)
+    from star.pose.command import write_skeletons
+
+    _log_to_terminal()
+    sys.stdout.write(write_skeletons(options.root, options.out, options.model) + "\n")

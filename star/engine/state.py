@@ -1,0 +1,47 @@
+"""The tensors a training step changes: weights, running statistics, momenta, the optimiser's step counter."""
+
+from __future__ import annotations
+
+import mindspore as ms
+import numpy as np
+from mindspore import Parameter, nn
+
+from star.errors import CheckpointError
+
+
+class NetworkState:
+    """Named tensors of a network and its optimiser.
+
+    Args:
+        model: its parameters are named `model.<name>`.
+        optimiser: its own parameters are named `optimiser.<name>`; None for evaluation.
+    """
+
+    def __init__(self, model: nn.Cell, optimiser: nn.Optimizer | None = None):
+        self._parameters: dict[str, Parameter] = {f"model.{p.name}": p for p in model.get_parameters()}
+        if optimiser is not None:
+            mine = {id(p) for p in self._parameters.values()}
+            others = [p for p in optimiser.get_parameters() if id(p) not in mine]
+            self._parameters |= {f"optimiser.{p.name}": p for p in others}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Copies of all tensors by name."""
+        return {name: parameter.asnumpy().copy() for name, parameter in self._parameters.items()}
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        """Set all tensors; names without an owner here (a training state read for evaluation) must be the optimiser's.
+
+        Raises:
+            CheckpointError: a tensor is missing, left over or of another shape.
+        """
+        missing = sorted(self._parameters.keys() - tensors.keys())
+        left = sorted(name for name in tensors.keys() - self._parameters.keys() if name.startswith("model."))
+        if missing or left:
+            raise CheckpointError(
+                f"the checkpoint is of another network: missing {missing[:5] or 'nothing'}, left over {left[:5] or 'nothing'}"
+            )
+        for name, parameter in self._parameters.items():
+            tensor = tensors[name]
+            if tuple(tensor.shape) != tuple(parameter.shape):
+                raise CheckpointError(f"{name}: the checkpoint has shape {tensor.shape}, the network {parameter.shape}")
+            parameter.set_data(ms.Tensor(tensor))
