@@ -1,0 +1,223 @@
+"""Where runs are kept: the address of the store, whether it can be used, and its first creation.
+
+A store is an SQLite file (the default), a database server or an MLflow server. Whatever is wrong with it is said
+before training, in one sentence with its address, and within seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import socket
+import sqlite3
+import stat
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from star.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+_DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def store_uri(uri: str | None, outputs: Path) -> str:
+    """The address of the store, absolute.
+
+    Args:
+        uri: as configured; None: the SQLite file `mlflow.db` in `outputs`.
+        outputs: the project's output folder.
+
+    Raises:
+        TrackingError: for an address that no store can have.
+    """
+    if uri is None:
+        return f"sqlite:///{(outputs / 'mlflow.db').resolve()}"
+    scheme = _scheme(uri)
+    if scheme == "sqlite":
+        path = uri.partition("sqlite:///")[2]
+        if not path:
+            raise TrackingError(f"tracker.uri: given {uri!r}, expected sqlite:///<path of a file>")
+        return f"sqlite:///{Path(path).expanduser().resolve()}"
+    if scheme not in _DEFAULT_PORTS and scheme != "databricks":
+        raise TrackingError(
+            f"tracker.uri: given {shown(uri)!r}, expected null (an SQLite file in the output folder), "
+            "sqlite:///<file>, http://<server> or the address of a database; MLflow no longer writes to plain folders"
+        )
+    return uri
+
+
+def shown(uri: str) -> str:
+    """The address without its password, for messages and files."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite address; None for other stores."""
+    return Path(uri.removeprefix("sqlite:///")) if _scheme(uri) == "sqlite" else None
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection to an SQLite file that cannot change it."""
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=CONNECT_SECONDS)
+
+
+def check_store(uri: str) -> None:
+    """Refuse a store that cannot be written, without importing MLflow.
+
+    Raises:
+        TrackingError: a read-only file or folder, a file that is not MLflow's database, a server that does not answer.
+    """
+    path = sqlite_file(uri)
+    if path is None:
+        _check_server(uri)
+    else:
+        _check_sqlite(uri, path)
+
+
+def prepare_store(uri: str, experiment: str) -> str:
+    """Create the store and the experiment where they are missing; several processes may do so at once.
+
+    Artifacts of an SQLite store go to the folder `artifacts` beside its file; servers decide for themselves.
+
+    Args:
+        uri: absolute address, from `store_uri`.
+        experiment: name of the MLflow experiment.
+
+    Returns:
+        The id of the experiment.
+
+    Raises:
+        TrackingError: the store cannot be used, or the experiment was deleted in it.
+    """
+    check_store(uri)
+    path = sqlite_file(uri)
+    with translated(uri), _locked(path):
+        mlflow_client = client(uri)
+        found = mlflow_client.get_experiment_by_name(experiment)
+        if found is None:
+            artifacts = (path.parent / "artifacts").as_uri() if path else None
+            logger.debug("creating experiment %s in %s", experiment, shown(uri))
+            return _create_experiment(mlflow_client, experiment, artifacts)
+    if found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the experiment {experiment!r} was deleted in {shown(uri)}: restore it with "
+            f"`mlflow experiments restore -x {found.experiment_id}` or choose another tracker.experiment"
+        )
+    return found.experiment_id
+
+
+def client(uri: str) -> MlflowClient:
+    """A quiet MLflow client; limits on HTTP waiting hold unless the environment already has its own."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+@contextlib.contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Turn what MLflow and its database layer raise into a TrackingError of one line with the address."""
+    try:
+        yield
+    except TrackingError:
+        raise
+    except Exception as error:  # MLflow lets errors of SQLAlchemy, Alembic, requests and the drivers through
+        reason = " ".join(str(error).split())
+        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {reason}") from error
+
+
+def _create_experiment(mlflow_client: MlflowClient, experiment: str, artifacts: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return mlflow_client.create_experiment(experiment, artifact_location=artifacts)
+    except MlflowException:
+        made_meanwhile = mlflow_client.get_experiment_by_name(experiment)
+        if made_meanwhile is None:
+            raise
+        return made_meanwhile.experiment_id
+
+
+@contextlib.contextmanager
+def _locked(path: Path | None) -> Iterator[None]:
+    """Hold the lock file beside an SQLite store; nothing for other stores."""
+    if path is None:
+        yield
+        return
+    with open(path.with_name(path.name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0].partition("+")[0].lower() if ":" in uri else ""
+
+
+def _writable(path: Path) -> bool:
+    """Also False for root where nobody has the right to write: such a file was made read-only on purpose."""
+    return os.access(path, os.W_OK) and bool(path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _check_sqlite(uri: str, path: Path) -> None:
+    advice = "make it writable, choose another file with tracker.uri=sqlite:///<file>, or switch off with tracker=none"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrackingError(f"the folder of the tracking store {uri} cannot be made ({error}): {advice}") from error
+    if not _writable(path.parent):
+        raise TrackingError(f"the folder of the tracking store {uri} is read-only: {advice}")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise TrackingError(f"the tracking store {uri} is a folder, expected an SQLite file: {advice}")
+    if not _writable(path):
+        raise TrackingError(f"the tracking store {uri} is read-only: {advice}")
+    connection = sqlite3.connect(path, timeout=CONNECT_SECONDS, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise TrackingError(f"the tracking store {uri} cannot be written ({error}): {advice}") from error
+    finally:
+        connection.close()
+    if tables and "alembic_version" not in tables:
+        raise TrackingError(f"the tracking store {uri} is a database of another program: {advice}")
+
+
+def _check_server(uri: str) -> None:
+    scheme, parts = _scheme(uri), urlsplit(uri)
+    if parts.hostname is None or scheme not in _DEFAULT_PORTS:
+        return
+    proxies = urllib.request.getproxies()
+    if scheme in proxies and not urllib.request.proxy_bypass(parts.hostname):
+        return
+    port = parts.port or _DEFAULT_PORTS[scheme]
+    try:
+        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise TrackingError(
+            f"no tracking server answers at {shown(uri)} ({error}): start it, correct tracker.uri, or switch off with "
+            "tracker=none"
+        ) from error

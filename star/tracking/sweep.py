@@ -1,0 +1,70 @@
+"""Hydra's multirun: one parent run that the runs of a sweep are nested under."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from star.errors import StarError
+from star.tracking.names import clean_tags
+from star.tracking.store import client, prepare_store, shown, store_uri, translated
+
+logger = logging.getLogger(__name__)
+
+PARENT_VARIABLE = "STAR_PARENT_RUN"
+
+
+def parent_run() -> str | None:
+    """Id of the sweep's parent run, in every process of the sweep; None outside a sweep."""
+    return os.environ.get(PARENT_VARIABLE) or None
+
+
+class SweepCallback(Callback):
+    """Creates the store, the experiment and the parent run once, before any job starts.
+
+    The parent is ended at once (Hydra tells nobody when a sweep with a failed job ends); its id reaches the jobs, also
+    those in other processes, through the environment.
+
+    Args:
+        outputs: the project's output folder.
+    """
+
+    def __init__(self, outputs: str | Path):
+        self._outputs = Path(outputs)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Open the sweep in the store; a store that cannot be used ends the sweep before any job."""
+        os.environ.pop(PARENT_VARIABLE, None)
+        if OmegaConf.select(config, "tracker.kind") != "mlflow":
+            return
+        try:
+            os.environ[PARENT_VARIABLE] = self._create_parent(config)
+        except StarError as error:
+            # Hydra turns an Exception of a callback into a warning and goes on with the jobs.
+            raise SystemExit(f"error: {error}") from error
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Forget the parent: a later run in this process is not part of the sweep."""
+        os.environ.pop(PARENT_VARIABLE, None)
+
+    def _create_parent(self, config: DictConfig) -> str:
+        uri = store_uri(config.tracker.uri, self._outputs)
+        experiment_id = prepare_store(uri, config.tracker.experiment)
+        study = str(OmegaConf.select(config, "study"))
+        overrides = " ".join(config.hydra.overrides.task)
+        tags = clean_tags({"kind": "sweep", "study": study, "overrides": overrides})
+        with translated(uri):
+            mlflow_client = client(uri)
+            run = mlflow_client.create_run(experiment_id, run_name=_sweep_name(study, overrides), tags=tags)
+            mlflow_client.set_terminated(run.info.run_id, "FINISHED")
+        logger.debug("the sweep is run %s of %s", run.info.run_id, shown(uri))
+        return run.info.run_id
+
+
+def _sweep_name(study: str, overrides: str) -> str:
+    return f"sweep {study}: {overrides}"[:120].rstrip(" :")
