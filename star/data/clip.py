@@ -1,0 +1,115 @@
+"""From a tracklet to the pixels and joints of one clip, written straight into a batch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from star.data.decode import read_frame
+from star.data.joints import fill_missing, read_clip_joints
+from star.data.transforms import Augmentation, augment_frame, augment_joints
+from star.errors import DataError
+from star.types import Split
+
+OnBadFrame = Literal["stop", "skip"]
+
+_log = logging.getLogger(__name__)
+
+
+class ClipReader:
+    """Decodes, augments and counts; safe to use from several threads.
+
+    Args:
+        split: where the frames and skeletons are.
+        on_bad_frame: "stop" raises at the first frame that cannot be decoded; "skip" lets the nearest good frame of the
+            clip stand in, with its joints, logs each such file once and counts each use.
+        min_confidence: joints below it are missing (see `star.data.joints`).
+    """
+
+    def __init__(self, split: Split, *, on_bad_frame: OnBadFrame, min_confidence: float):
+        self._split = split
+        self._on_bad_frame = on_bad_frame
+        self._min_confidence = min_confidence
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._logged: set[Path] = set()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Since the start: frames, bad_frames, bad_files, frames_without_skeleton, low_joints and nan_joints."""
+        with self._lock:
+            names = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints")
+            return {name: self._counts[name] for name in names} | {"bad_files": len(self._logged)}
+
+    def read(self, keys: Sequence[str], augmentation: Augmentation, frames: np.ndarray, joints: np.ndarray) -> None:
+        """Read one clip.
+
+        Args:
+            keys: t frame keys in time order; repeats are decoded once.
+            augmentation: of the clip.
+            frames: [t h w 3] uint8, contiguous; receives the frames.
+            joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
+
+        Raises:
+            DataError: a frame cannot be decoded and bad frames stop, or none of the clip can.
+        """
+        height, width = frames.shape[1:3]
+        used, sizes = [], []
+        for row, (key, frame) in enumerate(self._decode(keys)):
+            if used and key == used[-1]:
+                frames[row] = frames[row - 1]
+            else:
+                augment_frame(frame, augmentation, frames[row])
+            used.append(key)
+            sizes.append(frame.shape[:2])
+        found = Counter(frames=len(used))
+        if self._split.skeletons is None:
+            joints[:] = 0
+        else:
+            clip = read_clip_joints(self._split.skeletons, used, sizes, self._min_confidence)
+            present = clip.present
+            moved = augment_joints(
+                np.concatenate([clip.joints, present[..., None]], axis=2), augmentation, height, width
+            )
+            joints[:] = fill_missing(moved[..., :3], moved[..., 3] > 0)
+            found.update(frames_without_skeleton=clip.frames_without, low_joints=clip.low, nan_joints=clip.not_finite)
+        with self._lock:
+            self._counts += found
+
+    def _decode(self, keys: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+        """Key and pixels of each frame, bad ones replaced."""
+        decoded: dict[str, np.ndarray] = {}
+        bad: dict[str, DataError] = {}
+        for key in dict.fromkeys(keys):
+            try:
+                decoded[key] = read_frame(self._file(key))
+            except DataError as error:
+                if self._on_bad_frame == "stop":
+                    raise DataError(
+                        f"{error}; replace the file, or give dataset.on_bad_frame=skip to let a neighbour stand in"
+                    ) from error
+                bad[key] = error
+        if not decoded:
+            raise DataError(f"no frame of a clip can be decoded: {'; '.join(map(str, bad.values()))}")
+        if bad:
+            self._note_bad(bad, sum(key in bad for key in keys))
+            good = [row for row, key in enumerate(keys) if key in decoded]
+            keys = [keys[min(good, key=lambda other, row=row: abs(other - row))] for row in range(len(keys))]
+        return [(key, decoded[key]) for key in keys]
+
+    def _file(self, key: str) -> Path:
+        return self._split.folder / f"{key}.jpg"
+
+    def _note_bad(self, bad: dict[str, DataError], uses: int) -> None:
+        with self._lock:
+            self._counts["bad_frames"] += uses
+            new = [key for key in bad if self._file(key) not in self._logged]
+            self._logged.update(map(self._file, new))
+        for key in new:
+            _log.warning("%s: its nearest good frame stands in", bad[key])

@@ -1,0 +1,57 @@
+"""JPEG files to RGB frames, refusing what OpenCV would silently half-decode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from star.errors import DataError
+
+_START_OF_IMAGE = b"\xff\xd8"
+_START_OF_SCAN = b"\xff\xda"
+_END_OF_IMAGE = b"\xff\xd9"
+# EXIF orientation is ignored: skeletons are in pixels of the frame as it is stored.
+_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def read_frame(path: Path) -> np.ndarray:
+    """Decode one stored frame; grey files become three equal channels.
+
+    OpenCV fills the missing part of a truncated JPEG with grey and only warns, so the end-of-image marker is looked for
+    first. Damage between the markers that leaves them in place is not noticed.
+
+    Args:
+        path: a JPEG file.
+
+    Returns:
+        [h w 3] uint8, RGB.
+
+    Raises:
+        DataError: the file is missing, empty, truncated or no JPEG; names it.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"frame {path} is missing") from None
+    except OSError as error:
+        raise DataError(f"frame {path} cannot be read: {error.strerror}") from error
+    if not data:
+        raise DataError(f"frame {path} is empty (0 bytes)")
+    if not data.startswith(_START_OF_IMAGE):
+        raise DataError(f"frame {path} is not a JPEG file (starts with bytes {data[:4].hex(' ')})")
+    if not _is_complete(data):
+        raise DataError(f"frame {path} is truncated: {len(data)} bytes without an end-of-image marker")
+    try:
+        frame = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+    except cv2.error:
+        frame = None
+    if frame is None:
+        raise DataError(f"frame {path} starts like a JPEG file but cannot be decoded")
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB, dst=frame)
+
+
+def _is_complete(data: bytes) -> bool:
+    """Whether the last scan is followed by an end marker (neither marker can occur inside compressed pixels)."""
+    return data.endswith(_END_OF_IMAGE) or data.rfind(_END_OF_IMAGE) > data.rfind(_START_OF_SCAN)

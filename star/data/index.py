@@ -1,0 +1,169 @@
+"""The five index files of HITSZ-VCM: name lists, track lists and query numbers (method, section "Data on disk").
+
+A name `0015M1D2T1F7.jpg` (identity, modality 1 = infrared else visible, camera, tracklet, frame) is the file
+`0015/ir/D2/7.jpg`; the tracklet number is not part of the path. A track line is `modality first last identity camera`
+with 1-based, inclusive positions in the name list.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from star.errors import DataError
+from star.types import Modality, Tracklet
+
+INDEX_FILES = ("train_name.txt", "test_name.txt", "track_train_info.txt", "track_test_info.txt", "query_IDX.txt")
+_NAME = re.compile(r"(\d+)M(\d)D(\d+)T\d+F(\d+)\.jpg")
+_INFRARED = 1
+
+
+class NameList(NamedTuple):
+    """A parsed name list.
+
+    Attributes:
+        path: the file.
+        names: as they stand in the file.
+        keys: the same frames as `<identity>/<ir|rgb>/D<camera>/<frame>`.
+        identities, modalities, cameras: [n] int64, the numbers in the names.
+    """
+
+    path: Path
+    names: list[str]
+    keys: list[str]
+    identities: np.ndarray
+    modalities: np.ndarray
+    cameras: np.ndarray
+
+
+class TrackList(NamedTuple):
+    """The tracklets of one track list and what is odd about them.
+
+    Attributes:
+        path: the file.
+        tracklets: in the order of the file, none left out.
+        notes: oddities a user should know.
+    """
+
+    path: Path
+    tracklets: list[Tracklet]
+    notes: list[str]
+
+
+def read_names(path: Path) -> NameList:
+    """Parse `train_name.txt` or `test_name.txt`.
+
+    Raises:
+        DataError: the file is missing or empty, or a line is not a name; gives file and line.
+    """
+    names = _lines(path)
+    matches = [_NAME.fullmatch(name) for name in names]
+    parts: list[tuple[str, str, str, str]] = []
+    for number, match in enumerate(matches, 1):
+        if match is None:
+            raise DataError(f"{path}:{number}: given {names[number - 1]!r}, expected a name like 0015M1D2T1F7.jpg")
+        parts.append(match.groups())  # type: ignore[arg-type]
+    keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
+    numbers = np.array([part[:3] for part in parts]).astype(np.int64)
+    return NameList(path, names, keys, numbers[:, 0], numbers[:, 1], numbers[:, 2])
+
+
+def read_tracks(path: Path, names: NameList) -> TrackList:
+    """Parse `track_train_info.txt` or `track_test_info.txt` against its name list.
+
+    Raises:
+        DataError: the file is missing or empty, a line is malformed or points outside the name list, or the names
+            of a line are of another identity or modality; gives file and line.
+    """
+    tracklets: list[Tracklet] = []
+    other_camera: list[int] = []
+    for number, line in enumerate(_lines(path), 1):
+        where = f"{path}:{number}"
+        code, first, last, identity, camera = _integers(line, where)
+        if not 1 <= first <= last <= len(names.keys):
+            raise DataError(
+                f"{where}: given frames {first} to {last}, expected positions between 1 and {len(names.keys)} "
+                f"(the lines of {names.path.name}), the first not after the last"
+            )
+        rows = slice(first - 1, last)
+        modality = _modality(code)
+        _agree(names, rows, names.identities[rows] == identity, f"{where}: the track is of identity {identity}")
+        same_modality = (names.modalities[rows] == _INFRARED) == (modality == "infrared")
+        _agree(names, rows, same_modality, f"{where}: the track is {modality} (modality {code})")
+        if (names.cameras[rows] != camera).any():
+            other_camera.append(number)
+        tracklets.append(Tracklet(identity, camera, modality, tuple(names.keys[rows])))
+    notes = []
+    if other_camera:
+        notes.append(
+            f"{path.name}: {len(other_camera)} tracks give another camera than their frames (first: line "
+            f"{other_camera[0]}); the camera of the track is used"
+        )
+    return TrackList(path, tracklets, notes)
+
+
+def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
+    """Parse `query_IDX.txt`: 1-based track numbers, on one line or several.
+
+    Returns:
+        0-based positions in the test track list, in the order of the file.
+
+    Raises:
+        DataError: the file is missing or empty, or a number is malformed, out of range, given twice or of a visible
+            track; gives file and line.
+    """
+    count = len(tracks.tracklets)
+    positions: dict[int, None] = {}
+    for number, line in enumerate(_lines(path), 1):
+        for word in line.split():
+            where = f"{path}:{number}"
+            if not word.isdecimal():
+                raise DataError(f"{where}: given {word!r}, expected track numbers between 1 and {count}")
+            position = int(word) - 1
+            if not 0 <= position < count:
+                raise DataError(
+                    f"{where}: given query track {word}, expected a number between 1 and {count} "
+                    f"(the lines of {tracks.path.name})"
+                )
+            if position in positions:
+                raise DataError(f"{where}: query track {word} is given twice, expected each once")
+            if tracks.tracklets[position].modality != "infrared":
+                raise DataError(f"{where}: query track {word} is visible, expected infrared queries")
+            positions[position] = None
+    return list(positions)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"index file {path} is missing; expected {', '.join(INDEX_FILES)} in the folder info or at the root"
+        ) from None
+    except OSError as error:
+        raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"index file {path} is not text ({error.reason} at byte {error.start})") from error
+    if not text.strip():
+        raise DataError(f"index file {path} is empty")
+    return [line.strip() for line in text.rstrip().split("\n")]
+
+
+def _integers(line: str, where: str) -> list[int]:
+    words = line.split()
+    if len(words) != 5 or not all(word.isdecimal() for word in words):
+        raise DataError(f"{where}: given {line!r}, expected five numbers: modality first last identity camera")
+    return [int(word) for word in words]
+
+
+def _modality(code: int) -> Modality:
+    return "infrared" if code == _INFRARED else "visible"
+
+
+def _agree(names: NameList, rows: slice, same: np.ndarray, claim: str) -> None:
+    if not same.all():
+        row = rows.start + int(np.argmin(same))
+        raise DataError(f"{claim}, but its frame {row + 1} is {names.names[row]} ({names.path}:{row + 1})")

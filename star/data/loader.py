@@ -1,0 +1,233 @@
+"""Batches of clips, decoded by threads (OpenCV releases the interpreter lock) ahead of the consumer.
+
+Every random choice of a clip comes from its own generator, seeded by (seed, epoch, batch, row), so the batches do not
+depend on the number of workers or on where an epoch is entered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from star.data.clip import ClipReader, OnBadFrame
+from star.data.frame_sampling import clip_positions
+from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
+from star.data.transforms import PLAIN, draw_augmentation
+from star.errors import DataError
+from star.types import NUMBER_OF_JOINTS, ClipBatch, Split, Tracklet, TrainBatch
+
+_BATCHES_AHEAD = 2
+_CLIP_STREAM = 2
+
+Task = Callable[[], None]
+Batch = TypeVar("Batch")
+
+_log = logging.getLogger(__name__)
+
+
+class TrainLoader:
+    """Augmented P x K batches of both modalities.
+
+    Args:
+        split: training tracklets.
+        frames, height, width: t, h and w of a clip.
+        pad, flip, erase, erase_area, erase_aspect: see `star.data.transforms.draw_augmentation`.
+        identities, tracklets: P and K, see `star.data.sampler.epoch_plan`.
+        seed: of everything drawn here.
+        workers: threads, at least 1; they do not change the batches.
+        on_bad_frame, min_confidence: see `star.data.clip.ClipReader`.
+        batches: per epoch; None: min(visible, infrared tracklets) // (P * K).
+
+    Raises:
+        DataError: fewer identities with both modalities than P.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        pad: int,
+        flip: float,
+        erase: float,
+        erase_area: tuple[float, float],
+        erase_aspect: tuple[float, float],
+        identities: int,
+        tracklets: int,
+        seed: int,
+        workers: int,
+        on_bad_frame: OnBadFrame = "stop",
+        min_confidence: float = 0.0,
+        batches: int | None = None,
+    ):
+        cv2.setNumThreads(0)
+        self._split = split
+        self._shape = (frames, height, width)
+        self._seed = seed
+        self._workers = workers
+        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence)
+        self._draw = partial(
+            draw_augmentation,
+            height=height,
+            width=width,
+            pad=pad,
+            flip=flip,
+            erase=erase,
+            erase_area=erase_area,
+            erase_aspect=erase_aspect,
+        )
+        if batches is None:
+            batches = default_batches(split, identities=identities, tracklets=tracklets)
+        self.batches_per_epoch = batches
+        self._plan = partial(
+            epoch_plan, split, identities=identities, tracklets=tracklets, seed=seed, batches=self.batches_per_epoch
+        )
+        self._plan(epoch=0)  # raises now if P is too large
+        for note in unpaired_identities(split.tracklets):
+            _log.warning("%s", note)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return self.batches_per_epoch
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was read and what was wrong with it so far, see `ClipReader.counts`."""
+        return self._reader.counts
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[TrainBatch]:
+        """The batches of one epoch, from `start_batch` on.
+
+        Raises:
+            DataError: while iterating, a frame or skeleton that cannot be read; names the file.
+        """
+        plan = self._plan(epoch=epoch)
+        steps = (partial(self._prepare, epoch, number, plan[number]) for number in range(start_batch, len(plan)))
+        return _ahead(steps, self._workers, self._reader, f"training epoch {epoch}")
+
+    def _prepare(self, epoch: int, number: int, plan: BatchPlan) -> tuple[TrainBatch, list[Task]]:
+        rows = len(plan.labels)
+        visible, infrared = (_empty_clips(rows, *self._shape) for _ in range(2))
+        batch = TrainBatch(visible[0], infrared[0], visible[1], infrared[1], plan.labels)
+        tasks: list[Task] = []
+        for row in range(rows):
+            for half, (tracks, (frames, joints)) in enumerate(((plan.visible, visible), (plan.infrared, infrared))):
+                tracklet = self._split.tracklets[tracks[row]]
+                entropy = (_CLIP_STREAM, self._seed, epoch, number, 2 * row + half)
+                tasks.append(partial(self._read, tracklet, entropy, frames[row], joints[row]))
+        return batch, tasks
+
+    def _read(self, tracklet: Tracklet, entropy: tuple[int, ...], frames: np.ndarray, joints: np.ndarray) -> None:
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+        positions = clip_positions(len(tracklet.frames), len(frames), rng)
+        self._reader.read([tracklet.frames[i] for i in positions], self._draw(rng), frames, joints)
+
+
+class EvaluationLoader:
+    """The clips of one modality in tracklet order, without augmentation.
+
+    Args:
+        split: tracklets of one modality.
+        frames, height, width: t, h and w of a clip.
+        batch: clips a batch; the last batch is padded with copies of its last clip.
+        workers: threads, at least 1.
+        on_bad_frame, min_confidence: see `star.data.clip.ClipReader`.
+
+    Raises:
+        DataError: the split mixes modalities.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        batch: int,
+        workers: int,
+        on_bad_frame: OnBadFrame = "stop",
+        min_confidence: float = 0.0,
+    ):
+        if len({tracklet.modality for tracklet in split.tracklets}) > 1:
+            raise DataError(f"split {split.name!r} of {split.folder} mixes modalities, expected one a loader")
+        cv2.setNumThreads(0)
+        self._split = split
+        self._shape = (frames, height, width)
+        self._batch = batch
+        self._workers = workers
+        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence)
+
+    def __len__(self) -> int:
+        """Batches, the last padded one included."""
+        return -(-len(self._split.tracklets) // self._batch)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was read and what was wrong with it so far, see `ClipReader.counts`."""
+        return self._reader.counts
+
+    def __iter__(self) -> Iterator[ClipBatch]:
+        """All clips once; raises DataError where a frame or skeleton cannot be read."""
+        steps = (partial(self._prepare, number * self._batch) for number in range(len(self)))
+        with closing(_ahead(steps, self._workers, self._reader, f"reading {self._split.name}")) as batches:
+            for batch in batches:
+                batch.frames[batch.count :] = batch.frames[batch.count - 1]
+                batch.joints[batch.count :] = batch.joints[batch.count - 1]
+                yield batch
+
+    def _prepare(self, start: int) -> tuple[ClipBatch, list[Task]]:
+        tracklets = self._split.tracklets[start : start + self._batch]
+        frames, joints = _empty_clips(self._batch, *self._shape)
+        tasks: list[Task] = []
+        for row, tracklet in enumerate(tracklets):
+            keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
+            tasks.append(partial(self._reader.read, keys, PLAIN, frames[row], joints[row]))
+        return ClipBatch(frames, joints, len(tracklets)), tasks
+
+
+def _empty_clips(rows: int, frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unset [b t h w 3] uint8 and [b t j 3] float32."""
+    pixels = np.empty((rows, frames, height, width, 3), np.uint8)
+    return pixels, np.empty((rows, frames, NUMBER_OF_JOINTS, 3), np.float32)
+
+
+def _ahead(
+    steps: Iterator[Callable[[], tuple[Batch, list[Task]]]], workers: int, reader: ClipReader, what: str
+) -> Generator[Batch, None, None]:
+    """Fill batches with `workers` threads, at most two batches ahead, and yield them in order.
+
+    The first failed task is raised as it was; closing the iterator drops what has not started and joins the threads.
+    """
+    before = reader.counts
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="star-loader")
+    waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
+    try:
+        for step in steps:
+            batch, tasks = step()
+            waiting.append((batch, [pool.submit(task) for task in tasks]))
+            if len(waiting) > _BATCHES_AHEAD:
+                yield _finished(*waiting.popleft())
+        while waiting:
+            yield _finished(*waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        wrong = {name: n - before[name] for name, n in reader.counts.items() if name != "frames" and n > before[name]}
+        if wrong:
+            _log.warning("%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
+
+
+def _finished(batch: Batch, futures: list[Future[None]]) -> Batch:
+    for future in futures:
+        future.result()
+    return batch

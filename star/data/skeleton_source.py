@@ -1,0 +1,121 @@
+"""Finding the skeleton files of a data set and refusing those of another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from star.data.decode import read_frame
+from star.data.skeletons import HDF5_FILES, Hdf5Skeletons, NpySkeletons
+from star.errors import DataError
+from star.types import VideoReIDData
+
+CONFIDENT = 0.3
+"""Joints with at least this confidence count as found in statistics and plausibility checks."""
+
+_SAMPLED_KEYS = 1000
+_SAMPLED_FRAMES = 20
+
+
+def open_skeletons(root: Path, folder: Path | None) -> dict[str, Hdf5Skeletons | NpySkeletons]:
+    """Open the stores of both splits.
+
+    Args:
+        root: the data set's root, searched when no folder is given.
+        folder: where `dataset-train.h5` and `dataset-test.h5`, or `.npy` files, are.
+
+    Returns:
+        Stores of "train" and "test"; empty if no folder is given and the root has none.
+
+    Raises:
+        DataError: the given folder has no skeletons, one of the two files is missing, or one cannot be opened.
+    """
+    place = folder or root
+    paths = {split: place / name for split, name in HDF5_FILES.items()}
+    present = [path for path in paths.values() if path.is_file()]
+    if len(present) == len(paths):
+        return {split: Hdf5Skeletons(path) for split, path in paths.items()}
+    if present:
+        missing = next(path for path in paths.values() if path not in present)
+        raise DataError(f"skeleton file {missing} is missing beside {present[0].name}: expected one file a split")
+    if place.is_dir() and next(place.glob("*_D*_*.npy"), None):
+        store = NpySkeletons(place)
+        return {split: store for split in HDF5_FILES}
+    if folder is not None:
+        raise DataError(
+            f"dataset.skeletons: given {folder}, expected a folder with {' and '.join(HDF5_FILES.values())} or with "
+            "files like 0063_ir_D2_121.npy"
+        )
+    return {}
+
+
+def check_origin(store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_sha256: str, frames: Path) -> None:
+    """Refuse a store that was made from other frames.
+
+    A store that names its name list must name this one. One that does not must hold at least half of a sample of 1,000
+    frames. In both cases most confident joints of 20 frames spread over the split must lie inside their frame (frames
+    that cannot be decoded are passed over).
+
+    Args:
+        store: the skeletons of one split.
+        keys: all frames of the split's name list.
+        index_sha256: hash of that list.
+        frames: folder of the split's frames.
+
+    Raises:
+        DataError: the store is of another data set or split.
+    """
+    remedy = "give the folder of this data set's skeletons as dataset.skeletons, or make them with star-skeletons"
+    stated = store.attributes.get("index_sha256")
+    if stated is not None and stated != index_sha256:
+        raise DataError(
+            f"skeletons {store.path} are of another data set or split: made from a name list with sha256 "
+            f"{stated[:12]}, expected {index_sha256[:12]}; {remedy}"
+        )
+    if stated is None:
+        sample = keys[:: max(1, len(keys) // _SAMPLED_KEYS)]
+        found = sum(store.read(key) is not None for key in sample)
+        if 2 * found < len(sample):
+            raise DataError(
+                f"skeletons {store.path} are of another data set: they hold {found} of {len(sample)} sampled frames, "
+                f"expected at least half; {remedy}"
+            )
+    inside, confident = _joints_inside(store, keys, frames)
+    if 2 * inside < confident:
+        raise DataError(
+            f"skeletons {store.path} do not belong to these frames: {inside} of {confident} confident joints lie "
+            f"inside {_SAMPLED_FRAMES} sampled frames of {frames}, expected most of them, in pixels of the stored "
+            f"frame; {remedy}"
+        )
+
+
+def require_skeletons(data: VideoReIDData) -> None:
+    """For experiments that use skeletons.
+
+    Raises:
+        DataError: a split has no skeleton store.
+    """
+    bare = [split.name for split in (data.train, data.query, data.gallery) if split.skeletons is None]
+    if bare:
+        raise DataError(
+            f"{data.name}: no skeletons for {', '.join(bare)}, and this experiment uses them; make them with "
+            f"star-skeletons, give their folder as dataset.skeletons (expected {' and '.join(HDF5_FILES.values())}), "
+            "or run experiment=baseline"
+        )
+
+
+def _joints_inside(store: Hdf5Skeletons | NpySkeletons, keys: list[str], folder: Path) -> tuple[int, int]:
+    inside = confident = 0
+    for key in keys[:: max(1, len(keys) // _SAMPLED_FRAMES)]:
+        joints = store.read(key)
+        if joints is None:
+            continue
+        try:
+            height, width = read_frame(folder / f"{key}.jpg").shape[:2]
+        except DataError:
+            continue
+        points = joints[joints[:, 2] >= CONFIDENT, :2]
+        confident += len(points)
+        inside += int(np.sum((points >= 0).all(axis=1) & (points <= (width, height)).all(axis=1)))
+    return inside, confident
