@@ -67,6 +67,11 @@ class Split:
         """The identities in ascending order; position = class label."""
         return tuple(sorted({t.identity for t in self.tracklets}))
 
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """([q] identities, [q] cameras) of the tracklets, as the ranking wants them."""
+        return np.array([t.identity for t in self.tracklets]), np.array([t.camera for t in self.tracklets])
+
 
 @dataclass(frozen=True)
 class VideoReIDData:

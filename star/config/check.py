@@ -13,8 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from star.config.compose import compose_run
+from star.config.environment import prepare_environment
 from star.config.conform import conform, describe, is_scalar
 from star.config.schema import Config
+from star.data.synthetic.levels import find_problems
 from star.errors import ConfigError, Problem
 
 
@@ -31,6 +33,9 @@ def check_overrides(overrides: Sequence[str]) -> Config:
 def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Config:
     """Hold a composed configuration against the schema and against the rules between its keys.
 
+    The classes of the loss terms are imported for it, and MindSpore with them; so the environment MindSpore reads is
+    prepared first.
+
     Args:
         composed: as Hydra composed it.
         problems: those found already; they are raised together with the new ones.
@@ -42,7 +47,11 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
     values = _resolved(composed, found)
     if values:
         config = conform(values, Config, found)
+        if config.hardware is not None:
+            prepare_environment(config.hardware)
         _check_loss_terms(config, found)
+        if config.dataset is not None and config.dataset.kind == "synthetic":
+            found.extend(find_problems(config.dataset.generate or {}))
         found.extend(_broken_rules(config, found))
     if found:
         raise ConfigError(found)
@@ -142,6 +151,9 @@ _RULES = (
     Rule("dataset.augmentation.erase_aspect",
          lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
          lambda c: "[smallest, largest]"),
+    Rule("dataset.generate",
+         lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
+         lambda c: "null: only dataset=synthetic generates its data"),
     Rule("dataset.root",
          lambda c: c.dataset.kind != "hitsz_vcm" or c.dataset.root is not None,
          lambda c: "the folder of the data set (dataset.root=FOLDER), or dataset=synthetic for generated data"),

@@ -17,16 +17,19 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
 
     `resume=RUN` becomes the run's own overrides and folder, so that a run is continued with what it was started with.
 
+    Hydra's own switches that only show something, and foreign configuration folders, pass unchecked; the job checks
+    its composed configuration again.
+
     Args:
         arguments: of `star-train`, without the program's name.
 
     Raises:
         ConfigError: lists every problem of all jobs.
-        TrackingError: `resume` names no known run.
     """
     options = get_args_parser().parse_args(list(arguments))
     overrides: list[str] = options.overrides
-    if options.help or options.hydra_help or options.version or options.cfg or options.info or options.shell_completion:
+    only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
+    if only_shows or options.config_dir or options.config_name:
         return list(arguments)
     resumed = [text.removeprefix("resume=") for text in overrides if text.startswith("resume=")]
     if resumed and resumed[-1] not in ("", "null"):

@@ -51,10 +51,6 @@ def rank_splits(query: Split, gallery: Split, query_features: np.ndarray, galler
         query_features, gallery_features: [q d] and [g d], L2-normalised.
     """
     similarity = query_features @ gallery_features.T
-
-    def labels(split: Split) -> tuple[np.ndarray, np.ndarray]:
-        return np.array([t.identity for t in split.tracklets]), np.array([t.camera for t in split.tracklets])
-
-    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = labels(query), labels(gallery)
+    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = query.rows, gallery.rows
     scores = rank_both(similarity, query_identities, gallery_identities, query_cameras, gallery_cameras)
     return Evaluation(scores, similarity)

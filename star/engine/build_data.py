@@ -1,0 +1,90 @@
+"""From a checked configuration to data sets and loaders. No MindSpore here: `star-check` uses it too."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rich import get_console
+from rich.progress import Progress
+
+from star.config.schema import Config
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.loader import EvaluationLoader, TrainLoader
+from star.data.skeleton_source import require_skeletons
+from star.data.synthetic import generate
+from star.types import Split, VideoReIDData
+
+logger = logging.getLogger(__name__)
+
+
+def load_data(config: Config) -> VideoReIDData:
+    """Read the data set of a configuration; generate it before if it is a synthetic one not yet on disk.
+
+    Raises:
+        DataError: the data set cannot be used, or a skeleton experiment has no skeletons.
+    """
+    dataset = config.dataset
+    root = Path(str(dataset.root)).expanduser()
+    if dataset.kind == "synthetic":
+        root = _generated(config, root)
+    data = read_hitsz_vcm(
+        root,
+        skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
+        min_frames=dataset.min_frames,
+        name=dataset.kind,
+        limit_identities=config.debug.limit_identities,
+    )
+    if config.skeleton_graph.used:
+        require_skeletons(data)
+    return data
+
+
+def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
+    """Batches of P x K clips of both modalities."""
+    dataset, schedule = config.dataset, config.schedule
+    augmentation = dataset.augmentation
+    return TrainLoader(
+        data.train,
+        frames=dataset.frames,
+        height=dataset.height,
+        width=dataset.width,
+        pad=augmentation.pad,
+        flip=augmentation.flip,
+        erase=augmentation.erase,
+        erase_area=(augmentation.erase_area[0], augmentation.erase_area[1]),
+        erase_aspect=(augmentation.erase_aspect[0], augmentation.erase_aspect[1]),
+        identities=schedule.identities,
+        tracklets=schedule.tracklets,
+        batches=schedule.batches_per_epoch,
+        seed=config.seed,
+        workers=config.hardware.loader_workers,
+        on_bad_frame=dataset.on_bad_frame,
+        min_confidence=dataset.min_confidence,
+    )
+
+
+def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
+    """Clips of a test split in order."""
+    dataset = config.dataset
+    return EvaluationLoader(
+        split,
+        frames=dataset.frames,
+        height=dataset.height,
+        width=dataset.width,
+        batch=config.schedule.evaluation_batch,
+        workers=config.hardware.loader_workers,
+        on_bad_frame=dataset.on_bad_frame,
+        min_confidence=dataset.min_confidence,
+    )
+
+
+def _generated(config: Config, parent: Path) -> Path:
+    console = get_console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("generating frames", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return generate(parent, workers=config.hardware.loader_workers, progress=show, **(config.dataset.generate or {}))

@@ -1,0 +1,82 @@
+"""What a finished run leaves: final scores, the CMC curve, ranked lists, the reference of its checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from star.engine.trainer import History
+from star.evaluation.evaluator import Evaluation
+from star.evaluation.pictures import cmc_curve, ranked_lists
+from star.evaluation.protocols import chance_level
+from star.tracking.recorder import RunRecorder
+from star.types import DIRECTIONS, Direction, Scores, VideoReIDData
+
+logger = logging.getLogger(__name__)
+
+SCORES_FILE = "scores.json"
+
+
+def log_results(
+    folder: Path, tracker: RunRecorder, data: VideoReIDData, evaluation: Evaluation, history: History
+) -> float:
+    """Write and track the results of the last epoch.
+
+    `final/*` is the last epoch. `best_on_test/*` is the largest value of each score over all rankings of the test set,
+    as the releases report theirs; it is optimistic and never used for anything else.
+
+    Args:
+        folder: of the run.
+        tracker: open run.
+        data: the test set.
+        evaluation: of the last epoch.
+        history: of the whole run.
+
+    Returns:
+        Mean of the final mAP of both directions in percent.
+    """
+    final = evaluation.metrics()
+    chance = chance_levels(data)
+    record = {"final": final, "best_on_test": history.best_on_test, "chance": chance, "steps": history.step}
+    (folder / SCORES_FILE).write_text(json.dumps(record, indent=1))
+    tracker.log_metrics({f"final/{name}": value for name, value in final.items()}, history.step)
+    optimistic = {f"best_on_test/{name}": v for name, v in history.best_on_test.items() if name.endswith(("R1", "mAP"))}
+    tracker.log_metrics(optimistic, history.step)
+    checkpoint = folder / "checkpoints" / "last.json"
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    tracker.log_tags({"checkpoint": str(checkpoint), "checkpoint_sha256": digest})
+    cmc_curve(evaluation.scores, folder / "cmc.png", title=f"{data.name}, last epoch")
+    pictures = [folder / "cmc.png"]
+    for direction in DIRECTIONS:
+        path = folder / f"ranked_list_{direction}.png"
+        ranked_lists(data, evaluation.similarity, direction, path)
+        pictures.append(path)
+    for path in (*pictures, folder / SCORES_FILE, checkpoint, folder / "train.log"):
+        tracker.log_artifact(path)
+    for line in describe(evaluation.scores, chance):
+        logger.info(line)
+    return sum(final[f"{direction}/mAP"] for direction in DIRECTIONS) / len(DIRECTIONS)
+
+
+def chance_levels(data: VideoReIDData) -> dict[Direction, dict[str, float]]:
+    """Expected percentages of a ranking in random order, by direction."""
+    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = data.query.rows, data.gallery.rows
+    return {
+        "i2v": chance_level(query_identities, gallery_identities, query_cameras, gallery_cameras),
+        "v2i": chance_level(gallery_identities, query_identities, gallery_cameras, query_cameras),
+    }
+
+
+def describe(scores: dict[Direction, Scores], chance: dict[Direction, dict[str, float]]) -> list[str]:
+    """One line a direction."""
+    lines = []
+    for direction, score in scores.items():
+        m = score.as_metrics()
+        lines.append(
+            f"{direction}: R1 {m['R1']:.2f}  R5 {m['R5']:.2f}  R10 {m['R10']:.2f}  R20 {m['R20']:.2f}  mAP {m['mAP']:.2f}"
+            f"  mINP {m['mINP']:.2f}  ({score.valid_queries} of {score.queries} queries valid; "
+            f"chance R1 {chance[direction]['R1']:.2f} mAP {chance[direction]['mAP']:.2f})"
+        )
+    return lines

@@ -1,0 +1,200 @@
+"""The way of a run: check, data, fingerprint, tracker, network, training, results."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from star.config.paths import outputs_folder
+from star.config.schema import Config
+from star.config.stored import run_folder
+from star.engine.build_data import load_data
+from star.errors import ConfigError, Problem
+from star.evaluation.protocols import clip_text
+from star.tracking.fingerprint import Fingerprint, fingerprint
+from star.tracking.mlflow_tracker import open_run
+from star.tracking.null_tracker import NullTracker
+from star.tracking.provenance import provenance
+from star.tracking.recorder import RunRecorder
+from star.tracking.runs import find_finished, join_study
+from star.tracking.spool import SPOOL_NAME
+from star.tracking.store import store_uri
+from star.tracking.sweep import parent_run
+from star.types import DIRECTIONS, VideoReIDData
+
+logger = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """What Hydra knows of a run.
+
+    Attributes:
+        folder: the run's own folder.
+        experiment: choice of the group `experiment`.
+        choices: of all groups.
+        overrides: as given on the command line.
+    """
+
+    folder: Path
+    experiment: str
+    choices: dict[str, str]
+    overrides: list[str]
+
+
+def run_job(config: Config) -> float:
+    """Train and rank one checked configuration, or show the finished run that has its fingerprint.
+
+    Returns:
+        Mean of the last mAP of both directions in percent, for sweepers that optimise.
+    """
+    job = _hydra_job()
+    with _log_file(job.folder / "train.log"):
+        try:
+            return _run(config, job)
+        except Exception:
+            logger.exception("%s, seed %d failed; its folder is %s", job.experiment, config.seed, job.folder)
+            raise
+
+
+def _run(config: Config, job: Job) -> float:
+    data = load_data(config)
+    mark = fingerprint(config, data.fingerprint)
+    run_id = None
+    if config.resume:
+        run_id = _resumed_run(config.resume, mark)
+    elif config.tracker.kind == "mlflow" and not config.rerun:
+        finished = _finished_mean(config, mark)
+        if finished is not None:
+            return finished
+    with _open_tracker(config, job, data, mark, run_id) as tracker:
+        _write_run_files(config, job, mark, tracker)
+        for note in data.notes:
+            logger.warning(note)
+        from star.engine.build_network import build_trainer
+        from star.engine.results import log_results
+
+        trainer = build_trainer(config, data, tracker, job.folder / "checkpoints")
+        if config.resume:
+            trainer.restore()
+        evaluation = trainer.fit()
+        return log_results(job.folder, tracker, data, evaluation, trainer.history)
+
+
+def _hydra_job() -> Job:
+    hydra = HydraConfig.get()
+    choices = {g: str(c) for g, c in hydra.runtime.choices.items() if "/" not in str(g) and g != "hydra"}
+    return Job(Path(hydra.runtime.output_dir), choices["experiment"], choices, list(hydra.overrides.task))
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _resumed_run(run: str, mark: Fingerprint) -> str:
+    """The id of the run to continue.
+
+    Raises:
+        ConfigError: configuration, data or weights are not those the run was started with.
+    """
+    folder = run_folder(run)
+    before = Fingerprint.load(folder / "fingerprint.json")
+    different = [line for line in mark.differences(before) if not line.startswith(("code", "packages"))]
+    if different:
+        raise ConfigError([Problem("resume", run, f"the run's own configuration and data ({'; '.join(different)})")])
+    if mark != before:
+        logger.warning("continued with other software: %s", "; ".join(mark.differences(before)))
+    return json.loads((folder / "run.json").read_text())["run_id"]
+
+
+def _finished_mean(config: Config, mark: Fingerprint) -> float | None:
+    """Show the finished run with this fingerprint, if there is one; let it count in this study."""
+    uri = store_uri(config.tracker.uri, outputs_folder())
+    found = find_finished(uri, config.tracker.experiment, mark.digest)
+    if found is None:
+        return None
+    join_study(uri, found, config.study)
+    scores = [found.metrics[f"final/{direction}/mAP"] for direction in DIRECTIONS]
+    logger.info(
+        "finished before, not repeated (rerun=true repeats it): %s, run %s, mAP %s, folder %s",
+        found.name,
+        found.run_id,
+        ", ".join(f"{direction} {score:.2f}" for direction, score in zip(DIRECTIONS, scores, strict=True)),
+        found.folder,
+    )
+    return sum(scores) / len(scores)
+
+
+def _open_tracker(
+    config: Config, job: Job, data: VideoReIDData, mark: Fingerprint, run_id: str | None
+) -> RunRecorder:
+    clip = config.dataset
+    about = {
+        "experiment": config.tracker.experiment,
+        "run_name": f"{job.experiment}-seed{config.seed}",
+        "params": _params(config),
+        "tags": {
+            "study": config.study,
+            "experiment": job.experiment,
+            "seed": config.seed,
+            "fingerprint": mark.digest,
+            "data_fingerprint": data.fingerprint,
+            "protocol": data.protocol,
+            "clip": clip_text(clip.frames, clip.height, clip.width),
+            "overrides": " ".join(job.overrides),
+            **{f"group.{group}": choice for group, choice in job.choices.items()},
+            "device": f"{config.hardware.target} {config.hardware.mode} {config.hardware.precision}",
+            **provenance(),
+        },
+        "spool": job.folder / SPOOL_NAME,
+        "run_id": run_id,
+    }
+    if config.tracker.kind == "none":
+        return NullTracker(**about)
+    return open_run(
+        uri=config.tracker.uri,
+        outputs=outputs_folder(),
+        parent_run_id=parent_run(),
+        flush_every=config.tracker.flush_every,
+        **about,
+    )
+
+
+def _params(config: Config) -> dict[str, object]:
+    """The keys worth a column in the MLflow interface; the whole configuration is an artifact."""
+    values = asdict(config)
+    params: dict[str, object] = {"seed": config.seed}
+    for group in ("backbone", "skeleton_graph", "style", "schedule"):
+        params |= {f"{group}.{key}": value for key, value in values[group].items()}
+    keys = ("kind", "min_frames", "frames", "height", "width", "on_bad_frame")
+    params |= {f"dataset.{key}": values["dataset"][key] for key in keys}
+    return params | {f"loss.{name}": term["weight"] for name, term in config.loss.items()}
+
+
+def _write_run_files(config: Config, job: Job, mark: Fingerprint, tracker: RunRecorder) -> None:
+    values = asdict(config)
+    for group, key in (("dataset", "root"), ("dataset", "skeletons"), ("backbone", "pretrained")):
+        if values[group][key] is not None and not values[group][key].startswith("hf://"):
+            values[group][key] = str(Path(values[group][key]).expanduser().resolve())
+    OmegaConf.save(OmegaConf.create(values), job.folder / "config.yaml")
+    mark.save(job.folder / "fingerprint.json")
+    record = {"run_id": tracker.run_id, "experiment": job.experiment, "tracker": config.tracker.kind}
+    (job.folder / "run.json").write_text(json.dumps(record, indent=1))
+    for name in ("config.yaml", "fingerprint.json"):
+        tracker.log_artifact(job.folder / name)

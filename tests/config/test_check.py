@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from star.config.check import check_overrides
+from star.config.compose import compose_run, group_choices, sweep_jobs
+from star.errors import ConfigError
+
+EXPERIMENTS = group_choices()["experiment"]
+BACKBONES = group_choices()["backbone"]
+
+
+def problems_of(*overrides: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as error:
+        check_overrides(overrides)
+    assert all(problem.key in str(error.value) for problem in error.value.problems)
+    return {problem.key: problem.expected for problem in error.value.problems}
+
+
+def test_the_experiments_of_the_paper_and_its_ablations_exist():
+    assert set(EXPERIMENTS) >= {
+        *("baseline", "plain", "star", "star_release", "frame_only", "sequence_only", "joints_only", "bones_only"),
+        *("no_consistency", "cross_modality_consistency", "release_graph"),
+    }
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_with_every_backbone_and_dataset(experiment: str, backbone: str, tmp_path: Path):
+    for dataset in ("synthetic", "hitsz_vcm"):
+        root = [f"dataset.root={tmp_path}"] if dataset == "hitsz_vcm" else []
+        config = check_overrides([f"experiment={experiment}", f"backbone={backbone}", f"dataset={dataset}", *root])
+        assert config.dataset.kind == dataset
+
+
+def test_the_baseline_is_star_without_skeletons_and_their_loss():
+    baseline, _ = compose_run(["experiment=baseline"])
+    derived, _ = compose_run(["experiment=star", "skeleton_graph=none", "~loss.joints_bones"])
+    assert baseline == derived
+    assert not check_overrides(["experiment=baseline", "dataset=synthetic"]).skeleton_graph.used
+
+
+def test_the_recipe_of_the_paper(tmp_path: Path):
+    config = check_overrides(["experiment=star", "dataset=hitsz_vcm", f"dataset.root={tmp_path}"])
+    dataset, schedule, backbone = config.dataset, config.schedule, config.backbone
+    assert (dataset.frames, dataset.height, dataset.width, dataset.min_frames) == (12, 288, 144, 12)
+    assert (schedule.identities, schedule.tracklets, schedule.epochs) == (8, 2, 130)
+    assert (schedule.learning_rate, schedule.backbone_factor, schedule.warmup_epochs) == (0.1, 0.1, 10)
+    assert schedule.decay == {60: 0.1, 120: 0.01}
+    assert (schedule.momentum, schedule.nesterov, schedule.weight_decay) == (0.9, True, 5e-4)
+    augmentation = dataset.augmentation
+    assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
+    assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3])
+    assert (backbone.block, backbone.layers, backbone.last_stride, backbone.out_channels) == (
+        "bottleneck",
+        [3, 4, 6, 3],
+        1,
+        2048,
+    )
+    assert all(term["weight"] == 1.0 for term in config.loss.values())
+    assert set(config.loss) == {
+        *("identity", "triplet", "frame_identity", "disturbed_identity", "defence", "joints_bones")
+    }
+    assert config.pooling.guided_powers == [0.7, 1, 3, 5, 7]
+
+
+def test_the_release_variant():
+    config = check_overrides(["experiment=star_release", "dataset=synthetic"])
+    skeleton = config.skeleton_graph
+    assert (skeleton.graph, skeleton.coordinates, skeleton.pose_classifier) == ("release", "pixels", True)
+    assert {"cross_modality", "pose_identity"} <= set(config.loss)
+    assert "joints_bones" not in config.loss
+
+
+def test_every_problem_is_listed_at_once():
+    found = problems_of(
+        *("backbone=resnet5", "dataset=synthetic", "foo=1", "schedule.epochs=two", "schedule.warmup_epoch=3"),
+        *("hardware=gpu", "skeleton_graph=none", "loss.triplet.margn=1", "loss.identity.weight=-1", "seed=-1"),
+        "dataset.generate.no_such_level=1",
+    )
+    assert set(found) == {
+        *("backbone", "foo", "schedule.epochs", "schedule.warmup_epoch", "hardware.target", "loss.joints_bones"),
+        *("loss.triplet.margn", "loss.identity.weight", "seed", "dataset.generate.no_such_level"),
+    }
+    assert "resnet50" in found["backbone"]
+    assert "did you mean warmup_epochs?" in found["schedule.warmup_epoch"]
+    assert "skeleton_graph." in found["loss.joints_bones"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "expected"),
+    [
+        (["skeleton_graph.bones=false", "loss=baseline"], "skeleton_graph.frame_guidance", "skeleton_graph.bones=true"),
+        (["skeleton_graph.attention_heads=3"], "skeleton_graph.attention_heads", "divisor of the backbone's 2048"),
+        (["style=none"], "loss.defence", "style.attack=true"),
+        (["loss=cross_modality"], "loss.cross_modality", "skeleton_graph.pose_classifier=true"),
+        (["hardware=ascend"], "hardware.target", "no Ascend"),
+        (["hardware=gpu"], "hardware.target", "no GPU build"),
+        (["backbone.pretrained=no/such/file.npz"], "backbone.pretrained", "an existing file"),
+        (["style.gain=[2,1]"], "style.gain", "[smallest, largest]"),
+        (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "importable class"),
+        (["dataset=hitsz_vcm"], "dataset.root", "dataset.root=FOLDER"),
+        (["dataset=hitsz_vcm", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
+        (["schedule.learning_rate=${nothing}"], "schedule.learning_rate", "resolves"),
+    ],
+)
+def test_wrong_combinations_and_values(overrides: list[str], key: str, expected: str):
+    found = problems_of("experiment=star", "dataset=synthetic", *overrides)
+    assert expected in found[key]
+
+
+def test_the_check_prepares_the_environment_before_mindspore(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    check_overrides(["dataset=synthetic"])
+    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "SSE41"
+
+
+def test_sweeps_are_expanded_as_hydra_does():
+    assert sweep_jobs(["experiment=baseline,star", "seed=range(0,2)", "backbone=tiny"]) == [
+        ["experiment=baseline", "seed=0", "backbone=tiny"],
+        ["experiment=baseline", "seed=1", "backbone=tiny"],
+        ["experiment=star", "seed=0", "backbone=tiny"],
+        ["experiment=star", "seed=1", "backbone=tiny"],
+    ]
