@@ -1,0 +1,169 @@
+"""From a checked configuration to network, losses, optimiser and trainer. Configuration ends here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from hydra.utils import instantiate
+from mindspore import nn
+
+from star.config.schema import Config
+from star.engine.build_data import evaluation_loader, train_loader
+from star.engine.hardware import select_device
+from star.engine.schedule import learning_rates
+from star.engine.state import NetworkState
+from star.engine.step import TrainStep, sgd
+from star.engine.trainer import Trainer
+from star.evaluation.evaluator import Evaluation, embed, rank_splits
+from star.losses import WeightedLosses
+from star.models.draws import draw_training
+from star.models.embedder import Embedder
+from star.models.normalise import Normalise
+from star.models.pretrained import load_pretrained
+from star.models.reid import VideoReID
+from star.models.resnet import ResNet
+from star.tracking.recorder import RunRecorder
+from star.types import Split, TrainingDraws, VideoReIDData
+
+logger = logging.getLogger(__name__)
+
+_DRAWS = 1
+"""Key of the stream of a step's draws, beside the streams of sampler and loader."""
+
+
+def build_trainer(config: Config, data: VideoReIDData, tracker: RunRecorder, folder: Path) -> Trainer:
+    """Everything one run trains with.
+
+    Args:
+        config: checked configuration.
+        data: its data set.
+        tracker: open run.
+        folder: of the checkpoints.
+    """
+    select_device(config.hardware)
+    loader = train_loader(config, data)
+    model = build_model(config, identities=len(data.train.identities))
+    schedule = config.schedule
+    rates = {
+        group: learning_rates(
+            schedule.learning_rate * factor,
+            epochs=schedule.epochs,
+            batches=loader.batches_per_epoch,
+            warmup_epochs=schedule.warmup_epochs,
+            decay=schedule.decay,
+        )
+        for group, factor in (("backbone", schedule.backbone_factor), ("head", 1.0))
+    }
+    groups = dict(zip(rates, model.parameter_groups(), strict=True))
+    optimiser = sgd(
+        [(groups[name], rates[name]) for name in rates],
+        momentum=schedule.momentum,
+        nesterov=schedule.nesterov,
+        weight_decay=schedule.weight_decay,
+    )
+    step = TrainStep(
+        model, build_losses(config), optimiser, graph=config.hardware.mode == "graph", clip_norm=schedule.clip_norm
+    )
+    return Trainer(
+        step=step,
+        state=NetworkState(model, optimiser),
+        loader=loader,
+        draw=draws_of_step(config),
+        evaluate=build_evaluation(config, model, data),
+        tracker=tracker,
+        rates=rates,
+        folder=folder,
+        epochs=schedule.epochs,
+        evaluate_every=schedule.evaluate_every,
+        log_every=config.tracker.log_every,
+    )
+
+
+def build_model(config: Config, *, identities: int) -> VideoReID:
+    """The network, with pretrained weights if the configuration names some.
+
+    Args:
+        config: checked configuration.
+        identities: k, classes of the classifiers.
+    """
+    b, s = config.backbone, config.skeleton_graph
+    model = VideoReID(
+        ResNet(b.block, b.layers, b.width, b.style, b.last_stride),
+        Normalise(b.mean, b.std, b.channel_order),
+        identities=identities,
+        frames=config.dataset.frames,
+        style_augmentation=config.style.augmentation,
+        style_attack=config.style.attack,
+        bones=s.bones,
+        joints=s.joints,
+        frame_guidance=s.frame_guidance,
+        sequence_guidance=s.sequence_guidance,
+        pose_classifier=s.pose_classifier,
+        graph=s.graph,
+        coordinates=s.coordinates,
+        attention_heads=s.attention_heads,
+        joint_dropout=s.joint_dropout,
+        joint_attention_dropout=s.joint_attention_dropout,
+        power=config.pooling.power,
+        guided_powers=config.pooling.guided_powers,
+        seed=config.seed,
+    )
+    if b.pretrained is not None:
+        report = load_pretrained(model.backbone, b.pretrained)
+        logger.info("%s", report.describe())
+    if config.hardware.precision != "O0":
+        ms.amp.auto_mixed_precision(model, config.hardware.precision)
+    return model
+
+
+def build_losses(config: Config) -> WeightedLosses:
+    """The named loss terms and their weights."""
+    terms: dict[str, nn.Cell] = {
+        name: instantiate({key: value for key, value in node.items() if key != "weight"})
+        for name, node in config.loss.items()
+    }
+    return WeightedLosses(terms, {name: float(node["weight"]) for name, node in config.loss.items()})
+
+
+def build_evaluation(config: Config, model: VideoReID, data: VideoReIDData) -> Callable[[], Evaluation]:
+    """A function that ranks the test set with the model's present weights."""
+    graph = config.hardware.mode == "graph"
+
+    def embedder(split: Split) -> Callable:
+        cell = Embedder(model, split.tracklets[0].modality)
+        return ms.jit(cell) if graph else cell
+
+    splits = (data.query, data.gallery)
+    embedders = [embedder(split) for split in splits]
+    loaders = [evaluation_loader(config, split) for split in splits]
+
+    def evaluate() -> Evaluation:
+        model.set_train(False)
+        query, gallery = (embed(e, loader) for e, loader in zip(embedders, loaders, strict=True))
+        model.set_train(True)
+        return rank_splits(data.query, data.gallery, query, gallery)
+
+    return evaluate
+
+
+def draws_of_step(config: Config) -> Callable[[int], TrainingDraws]:
+    """The random numbers of a step inside the network, as a function of seed and step alone."""
+    schedule, skeleton = config.schedule, config.skeleton_graph
+
+    def draw(step: int) -> TrainingDraws:
+        return draw_training(
+            np.random.default_rng([config.seed, _DRAWS, step]),
+            clips=2 * schedule.identities * schedule.tracklets,
+            frames=config.dataset.frames,
+            gain=(config.style.gain[0], config.style.gain[1]),
+            joints=skeleton.joints,
+            graph=skeleton.graph,
+            joint_dropout=skeleton.joint_dropout,
+            joint_attention_dropout=skeleton.joint_attention_dropout,
+        )
+
+    return draw

@@ -1,0 +1,56 @@
+"""Ranking the test set again with a run's own configuration and weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+from star.config.check import check_config
+from star.config.stored import run_folder, stored_config
+from star.engine.build_data import load_data
+from star.engine.checkpoint import load_checkpoint
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last", "best"] = "last") -> str:
+    """Rank with a run's model and compare with the scores in its checkpoint.
+
+    Args:
+        run: run id or run folder.
+        overrides: on top of the run's configuration, e.g. another `dataset.root`.
+        label: which checkpoint.
+
+    Returns:
+        The scores as text, and whether they are those the run had.
+
+    Raises:
+        ConfigError: no such run, or an override that does not fit.
+        CheckpointError: the checkpoint is damaged or of another network.
+    """
+    folder = run_folder(run)
+    config = check_config(stored_config(folder, overrides))
+    data = load_data(config)
+    tensors, state = load_checkpoint(folder / "checkpoints", label)
+    from star.engine.build_network import build_evaluation, build_model
+    from star.engine.hardware import select_device
+    from star.engine.results import chance_levels, describe
+    from star.engine.state import NetworkState
+
+    select_device(config.hardware)
+    model = build_model(config, identities=len(data.train.identities))
+    NetworkState(model).restore(tensors)
+    evaluation = build_evaluation(config, model, data)()
+    lines = [f"{folder}, checkpoint {label}: epoch {state['epoch']}, step {state['step']}"]
+    lines += describe(evaluation.scores, chance_levels(data))
+    lines.append(_comparison(evaluation.metrics(), state["scores"]))
+    return "\n".join(lines)
+
+
+def _comparison(scores: dict[str, float], before: dict[str, float]) -> str:
+    different = {name: (value, before[name]) for name, value in scores.items() if before.get(name) != value}
+    if not different:
+        return "identical to the scores of the run"
+    shown = ", ".join(f"{name} {now:.4f} (run {then:.4f})" for name, (now, then) in different.items())
+    return f"NOT the scores of the run: {shown}"
