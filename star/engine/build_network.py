@@ -12,7 +12,8 @@ from hydra.utils import instantiate
 from mindspore import nn
 
 from star.config.schema import Config
-from star.engine.build_data import evaluation_loader, train_loader
+from star.data.loader import TrainLoader
+from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
 from star.engine.schedule import learning_rates
 from star.engine.state import NetworkState
@@ -35,17 +36,19 @@ _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
 
 
-def build_trainer(config: Config, data: VideoReIDData, tracker: RunRecorder, folder: Path) -> Trainer:
+def build_trainer(
+    config: Config, data: VideoReIDData, loader: TrainLoader, tracker: RunRecorder, folder: Path
+) -> Trainer:
     """Everything one run trains with.
 
     Args:
         config: checked configuration.
         data: its data set.
+        loader: of its training split.
         tracker: open run.
         folder: of the checkpoints.
     """
     select_device(config.hardware)
-    loader = train_loader(config, data)
     model = build_model(config, identities=len(data.train.identities))
     schedule = config.schedule
     rates = {

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored import run_folder
-from star.engine.build_data import load_data
-from star.errors import ConfigError, Problem
+from star.engine.build_data import load_data, train_loader
+from star.errors import ConfigError, Problem, StarError
 from star.evaluation.protocols import clip_text
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.mlflow_tracker import open_run
@@ -59,13 +60,18 @@ def run_job(config: Config) -> float:
     with _log_file(job.folder / "train.log"):
         try:
             return _run(config, job)
+        except StarError as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                logger.error("%s seed %d failed, the sweep goes on: %s", job.experiment, config.seed, error)
+            raise
         except Exception:
-            logger.exception("%s, seed %d failed; its folder is %s", job.experiment, config.seed, job.folder)
+            logger.exception("%s seed %d failed; its folder is %s", job.experiment, config.seed, job.folder)
             raise
 
 
 def _run(config: Config, job: Job) -> float:
     data = load_data(config)
+    loader = train_loader(config, data)
     mark = fingerprint(config, data.fingerprint)
     run_id = None
     if config.resume:
@@ -81,7 +87,7 @@ def _run(config: Config, job: Job) -> float:
         from star.engine.build_network import build_trainer
         from star.engine.results import log_results
 
-        trainer = build_trainer(config, data, tracker, job.folder / "checkpoints")
+        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints")
         if config.resume:
             trainer.restore()
         evaluation = trainer.fit()
