@@ -1,0 +1,9 @@
+"""The network: trunk, skeleton branches, guidance, pooling, heads."""
+
+from star.models.draws import draw_training
+from star.models.embedder import Embedder
+from star.models.normalise import Normalise
+from star.models.reid import VideoReID
+from star.models.resnet import ResNet
+
+__all__ = ["Embedder", "Normalise", "ResNet", "VideoReID", "draw_training"]

@@ -1,0 +1,27 @@
+"""Defence against the style attack (SAADG, ACM MM 2023; STAR, arXiv 2411.11069, the baseline it stands on).
+
+| paper / method                                  | here                                      |
+|-------------------------------------------------|-------------------------------------------|
+| mean over frames of || f - f' ||_2              | `Defence` on `frame_features`, `disturbed_features` |
+
+Both sides get gradients, as in the authors' code.
+"""
+
+from typing import ClassVar
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+
+_SMALLEST_SQUARE = 1e-12
+
+
+class Defence(nn.Cell):
+    """Mean Euclidean distance between clean and attacked frame features."""
+
+    requires: ClassVar[tuple[str, ...]] = ("frame_features", "disturbed_features")
+
+    def construct(self, output: dict, identities: Tensor) -> Tensor:
+        """`ReIDOutput` and identities (not read) -> scalar."""
+        difference = ops.cast(output["frame_features"] - output["disturbed_features"], ms.float32)
+        squares = ops.sum(difference * difference, 1)
+        return ops.mean(ops.sqrt(ops.maximum(squares, _SMALLEST_SQUARE)))

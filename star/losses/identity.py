@@ -1,0 +1,33 @@
+"""Identity classification terms (STAR, arXiv 2411.11069, loss functions; SAADG, ACM MM 2023).
+
+| paper / method        | here                 | logits                                             |
+|-----------------------|----------------------|----------------------------------------------------|
+| identity loss on X    | `Identity`           | `clip_logits` [n k]                                |
+| frame identity loss   | `FrameIdentity`      | `frame_logits` [n*t k], every frame counts the same |
+| disturbed identity    | `DisturbedIdentity`  | `disturbed_logits` [n*t k]                         |
+| release's option      | `PoseIdentity`       | `pose_logits` [n k]                                |
+
+No label smoothing, as in the authors' code.
+"""
+
+from typing import ClassVar
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+
+
+def cross_entropy(logits: Tensor, identities: Tensor) -> Tensor:
+    """Mean over rows: logits [m k], identities [n] int32 with m a multiple of n (rows of a clip follow each other)."""
+    rows = logits.shape[0] // identities.shape[0]
+    labels = ops.reshape(ops.tile(ops.expand_dims(identities, 1), (1, rows)), (-1,))
+    return ops.cross_entropy(ops.cast(logits, ms.float32), ops.cast(labels, ms.int32))
+
+
+class Identity(nn.Cell):
+    """Cross entropy of the clip logits."""
+
+    requires: ClassVar[tuple[str, ...]] = ("clip_logits",)
+
+    def construct(self, output: dict, identities: Tensor) -> Tensor:
+        """`ReIDOutput` and identities [n] int32 -> scalar."""
+        return cross_entropy(output["clip_logits"], identities)

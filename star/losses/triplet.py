@@ -1,0 +1,48 @@
+"""Batch-hard triplet term (Hermans et al. 2017; STAR, arXiv 2411.11069, loss functions).
+
+| paper / method                  | here                                                        |
+|---------------------------------|-------------------------------------------------------------|
+| hardest positive, same identity | largest distance in the row, itself included                |
+| hardest negative                | smallest distance to another identity                       |
+| margin 0.3, both modalities mixed | mean of max(0, positive - negative + margin) over all rows |
+
+Squared distances are taken as at least 1e-12 before the root, so equal rows have a zero gradient.
+"""
+
+from typing import ClassVar
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+
+_SMALLEST_SQUARE = 1e-12
+_FAR = 1e9
+
+
+class BatchHardTriplet(nn.Cell):
+    """Euclidean batch-hard triplet loss on the clip features before the neck.
+
+    Args:
+        margin: how much farther the nearest other identity should be than the farthest own clip.
+    """
+
+    requires: ClassVar[tuple[str, ...]] = ("clip_features",)
+
+    def __init__(self, margin: float = 0.3) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def construct(self, output: dict, identities: Tensor) -> Tensor:
+        """`ReIDOutput` and identities [n] int32 -> scalar."""
+        return batch_hard(output["clip_features"], identities, self.margin)
+
+
+def batch_hard(features: Tensor, identities: Tensor, margin: float) -> Tensor:
+    """Features [n d], identities [n] -> scalar."""
+    x = ops.cast(features, ms.float32)
+    squares = ops.sum(x * x, 1, True)
+    products = ops.matmul(x, ops.transpose(x, (1, 0)))
+    distances = ops.sqrt(ops.maximum(squares + ops.transpose(squares, (1, 0)) - 2 * products, _SMALLEST_SQUARE))
+    same = ops.cast(ops.equal(ops.expand_dims(identities, 0), ops.expand_dims(identities, 1)), ms.float32)
+    positive = ops.amax(distances * same, 1)
+    negative = ops.amin(distances + same * _FAR, 1)
+    return ops.mean(ops.relu(positive - negative + margin))

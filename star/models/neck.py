@@ -1,0 +1,34 @@
+"""Batch norm neck and classifier (method: heads; Luo et al. 2019).
+
+| paper / method                     | here                                             |
+|------------------------------------|--------------------------------------------------|
+| BN neck, bias frozen               | `norm`, its beta stays 0                         |
+| classifier without bias            | `classifier`                                     |
+| retrieval feature                  | `Neck.embed`, before the L2 norm                 |
+"""
+
+import mindspore as ms
+from mindspore import Tensor, nn, ops
+
+
+class Neck(nn.Cell):
+    """Identity logits of features.
+
+    Args:
+        channels: d.
+        identities: k.
+    """
+
+    def __init__(self, channels: int, identities: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels)
+        self.norm.beta.requires_grad = False
+        self.classifier = nn.Dense(channels, identities, has_bias=False)
+
+    def construct(self, features: Tensor) -> Tensor:
+        """[n d] -> logits [n k]."""
+        return self.classifier(self.embed(features))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """[n d] -> [n d] after the batch norm."""
+        return self.norm(ops.cast(features, ms.float32))

@@ -1,0 +1,159 @@
+"""Residual trunk with one stem for each modality (He et al. 2016; STAR, arXiv 2411.11069, feature extraction).
+
+| paper                             | here                                         |
+|-----------------------------------|----------------------------------------------|
+| modality-specific first layers    | `visible_stem`, `infrared_stem`              |
+| shared ResNet-50                  | `stage1` .. `stage4`, both modalities as one batch |
+| last stride 1                     | `last_stride=1`                              |
+
+The authors' release carries two more copies of the trunk that are never used; here only used parameters exist.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from mindspore import Tensor, nn
+
+from star.errors import ConfigError, Problem
+
+_EXPANSION = {"basic": 1, "bottleneck": 4}
+_STYLES = ("pytorch", "caffe")
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, pad_mode="pad", padding=kernel // 2, has_bias=False)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.SequentialCell:
+    """1x1 convolution where the shape changes, nothing where it does not."""
+    if stride == 1 and inputs == outputs:
+        return nn.SequentialCell([])
+    return nn.SequentialCell([_convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)])
+
+
+class Stem(nn.Cell):
+    """7x7 convolution with stride 2, batch norm, ReLU, 3x3 maximum with stride 2."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = _convolution(3, width, 7, 2)
+        self.norm = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(3, 2, pad_mode="pad", padding=1)
+
+    def construct(self, frames: Tensor) -> Tensor:
+        """[m 3 h w] -> [m c h/4 w/4]."""
+        return self.pool(self.relu(self.norm(self.conv(frames))))
+
+
+class BasicBlock(nn.Cell):
+    """Two 3x3 convolutions, the first with the stride."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(inputs, width, 3, stride)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = _convolution(width, width, 3)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.shortcut = _shortcut(inputs, width, stride)
+        self.relu = nn.ReLU()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """[m c h w] -> [m width h/stride w/stride]."""
+        y = self.relu(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        return self.relu(y + self.shortcut(x))
+
+
+class Bottleneck(nn.Cell):
+    """1x1, 3x3 and 1x1 convolutions; the stride is in the 3x3 ("pytorch") or in the first 1x1 ("caffe")."""
+
+    def __init__(self, inputs: int, width: int, stride: int, style: str) -> None:
+        super().__init__()
+        outputs = width * _EXPANSION["bottleneck"]
+        self.conv1 = _convolution(inputs, width, 1, stride if style == "caffe" else 1)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = _convolution(width, width, 3, 1 if style == "caffe" else stride)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv3 = _convolution(width, outputs, 1)
+        self.norm3 = nn.BatchNorm2d(outputs)
+        self.shortcut = _shortcut(inputs, outputs, stride)
+        self.relu = nn.ReLU()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """[m c h w] -> [m 4*width h/stride w/stride]."""
+        y = self.relu(self.norm1(self.conv1(x)))
+        y = self.relu(self.norm2(self.conv2(y)))
+        y = self.norm3(self.conv3(y))
+        return self.relu(y + self.shortcut(x))
+
+
+class ResNet(nn.Cell):
+    """Stems and shared stages.
+
+    Args:
+        block: "basic" or "bottleneck".
+        layers: number of residual blocks of the four stages.
+        width: channels of the stem; stage i has width * 2^(i-1), times 4 in bottlenecks.
+        style: where a bottleneck stage has its stride, "pytorch" (3x3) or "caffe" (first 1x1).
+        last_stride: stride of stage 4, 1 or 2.
+
+    Attributes:
+        out_channels: channels of stage 4, the embedding width d.
+
+    Raises:
+        ConfigError: an option that does not exist.
+    """
+
+    def __init__(
+        self,
+        block: Literal["basic", "bottleneck"] = "bottleneck",
+        layers: Sequence[int] = (3, 4, 6, 3),
+        width: int = 64,
+        style: Literal["pytorch", "caffe"] = "pytorch",
+        last_stride: int = 1,
+    ) -> None:
+        super().__init__()
+        _check(block, layers, width, style, last_stride)
+        self.block = block
+        self.style = style
+        self.visible_stem = Stem(width)
+        self.infrared_stem = Stem(width)
+        self._channels = width
+        self.stage1 = self._stage(layers[0], width, 1)
+        self.stage2 = self._stage(layers[1], width * 2, 2)
+        self.stage3 = self._stage(layers[2], width * 4, 2)
+        self.stage4 = self._stage(layers[3], width * 8, last_stride)
+        self.out_channels = self._channels
+
+    def _stage(self, blocks: int, width: int, stride: int) -> nn.SequentialCell:
+        cells: list[nn.Cell] = []
+        for position in range(blocks):
+            step = stride if position == 0 else 1
+            if self.block == "basic":
+                cells.append(BasicBlock(self._channels, width, step))
+            else:
+                cells.append(Bottleneck(self._channels, width, step, self.style))
+            self._channels = width * _EXPANSION[self.block]
+        return nn.SequentialCell(cells)
+
+    def construct(self, frames: Tensor, infrared: bool) -> Tensor:
+        """Frames of one modality [m 3 h w] -> map of stage 4 [m d h/16 w/16] (h/32 with last_stride 2)."""
+        x = self.infrared_stem(frames) if infrared else self.visible_stem(frames)
+        return self.stage4(self.stage3(self.stage2(self.stage1(x))))
+
+
+def _check(block: str, layers: Sequence[int], width: int, style: str, last_stride: int) -> None:
+    problems = []
+    if block not in _EXPANSION:
+        problems.append(Problem("backbone.block", repr(block), "'basic' or 'bottleneck'"))
+    if style not in _STYLES:
+        problems.append(Problem("backbone.style", repr(style), "'pytorch' or 'caffe'"))
+    if len(layers) != 4 or any(count < 1 for count in layers):
+        problems.append(Problem("backbone.layers", str(list(layers)), "four numbers above 0"))
+    if width < 1:
+        problems.append(Problem("backbone.width", str(width), "a number above 0"))
+    if last_stride not in (1, 2):
+        problems.append(Problem("backbone.last_stride", str(last_stride), "1 or 2"))
+    if problems:
+        raise ConfigError(problems)
