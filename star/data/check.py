@@ -1,0 +1,184 @@
+"""Checking a data set on disk: every frame decoded, every skeleton looked up, everything counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from star.data.decode import read_frame
+from star.data.skeleton_source import CONFIDENT
+from star.errors import DataError
+from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality, Split, VideoReIDData
+
+_SAMPLED = 1000
+_SHOWN = 10
+_CHUNK = 256
+
+
+class SplitReport(NamedTuple):
+    """Counts of one split.
+
+    Attributes:
+        name: "train", "query" or "gallery".
+        identities, tracklets, frames: how many; frames without repeats.
+        cameras: their numbers, by modality.
+    """
+
+    name: str
+    identities: int
+    tracklets: int
+    frames: int
+    cameras: dict[Modality, list[int]]
+
+
+class SkeletonReport(NamedTuple):
+    """Skeletons of the checked frames of one modality.
+
+    Attributes:
+        frames: checked frames.
+        with_skeleton: of these, frames that have one.
+        confident: share of their joints with confidence 0.3 or more; nan without any.
+    """
+
+    frames: int
+    with_skeleton: int
+    confident: float
+
+
+class DatasetReport(NamedTuple):
+    """What `check_dataset` found.
+
+    Attributes:
+        name, protocol, notes: of the data set.
+        splits: train, query, gallery.
+        checked: frames that were decoded.
+        bad: messages of all frames that could not be; each names its file.
+        heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
+        skeletons: by modality; empty without a store.
+    """
+
+    name: str
+    protocol: str
+    notes: tuple[str, ...]
+    splits: tuple[SplitReport, ...]
+    checked: int
+    bad: tuple[str, ...]
+    heights: tuple[int, int]
+    widths: tuple[int, int]
+    skeletons: dict[Modality, SkeletonReport]
+
+
+class _FrameReport(NamedTuple):
+    modality: Modality
+    size: tuple[int, int] | None
+    error: str | None
+    confident: int | None
+
+
+def check_dataset(
+    data: VideoReIDData, *, full: bool = True, workers: int = 1, on_progress: Callable[[int, int], None] | None = None
+) -> DatasetReport:
+    """Decode the frames of all tracklets and read their skeletons.
+
+    Tracklets the reader left out are not looked at: read the data set with `min_frames=1` to check those too.
+
+    Args:
+        data: the data set.
+        full: every frame; otherwise a thousand, spread evenly.
+        workers: threads.
+        on_progress: called with the frames done and their total, now and then.
+
+    Raises:
+        DataError: a skeleton file that is damaged.
+    """
+    splits = (data.train, data.query, data.gallery)
+    jobs: dict[tuple[str, str], tuple[Split, str, Modality]] = {}
+    for split in splits:
+        for tracklet in split.tracklets:
+            for key in tracklet.frames:
+                jobs[str(split.folder), key] = (split, key, tracklet.modality)
+    frames = list(jobs.values())
+    if not full:
+        frames = frames[:: max(1, len(frames) // _SAMPLED)]
+    cv2.setNumThreads(0)
+    found: list[_FrameReport] = []
+    with ThreadPoolExecutor(workers) as pool:
+        chunks = [frames[start : start + _CHUNK] for start in range(0, len(frames), _CHUNK)]
+        for reports in pool.map(_look_at_all, chunks):
+            found += reports
+            if on_progress:
+                on_progress(len(found), len(frames))
+    sizes = np.array([report.size for report in found if report.size] or [(0, 0)])
+    return DatasetReport(
+        name=data.name,
+        protocol=data.protocol,
+        notes=data.notes,
+        splits=tuple(map(_count, splits)),
+        checked=len(found),
+        bad=tuple(report.error for report in found if report.error),
+        heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
+        widths=(int(sizes[:, 1].min()), int(sizes[:, 1].max())),
+        skeletons={m: _skeletons([r for r in found if r.modality == m]) for m in MODALITIES}
+        if any(split.skeletons for split in splits)
+        else {},
+    )
+
+
+def format_report(report: DatasetReport) -> str:
+    """The report as lines for the terminal."""
+    lines = [f"data set {report.name} ({report.protocol})"]
+    for split in report.splits:
+        cameras = "; ".join(f"{m} {', '.join(map(str, numbers))}" for m, numbers in split.cameras.items())
+        lines.append(
+            f"  {split.name:<8} {split.identities:>6,} identities {split.tracklets:>7,} tracklets "
+            f"{split.frames:>9,} frames   cameras: {cameras}"
+        )
+    lines.append(
+        f"  frames   {report.checked:,} checked, {len(report.bad):,} bad; height {report.heights[0]} to "
+        f"{report.heights[1]}, width {report.widths[0]} to {report.widths[1]} pixels"
+    )
+    lines += [f"    {message}" for message in report.bad[:_SHOWN]]
+    lines += [f"    ... and {len(report.bad) - _SHOWN:,} more"] if len(report.bad) > _SHOWN else []
+    for modality, found in report.skeletons.items():
+        share = f"{found.with_skeleton / found.frames:.1%}" if found.frames else "none"
+        lines.append(
+            f"  skeletons {modality}: {found.with_skeleton:,} of {found.frames:,} frames ({share}), "
+            f"{found.confident:.1%} of their joints have confidence {CONFIDENT} or more"
+        )
+    lines += [] if report.skeletons else ["  skeletons: none"]
+    return "\n".join([*lines, *(f"  note: {note}" for note in report.notes)])
+
+
+def _look_at_all(frames: list[tuple[Split, str, Modality]]) -> list[_FrameReport]:
+    return [_look_at(*frame) for frame in frames]
+
+
+def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
+    size, problem = None, None
+    try:
+        size = read_frame(split.folder / f"{key}.jpg").shape[:2]
+    except DataError as error:
+        problem = str(error)
+    joints = split.skeletons.read(key) if split.skeletons else None
+    return _FrameReport(modality, size, problem, None if joints is None else int((joints[:, 2] >= CONFIDENT).sum()))
+
+
+def _count(split: Split) -> SplitReport:
+    cameras = {m: sorted({t.camera for t in split.tracklets if t.modality == m}) for m in MODALITIES}
+    return SplitReport(
+        name=split.name,
+        identities=len(split.identities),
+        tracklets=len(split.tracklets),
+        frames=len({key for tracklet in split.tracklets for key in tracklet.frames}),
+        cameras={m: numbers for m, numbers in cameras.items() if numbers},
+    )
+
+
+def _skeletons(found: list[_FrameReport]) -> SkeletonReport:
+    confident = [report.confident for report in found if report.confident is not None]
+    share = float(np.mean(confident)) / NUMBER_OF_JOINTS if confident else float("nan")
+    return SkeletonReport(len(found), len(confident), share)
