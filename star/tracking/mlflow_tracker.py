@@ -48,7 +48,12 @@ class MLflowTracker(RunRecorder):
     ):
         super().__init__(run_id, spool, known_steps)
         self.uri = uri
-        self._sender = Sender(Delivery(mlflow_client, run_id, spool), shown(uri), flush_every)
+        try:
+            delivery = Delivery(mlflow_client, run_id, spool)
+        except TrackingError:
+            self._spool.close()
+            raise
+        self._sender = Sender(delivery, shown(uri), flush_every)
 
     def _notify(self, urgent: bool) -> None:
         self._sender.notify(urgent)

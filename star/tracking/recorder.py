@@ -116,7 +116,8 @@ class RunRecorder:
                 "resumed": resumed,
                 "params": clean_params(about["params"]),
                 "tags": clean_tags(about["tags"]),
-            }
+            },
+            urgent=resumed,
         )
 
     def _record(self, event: dict[str, Any], urgent: bool = False) -> None:

@@ -1,0 +1,132 @@
+import multiprocessing
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from star.errors import TrackingError
+from star.tracking.mlflow_tracker import open_run
+from star.tracking.store import check_store, client, prepare_store, shown, store_uri
+
+
+def test_default_address_is_absolute(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert store_uri(None, Path("outputs")) == f"sqlite:///{tmp_path}/outputs/mlflow.db"
+    assert store_uri("sqlite:///mine.db", Path("outputs")) == f"sqlite:///{tmp_path}/mine.db"
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite://", "ftp://host"])
+def test_addresses_no_store_can_have_are_refused(uri: str):
+    with pytest.raises(TrackingError, match="tracker.uri: given"):
+        store_uri(uri, Path("outputs"))
+
+
+def test_passwords_are_not_shown():
+    assert shown("postgresql+psycopg://me:secret@db:5432/runs") == "postgresql+psycopg://me:***@db:5432/runs"
+    assert shown("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+def _open(uri: str | None, tmp_path: Path) -> None:
+    open_run(
+        uri=uri,
+        outputs=tmp_path / "outputs",
+        experiment="star",
+        run_name="never",
+        params={},
+        tags={},
+        spool=tmp_path / "run" / "events.jsonl",
+    )
+
+
+def _refused(uri: str | None, tmp_path: Path) -> str:
+    start = time.perf_counter()
+    with pytest.raises(TrackingError) as caught:
+        _open(uri, tmp_path)
+    assert time.perf_counter() - start < 8
+    assert not (tmp_path / "run").exists()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_read_only_database(outputs: Path, uri: str, tmp_path: Path):
+    (outputs / "mlflow.db").chmod(0o444)
+    message = _refused(None, tmp_path)
+    assert uri in message and "read-only" in message
+
+
+def test_read_only_folder(outputs: Path, uri: str, tmp_path: Path):
+    outputs.chmod(0o555)
+    message = _refused(None, tmp_path)
+    outputs.chmod(0o755)
+    assert uri in message and "read-only" in message
+
+
+def test_a_file_that_is_no_database(tmp_path: Path):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "mlflow.db").write_text("not a database" * 100)
+    assert "not a database" in _refused(None, tmp_path)
+
+
+def test_a_database_of_another_program(tmp_path: Path):
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE photographs (id INTEGER)")
+    connection.close()
+    assert "of another program" in _refused(f"sqlite:///{tmp_path}/other.db", tmp_path)
+
+
+def test_a_folder_below_a_file(tmp_path: Path):
+    (tmp_path / "outputs").write_text("")
+    assert "cannot be made" in _refused(None, tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+def test_a_dead_server_is_refused_within_seconds(scheme: str, tmp_path: Path, closed_port: int):
+    start = time.perf_counter()
+    message = _refused(f"{scheme}://user:secret@127.0.0.1:{closed_port}/runs", tmp_path)
+    assert time.perf_counter() - start < 2
+    assert str(closed_port) in message and "secret" not in message
+
+
+@pytest.fixture
+def closed_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_server_that_dies_before_the_run_is_made(closed_port: int, tmp_path: Path, monkeypatch):
+    """The connection check passes, the first request fails."""
+    monkeypatch.setattr("star.tracking.store._check_server", lambda uri: None)
+    message = _refused(f"http://127.0.0.1:{closed_port}", tmp_path)
+    assert f"http://127.0.0.1:{closed_port} cannot be used" in message
+
+
+def test_a_deleted_experiment(outputs: Path, uri: str):
+    experiment = prepare_store(uri, "star")
+    client(uri).delete_experiment(experiment)
+    with pytest.raises(TrackingError, match=f"mlflow experiments restore -x {experiment}"):
+        prepare_store(uri, "star")
+
+
+def test_the_experiment_is_found_again_with_artifacts_beside_the_store(outputs: Path, uri: str):
+    experiment = prepare_store(uri, "star")
+    assert prepare_store(uri, "star") == experiment
+    assert client(uri).get_experiment(experiment).artifact_location == (outputs / "artifacts").as_uri()
+
+
+def test_checking_a_store_does_not_make_it(tmp_path: Path):
+    check_store(f"sqlite:///{tmp_path}/new/mlflow.db")
+    assert not (tmp_path / "new" / "mlflow.db").exists()
+
+
+def test_two_processes_open_a_fresh_store_at_once(tmp_path: Path):
+    spawned = multiprocessing.get_context("spawn")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with spawned.Pool(2) as pool:
+        first, second = pool.starmap(prepare_store, [(uri, "star"), (uri, "star")], chunksize=1)
+    assert first == second
+    assert [e.name for e in client(uri).search_experiments()].count("star") == 1
