@@ -160,7 +160,8 @@ def _look_at_all(frames: list[tuple[Split, str, Modality]]) -> list[_FrameReport
 def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
     size, problem = None, None
     try:
-        size = read_frame(split.folder / f"{key}.jpg").shape[:2]
+        height, width, _ = read_frame(split.folder / f"{key}.jpg").shape
+        size = (height, width)
     except DataError as error:
         problem = str(error)
     joints = split.skeletons.read(key) if split.skeletons else None
@@ -168,7 +169,9 @@ def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
 
 
 def _count(split: Split) -> SplitReport:
-    cameras = {m: sorted({t.camera for t in split.tracklets if t.modality == m}) for m in MODALITIES}
+    cameras: dict[Modality, list[int]] = {
+        m: sorted({t.camera for t in split.tracklets if t.modality == m}) for m in MODALITIES
+    }
     return SplitReport(
         name=split.name,
         identities=len(split.identities),

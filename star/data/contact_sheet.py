@@ -25,8 +25,8 @@ def contact_sheet(
 ) -> Path:
     """Write a PNG with one person a row, half of them from train, half from test.
 
-    Frames are spread over the tracklet as in a clip at test and stretched to 192 x 96. A frame that cannot be decoded is
-    a grey field with a cross.
+    Frames are spread over the tracklet as in a clip at test and stretched to 192 x 96. A frame that cannot be decoded
+    is a grey field with a cross.
 
     Args:
         data: the data set.
