@@ -1,0 +1,71 @@
+# `make` lists the targets. Variables: PYTHON (a Python 3.10-3.12), VENV (folder of the environment).
+VENV ?= .venv
+BIN := $(VENV)/bin
+CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.10 python)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STUDY := experiments/quickstart
+STORE := sqlite:///outputs/mlflow.db
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow bench lint ui clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.runtime ## train baseline and STAR on generated data and print their table
+	$(BIN)/star-train -m experiment=baseline,star seed=0 study=quickstart dataset=synthetic backbone=tiny schedule=quick
+	$(BIN)/star-report $(STUDY)
+	@printf '\nLook further:\n'
+	@printf '  %-68s %s\n' \
+		'make ui' 'runs, curves and ranked lists in MLflow' \
+		'$(BIN)/star-check dataset=synthetic --sheet outputs/sheet.png' 'what the generated people look like' \
+		'$(BIN)/star-train experiment=star dataset=hitsz_vcm --cfg job' 'the recipe of the paper, every key' \
+		'$(BIN)/star-train experiment=star dataset=synthetic backbone=tiny \' '' \
+		'    schedule=quick schedule.epochs=20 seed=1' 'change any of them'
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.dev ## measure ranking, loader and tracker
+	$(BIN)/python -m pytest tests/benchmarks -o 'python_files=bench_*.py' -s
+
+lint: $(VENV)/.dev ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+ui: $(VENV)/.runtime ## open the runs in MLflow at http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri $(STORE)
+
+clean: ## remove caches and build folders; outputs/ and the environment stay
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache rank_* kernel_meta
+	find conf star tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing the packages into $(VENV): 1 GB to download, several minutes the first time.'
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable .
+	@touch $@
+
+QUIET = $(shell [ -t 1 ] || echo --quiet)
+
+$(BIN)/python:
+	@for python in $(CANDIDATES); do \
+		$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || continue; \
+		unfit=$$python; \
+		$$python -c 'import ensurepip, venv' 2>/dev/null || continue; \
+		exec $$python -m venv $(VENV); \
+	done; \
+	if [ -n "$$unfit" ]; then \
+		echo "error: $$unfit has no venv module; on Debian and Ubuntu: apt install $$($$unfit -c \
+			'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+	else \
+		echo "error: Python 3.10, 3.11 or 3.12 is needed, tried: $(CANDIDATES);" \
+			"name one with: make PYTHON=path/to/python"; \
+	fi >&2; exit 1
