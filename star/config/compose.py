@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
@@ -51,7 +52,7 @@ def compose_run(overrides: Sequence[str]) -> tuple[DictConfig, list[Problem]]:
     try:
         with _hydra():
             return compose("train", kept), problems
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
 
