@@ -25,8 +25,10 @@ def chance_level(
     and the first r answers are all wrong with probability C(n-m, r) / C(n, r).
 
     Args:
-        query_identities, query_cameras: [q] int.
-        gallery_identities, gallery_cameras: [g] int.
+        query_identities: [q] int.
+        gallery_identities: [g] int.
+        query_cameras: [q] int.
+        gallery_cameras: [g] int.
 
     Returns:
         R1, R5, R10, R20 and mAP, means over the queries that have a match.

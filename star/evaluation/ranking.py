@@ -1,11 +1,10 @@
 """Ranking of a gallery for each query, in NumPy only: CMC, mAP and mINP.
 
-Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gallery items of the query's identity AND the
-query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
+Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gallery items of the query's identity AND
+the query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
 
 A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the gallery.
-Hence no row is ever put in order with its indices; its sorted values are enough to look up the few items that matter,
-those of the query's identity.
+Hence no row is ever put in order: it is compared with the few similarities that matter, those of the query's identity.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from star.types import Direction, Scores
 
 RANKS = 20
 ROWS_PER_BLOCK = 64
+COLUMNS_PER_TILE = 128
+UFUNC_BUFFER = 1024
 MOST_THREADS = 8
 
 
@@ -77,8 +78,10 @@ def rank(
 
     Args:
         similarity: [q g] float32, larger is more alike; ties keep the gallery's order.
-        query_identities, query_cameras: [q] int.
-        gallery_identities, gallery_cameras: [g] int.
+        query_identities: [q] int.
+        gallery_identities: [g] int.
+        query_cameras: [q] int.
+        gallery_cameras: [g] int.
 
     Raises:
         EvaluationError: shapes that do not fit, similarities that are not a number, no query with a match.
@@ -97,8 +100,10 @@ def rank_both(
 
     Args:
         similarity: [q g] float32; rows are infrared tracklets, columns visible ones.
-        infrared_identities, infrared_cameras: [q] int.
-        visible_identities, visible_cameras: [g] int.
+        infrared_identities: [q] int.
+        visible_identities: [g] int.
+        infrared_cameras: [q] int.
+        visible_cameras: [g] int.
 
     Raises:
         EvaluationError: as `rank`.
@@ -181,7 +186,11 @@ def top(
     """The first answers to some queries, as a person would see them.
 
     Args:
-        similarity, query_identities, gallery_identities, query_cameras, gallery_cameras: as in `rank`.
+        similarity: [q g], as in `rank`.
+        query_identities: [q] int.
+        gallery_identities: [g] int.
+        query_cameras: [q] int.
+        gallery_cameras: [g] int.
         chosen: [n] int, positions of the queries to answer.
         count: answers to give.
 
@@ -215,31 +224,41 @@ def _pairs(query_identities: np.ndarray, gallery_identities: np.ndarray) -> _Pai
 
 def _positions(similarity: np.ndarray, pairs: _Pairs) -> np.ndarray:
     """[pairs] int64, position of each pair's item in the full ranking of its query, from 0."""
-    queries = len(similarity)
+    queries, gallery = similarity.shape
     position = np.empty(len(pairs.item), dtype=np.int64)
+    most = int(np.diff(pairs.starts).max())
 
     def fill(first: int) -> None:
-        # The copy of a block of columns (a transposed matrix) is made row-wise first: strided reads of the whole matrix are slow.
-        block = similarity[first : first + ROWS_PER_BLOCK].copy(order="K")
-        rows = np.ascontiguousarray(block)
-        ordered = np.sort(rows, axis=1)
-        for row, values, start, end in zip(
-            rows, ordered, pairs.starts[first:], pairs.starts[first + 1 :], strict=False
-        ):
+        # Only rows shorter than NumPy's ufunc buffer are copied through it, at five times the cost of comparing them.
+        np.setbufsize(UFUNC_BUFFER)
+        rows = _contiguous(similarity[first : first + ROWS_PER_BLOCK])
+        outcome = np.empty((most, gallery), dtype=bool)
+        for row, start, end in zip(rows, pairs.starts[first:], pairs.starts[first + 1 :], strict=False):
             if start == end:
                 continue
             items = pairs.item[start:end]
             wanted = row[items]
-            up_to = values.searchsorted(wanted, side="right")
-            position[start:end] = values.size - up_to
-            tied = up_to - values.searchsorted(wanted, side="left") > 1
-            for pair in np.flatnonzero(tied).tolist():
-                position[start + pair] += np.count_nonzero(row[: items[pair]] == wanted[pair])
+            marked = outcome[: end - start]
+            np.greater(row, wanted[:, None], out=marked)
+            position[start:end] = list(map(np.count_nonzero, marked))
+            np.equal(row, wanted[:, None], out=marked)
+            if np.count_nonzero(marked) > end - start:
+                position[start:end] += [np.count_nonzero(m[:item]) for m, item in zip(marked, items, strict=True)]
 
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         for _ in pool.map(fill, range(0, queries, ROWS_PER_BLOCK)):
             pass
     return position
+
+
+def _contiguous(rows: np.ndarray) -> np.ndarray:
+    """The rows one after the other in memory; rows of a transposed matrix are collected in tiles that fit the cache."""
+    if rows.flags.c_contiguous:
+        return rows
+    copy = np.empty(rows.shape, rows.dtype)
+    for first in range(0, rows.shape[1], COLUMNS_PER_TILE):
+        copy[:, first : first + COLUMNS_PER_TILE] = rows[:, first : first + COLUMNS_PER_TILE]
+    return copy
 
 
 def _running_count(marked: np.ndarray, query: np.ndarray, queries: int) -> np.ndarray:
@@ -260,15 +279,17 @@ def _checked(
     similarity = np.asarray(similarity)
     if similarity.ndim != 2 or 0 in similarity.shape or not np.issubdtype(similarity.dtype, np.floating):
         raise EvaluationError(
-            f"the similarities have shape {similarity.shape} and type {similarity.dtype}, expected [q g] floating-point "
-            "numbers with at least one query and one gallery item"
+            f"the similarities have shape {similarity.shape} and type {similarity.dtype}, expected [q g] floating-"
+            "point numbers with at least one query and one gallery item"
         )
     queries, gallery = similarity.shape
+    query_identities, gallery_identities = np.asarray(query_identities), np.asarray(gallery_identities)
+    query_cameras, gallery_cameras = np.asarray(query_cameras), np.asarray(gallery_cameras)
     labels = {
-        "query_identities": (np.asarray(query_identities), queries),
-        "gallery_identities": (np.asarray(gallery_identities), gallery),
-        "query_cameras": (np.asarray(query_cameras), queries),
-        "gallery_cameras": (np.asarray(gallery_cameras), gallery),
+        "query_identities": (query_identities, queries),
+        "gallery_identities": (gallery_identities, gallery),
+        "query_cameras": (query_cameras, queries),
+        "gallery_cameras": (gallery_cameras, gallery),
     }
     for name, (values, length) in labels.items():
         if values.shape != (length,):
@@ -281,4 +302,4 @@ def _checked(
             f"{int(np.isnan(similarity).sum())} of {similarity.size} similarities are not a number, the first is query "
             f"{query} with gallery item {item}: the features are broken, look at the losses of the run"
         )
-    return similarity, *(values for values, _ in labels.values())
+    return similarity, query_identities, gallery_identities, query_cameras, gallery_cameras
