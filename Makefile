@@ -45,15 +45,13 @@ clean: ## remove caches and build folders; outputs/ and the environment stay
 	find conf star tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install $$([ -t 2 ] || echo --quiet) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing the packages into $(VENV): 1 GB to download, several minutes the first time.'
-	$(PIP) install $(QUIET) --constraint constraints.txt --editable .
+	$(PIP) install $$([ -t 2 ] || echo --quiet) --constraint constraints.txt --editable .
 	@touch $@
-
-QUIET = $(shell [ -t 1 ] || echo --quiet)
 
 $(BIN)/python:
 	@for python in $(CANDIDATES); do \
