@@ -51,7 +51,8 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
             prepare_environment(config.hardware)
         _check_loss_terms(config, found)
         if config.dataset is not None and config.dataset.kind == "synthetic":
-            found.extend(find_problems(config.dataset.generate or {}))
+            levels = config.dataset.generate or {}
+            found.extend(find_problems({name: value for name, value in levels.items() if name != "seed"}))
         found.extend(_broken_rules(config, found))
     if found:
         raise ConfigError(found)
@@ -151,6 +152,10 @@ _RULES = (
     Rule("dataset.augmentation.erase_aspect",
          lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
          lambda c: "[smallest, largest]"),
+    Rule("dataset.generate",
+         lambda c: c.dataset.kind != "synthetic" or (is_scalar(c.dataset.generate["seed"], int)
+                                                     and c.dataset.generate["seed"] >= 0),
+         lambda c: "a group of levels with a seed (an integer, at least 0)"),
     Rule("dataset.generate",
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),
