@@ -17,7 +17,7 @@ from star.errors import DataError
 from star.types import Modality, Tracklet
 
 INDEX_FILES = ("train_name.txt", "test_name.txt", "track_train_info.txt", "track_test_info.txt", "query_IDX.txt")
-_NAME = re.compile(r"(\d+)M(\d)D(\d+)T\d+F(\d+)\.jpg")
+_NAME = re.compile(r"^(\d+)M(\d)D(\d+)T\d+F(\d+)\.jpg$", re.MULTILINE)
 _INFRARED = 1
 
 
@@ -60,15 +60,15 @@ def read_names(path: Path) -> NameList:
         DataError: the file is missing or empty, or a line is not a name; gives file and line.
     """
     names = _lines(path)
-    matches = [_NAME.fullmatch(name) for name in names]
-    parts: list[tuple[str, str, str, str]] = []
-    for number, match in enumerate(matches, 1):
-        if match is None:
-            raise DataError(f"{path}:{number}: given {names[number - 1]!r}, expected a name like 0015M1D2T1F7.jpg")
-        parts.append(match.groups())  # type: ignore[arg-type]
+    parts = _NAME.findall("\n".join(names))
+    if len(parts) != len(names):
+        number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
+        raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg")
     keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
-    numbers = np.array([part[:3] for part in parts]).astype(np.int64)
-    return NameList(path, names, keys, numbers[:, 0], numbers[:, 1], numbers[:, 2])
+    identities, modalities, cameras = (
+        np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(3)
+    )
+    return NameList(path, names, keys, identities, modalities, cameras)
 
 
 def read_tracks(path: Path, names: NameList) -> TrackList:

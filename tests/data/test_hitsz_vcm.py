@@ -177,9 +177,9 @@ def test_published_counts_are_checked_only_where_one_is_met(tiny, monkeypatch):
 def test_the_full_name_lists_are_read_in_seconds(tmp_path):
     names = [f"{1 + n // 400:04d}M{1 + n // 200 % 2}D{1 + n // 50 % 6}T{n // 24}F{n}.jpg" for n in range(460_000)]
     (tmp_path / "names.txt").write_text("\n".join(names))
-    start = time.perf_counter()
+    start = time.process_time()
     listed = read_names(tmp_path / "names.txt")
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 5
     assert listed.keys[-1] == "1150/rgb/D2/459999"
     assert np.array_equal(listed.identities[[0, -1]], [1, 1150])
 
