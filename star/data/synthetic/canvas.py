@@ -16,7 +16,7 @@ _SHIFT = 4
 
 
 class _Shape(NamedTuple):
-    """A filled outline in every frame: points [t n 2] or one array a frame (16ths of a canvas pixel), shade and seen [t]."""
+    """A filled outline: points [t n 2] or one array a frame (16ths of a canvas pixel), shade [t], seen [t]."""
 
     group: str
     part: int
@@ -29,8 +29,14 @@ class _Shape(NamedTuple):
 class Canvas:
     """One walk seen by one camera through one crop.
 
-    Shapes belong to groups (arms, trunk, ...); groups are drawn in the order of their depth, the shapes of a group in the
-    order they were added.
+    Shapes belong to groups (arms, trunk, ...); groups are drawn in the order of their depth, the shapes of a group in
+    the order they were added.
+
+    Args:
+        view: from where.
+        crop: the detector's box.
+        light: [2] direction of the light in the frame, x right and y down.
+        shading: 0..1, strength of the light.
     """
 
     def __init__(self, view: View, crop: Crop, light: tuple[float, float], shading: float):
@@ -68,8 +74,8 @@ class Canvas:
         shade = self._depth_shade(ends[1])
         self._add(group, part, capsule(a, b, radius_a, radius_b), shade, seen)
         if light:
-            offset = 0.45 * self._light
-            lit = capsule(a + offset * radius_a[:, None], b + offset * radius_b[:, None], 0.5 * radius_a, 0.5 * radius_b)
+            lit_a, lit_b = (end + 0.45 * r[:, None] * self._light for end, r in ((a, radius_a), (b, radius_b)))
+            lit = capsule(lit_a, lit_b, 0.5 * radius_a, 0.5 * radius_b)
             self._add(group, part, lit, shade * (1 + 0.32 * self._shading), seen)
 
     def outline(

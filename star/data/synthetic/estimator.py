@@ -19,7 +19,12 @@ _PERSISTENCE = 0.5
 
 
 def estimate(
-    joints: np.ndarray, hidden: np.ndarray, levels: Levels, modality: Modality, quality: Quality, rng: np.random.Generator
+    joints: np.ndarray,
+    hidden: np.ndarray,
+    levels: Levels,
+    modality: Modality,
+    quality: Quality,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the estimator reports for one walk.
 
@@ -40,7 +45,7 @@ def estimate(
     scale *= 1 + 0.4 * (quality.reduction - 1) + 0.15 * quality.blur
     outside = (joints < 0).any(axis=-1) | (joints[..., 0] > width - 1) | (joints[..., 1] > height - 1)
     hidden = hidden | outside
-    deviation = scale * _DIFFICULTY * np.where(hidden, 2.5, 1.0)
+    deviation = scale * _DIFFICULTY * np.where(hidden, levels.joint_noise_hidden, 1.0)
 
     error = deviation[..., None] * height * _smooth(rng.standard_normal((frames, count, 2)))
     found = joints + error

@@ -21,7 +21,8 @@ class Drawing(NamedTuple):
     """A drawn walk.
 
     Attributes:
-        maps: [t h w 2] uint8, `OVERSAMPLING` times the stored frame: `Part` and shade (128 = as the colour is); 0 = background.
+        maps: [t h w 2] uint8, `OVERSAMPLING` times the stored frame: `Part` (0 = background) and shade (128 = as the
+            colour is).
         joints: [t 17 2] true joints in pixels of the stored frame.
         hidden: [t 17] bool, behind another part of the body.
     """
@@ -165,8 +166,8 @@ def _add_head(canvas: Canvas, person: Person, walk: Walk) -> None:
     unit, axes, head = person.body.head, walk.head_axes, walk.head
     forward, up = axes[:, 0], axes[:, 2]
     camera = canvas.view.axes
-    skull = ellipsoid(head - 0.06 * unit * forward + 0.05 * unit * up, axes, (0.42 * unit, 0.33 * unit, 0.50 * unit), camera)
-    canvas.outline("head", Part.HAIR, skull)
+    skull = head + unit * (0.05 * up - 0.06 * forward)
+    canvas.outline("head", Part.HAIR, ellipsoid(skull, axes, (0.42 * unit, 0.33 * unit, 0.50 * unit), camera))
     shine = ellipsoid(head + unit * (0.22 * up - 0.1 * forward), axes, (0.25 * unit, 0.2 * unit, 0.18 * unit), camera)
     canvas.outline("head", Part.HAIR, shine, brighter=0.25)
     face = head + unit * (0.15 * forward - 0.08 * up)
@@ -190,7 +191,8 @@ def _add_bag(canvas: Canvas, person: Person, walk: Walk, trunk: Trunk) -> None:
         corners = centre[:, None] + (_CORNERS * size * [0.10, 0.15, 0.23]) @ axes
         canvas.hull("backpack", Part.BAG, corners, brighter=-0.05)
         pocket = centre - 0.06 * size * axes[:, 0] - 0.08 * size * axes[:, 2]
-        canvas.hull("backpack", Part.BAG, pocket[:, None] + (_CORNERS * size * [0.06, 0.11, 0.10]) @ axes, brighter=0.22)
+        pocket_corners = pocket[:, None] + (_CORNERS * size * [0.06, 0.11, 0.10]) @ axes
+        canvas.hull("backpack", Part.BAG, pocket_corners, brighter=0.22)
         for angle in (50.0, 130.0):
             _add_strap(canvas, trunk, np.array([0.5, 0.72, 0.94]), np.full(3, angle))
     elif outfit.bag_kind == "shoulder":
@@ -253,6 +255,6 @@ def _hidden(canvas: Canvas, walk: Walk, maps: np.ndarray, joints: np.ndarray) ->
     hidden = ~OWN_PARTS[np.arange(joints.shape[1]), shown] & (shown > 0)
     outward = walk.joints[:, :5] - walk.head[:, None]
     towards = canvas.view.towards(walk.joints[:, :5])
-    turned_away = np.sum(outward * towards, axis=-1) / np.linalg.norm(outward, axis=-1) < np.array([-0.1] * 3 + [-0.25] * 2)
-    hidden[:, :5] |= turned_away
+    facing = np.sum(outward * towards, axis=-1) / np.linalg.norm(outward, axis=-1)
+    hidden[:, :5] |= facing < np.array([-0.1] * 3 + [-0.25] * 2)
     return hidden

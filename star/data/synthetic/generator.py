@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -19,9 +20,9 @@ import numpy as np
 
 from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
 from star.data.synthetic.camera import Camera, draw_cameras
-from star.data.synthetic.levels import KEY, VERSION, Levels, fingerprint, parse_levels
+from star.data.synthetic.levels import VERSION, Levels, fingerprint, parse_levels
 from star.data.synthetic.tracklet import Passage, record
-from star.errors import ConfigError, DataError, Problem
+from star.errors import DataError
 
 _FOLDERS = {"train": "Train", "test": "Test"}
 _UNFINISHED = ".unfinished-"
@@ -58,7 +59,7 @@ def generate(
         ConfigError: levels that are unknown, missing or impossible, all in one error.
         DataError: the folder cannot be written, or a worker died.
     """
-    parsed = _parse(levels, seed)
+    parsed, seed = parse_levels({**levels, "seed": seed})
     digest = fingerprint(parsed, seed)
     parent = Path(parent)
     folder = parent / digest[:16]
@@ -69,7 +70,8 @@ def generate(
         _remove_abandoned(parent)
         partial = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
     except OSError as error:
-        raise DataError(f"generated data cannot be written to {parent} ({error.strerror}): give dataset.root=FOLDER") from error
+        advice = "give dataset.root=FOLDER"
+        raise DataError(f"generated data cannot be written to {parent} ({error.strerror}): {advice}") from error
     try:
         _write(partial, parsed, seed, max(1, workers), progress)
         about = {"generator": "star.data.synthetic", "version": VERSION, "fingerprint": digest, "seed": seed}
@@ -81,17 +83,6 @@ def generate(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
-
-
-def _parse(levels: dict[str, Any], seed: int) -> Levels:
-    if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
-        return parse_levels(levels)
-    problem = Problem(f"{KEY}.seed", repr(seed), "a whole number from 0")
-    try:
-        parse_levels(levels)
-    except ConfigError as error:
-        raise ConfigError([problem, *error.problems]) from None
-    raise ConfigError([problem])
 
 
 def _publish(partial: Path, folder: Path) -> None:
@@ -130,27 +121,32 @@ def list_passages(levels: Levels, seed: int) -> list[Passage]:
     return passages
 
 
-def _write(
-    folder: Path, levels: Levels, seed: int, workers: int, progress: Callable[[int, int], None] | None
-) -> None:
+def _write(folder: Path, levels: Levels, seed: int, workers: int, progress: Callable[[int, int], None] | None) -> None:
     passages = list_passages(levels, seed)
     total, done = sum(passage.frames for passage in passages), 0
-    joints: dict[int, _Joints] = {}
-    for result in _record_all(folder, levels, seed, passages, min(workers, len(passages))):
-        joints[result.number] = result
-        done += passages[result.number].frames
-        if progress is not None:
-            progress(done, total)
+    waiting: dict[int, _Joints] = {}
+    following = 0
+    with ExitStack() as stack:
+        writers = {split: stack.enter_context(_open_writer(folder, split, passages)) for split in _FOLDERS}
+        for result in _record_all(folder, levels, seed, passages, min(workers, len(passages))):
+            waiting[result.number] = result
+            while following in waiting:
+                passage = passages[following]
+                _, joints, present = waiting.pop(following)
+                for key, frame_joints, found in zip(_keys(passage), joints, present, strict=True):
+                    if found:
+                        writers[passage.split].write(key, frame_joints)
+                following += 1
+            done += passages[result.number].frames
+            if progress is not None:
+                progress(done, total)
     _write_index(folder / "info", passages)
-    for split, name in HDF5_FILES.items():
-        numbers = [number for number, passage in enumerate(passages) if passage.split == split]
-        names = [name for number in numbers for name in _frame_names(passages[number])]
-        origin = index_sha256(names)
-        with SkeletonWriter(folder / name, estimator="synthetic", version=str(VERSION), index_sha256=origin) as writer:
-            for number in numbers:
-                for key, frame, present in zip(_keys(passages[number]), *joints[number][1:], strict=True):
-                    if present:
-                        writer.write(key, frame)
+
+
+def _open_writer(folder: Path, split: str, passages: list[Passage]) -> SkeletonWriter:
+    names = [name for passage in passages if passage.split == split for name in _frame_names(passage)]
+    path = folder / HDF5_FILES[split]
+    return SkeletonWriter(path, estimator="synthetic", version=str(VERSION), index_sha256=index_sha256(names))
 
 
 def _record_all(folder: Path, levels: Levels, seed: int, passages: list[Passage], workers: int) -> Iterator[_Joints]:

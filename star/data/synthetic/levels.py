@@ -49,6 +49,7 @@ class Levels:
         jpeg_quality: lowest and highest quality of a camera.
         joint_noise: standard deviation of an estimated joint, share of the frame height.
         joint_noise_infrared: factor on it in infrared frames.
+        joint_noise_hidden: factor on it for joints that cannot be seen.
         joint_swap: share of frames where left and right are taken for each other, arms and legs separately.
         joint_dropout: share of joints the estimator misses.
         skeleton_missing: share of frames without any skeleton.
@@ -86,12 +87,14 @@ class Levels:
     jpeg_quality: tuple[int, int]
     joint_noise: float
     joint_noise_infrared: float
+    joint_noise_hidden: float
     joint_swap: float
     joint_dropout: float
     skeleton_missing: float
 
 
 _RANGES: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
     "train_identities": (1, MOST_IDENTITIES),
     "test_identities": (1, MOST_IDENTITIES),
     "tracklets": (1, 99),
@@ -120,17 +123,18 @@ _RANGES: dict[str, tuple[float, float]] = {
     "crop_jitter": (0, 0.3),
     "joint_noise": (0, 0.5),
     "joint_noise_infrared": (0, 10),
+    "joint_noise_hidden": (0, 10),
     "joint_swap": (0, 1),
     "joint_dropout": (0, 1),
     "skeleton_missing": (0, 1),
 }
 _PAIRS: dict[str, tuple[int, int]] = {"frames": (SHORTEST_TRACKLET, 9999), "jpeg_quality": (1, 100)}
 _VIEWS = ("visible_views", "infrared_views")
-_WHOLE = {name for name, field in ((f.name, f) for f in fields(Levels)) if field.type == "int"}
+_WHOLE = {"seed", *(field.name for field in fields(Levels) if field.type == "int")}
 
 
-def parse_levels(given: Mapping[str, Any]) -> Levels:
-    """Checks every level and gives them back as `Levels`.
+def parse_levels(given: Mapping[str, Any]) -> tuple[Levels, int]:
+    """Checks everything under `dataset.generate` and gives back the levels and the seed.
 
     Raises:
         ConfigError: unknown, missing or impossible levels, all of them in one error.
@@ -139,14 +143,15 @@ def parse_levels(given: Mapping[str, Any]) -> Levels:
     if problems:
         raise ConfigError(problems)
     values = dict(given)
+    seed = values.pop("seed")
     for name in (*_PAIRS, *_VIEWS):
         values[name] = tuple(values[name])
-    return Levels(**values)
+    return Levels(**values), seed
 
 
 def find_problems(given: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong with the levels, keys under `dataset.generate`."""
-    names = [field.name for field in fields(Levels)]
+    """Everything that is wrong with the levels and the seed, keys under `dataset.generate`."""
+    names = ["seed", *(field.name for field in fields(Levels))]
     problems = []
     for name in given:
         if name not in names:
@@ -158,6 +163,9 @@ def find_problems(given: Mapping[str, Any]) -> list[Problem]:
             problems.append(Problem(f"{KEY}.{name}", "nothing", expected))
         elif not _is_possible(name, given[name]):
             problems.append(Problem(f"{KEY}.{name}", repr(given[name]), expected))
+    if not problems and given["train_identities"] + given["test_identities"] > MOST_IDENTITIES:
+        expected = f"at most {MOST_IDENTITIES} train and test identities together, names have four digits"
+        problems.append(Problem(f"{KEY}.test_identities", repr(given["test_identities"]), expected))
     return problems
 
 
@@ -166,11 +174,7 @@ def _expectation(name: str) -> str:
         return "a list of at least one viewing angle in degrees, one camera each"
     if name in _PAIRS:
         low, high = _PAIRS[name]
-        return (
-            f"[shortest, longest], whole numbers from {low} to {high}"
-            if name == "frames"
-            else (f"[lowest, highest], whole numbers from {low} to {high}")
-        )
+        return f"two whole numbers from {low} to {high}, the smaller first"
     low, high = _RANGES[name]
     kind = "a whole number" if name in _WHOLE else "a number"
     return f"{kind} from {low:g} to {high:g}"

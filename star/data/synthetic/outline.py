@@ -73,7 +73,7 @@ class Trunk:
         return centres, left, front
 
     def silhouette(self, heights: np.ndarray, right: np.ndarray, low: float = -1.0, high: float = 1.0) -> np.ndarray:
-        """[t 2n 3] outline between two shares (-1 .. 1) of the half width that the camera sees; `right` [3] is its axis."""
+        """[t 2n 3] outline between two shares (-1 .. 1) of the half width as seen along the axis `right` [3]."""
         centres, left, front = self._sections(heights)
         along = np.stack([left @ right, front @ right], axis=-1)
         along /= np.linalg.norm(along, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What is around the walker: a cluttered scene for each camera, the objects walked behind, and the shadow on the ground."""
+"""What is around the walker: each camera's cluttered scene, the objects walked behind, the shadow on the ground."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def draw_scene(levels: Levels, seed: int, number: int, modality: Modality) -> np
     horizon = int(HORIZON * height)
 
     def colour(spread: float = 0.22) -> np.ndarray:
-        grey = rng.uniform(0.12, 0.80) if channels == 3 else rng.uniform(0.05, 0.38)
+        grey = rng.uniform(0.12, 0.80) if channels == 3 else rng.uniform(0.03, 0.28)
         return np.clip(grey + spread * rng.uniform(-1, 1, channels) * (1.0 if channels == 3 else 0.4), 0, 1)
 
     scene = np.empty((height, width, channels), np.float32)
@@ -44,10 +44,10 @@ def _with_tiles(scene: np.ndarray, horizon: int, colour: np.ndarray, rng: np.ran
     lines = np.zeros((height, width), np.uint8)
     vanishing = (int(rng.uniform(0.2, 0.8) * width), horizon - height // 10)
     for x in np.linspace(-2 * width, 3 * width, int(rng.integers(18, 36))):
-        cv2.line(lines, vanishing, (int(x), height), 255, max(1, height // 160))
+        cv2.line(lines, vanishing, (int(x), height), (255,), max(1, height // 160))
     for depth in np.geomspace(0.04, 1, int(rng.integers(4, 9))):
         y = int(horizon + depth * (height - horizon))
-        cv2.line(lines, (0, y), (width, y), 255, max(1, height // 160))
+        cv2.line(lines, (0, y), (width, y), (255,), max(1, height // 160))
     lines[:horizon] = 0
     share = rng.uniform(0.1, 0.5) * lines[..., None].astype(np.float32) / 255
     return scene * (1 - share) + share * colour.astype(np.float32)
@@ -79,8 +79,9 @@ def _add_object(
             cv2.circle(scene, at, max(2, int(0.2 * tall)), tuple(float(c * rng.uniform(0.6, 1.1)) for c in colour), -1)
     else:
         legs = int(0.5 * tall)
-        cv2.ellipse(scene, (x, foot - legs // 2), (max(1, int(0.10 * tall)), legs // 2), 0, 0, 360, other, -1)
-        cv2.ellipse(scene, (x, int(foot - 0.65 * tall)), (max(1, int(0.14 * tall)), int(0.24 * tall)), 0, 0, 360, paint, -1)
+        lower, upper = (max(1, int(0.10 * tall)), legs // 2), (max(1, int(0.14 * tall)), int(0.24 * tall))
+        cv2.ellipse(scene, (x, foot - legs // 2), lower, 0, 0, 360, other, -1)
+        cv2.ellipse(scene, (x, int(foot - 0.65 * tall)), upper, 0, 0, 360, paint, -1)
         cv2.circle(scene, (x, int(foot - 0.95 * tall)), max(1, int(0.07 * tall)), tuple(0.6 * c for c in other), -1)
 
 
@@ -108,9 +109,8 @@ def cut_background(
     for t, offset in enumerate(offsets):
         corner = start + offset + middle * (1 - 1 / zoom[t])
         matrix = np.array([[1 / zoom[t], 0, corner[0]], [0, 1 / zoom[t], corner[1]]])
-        piece = cv2.warpAffine(
-            scene, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101
-        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        piece = cv2.warpAffine(scene, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
         pieces[t] = piece.reshape(height, width, -1)
     return pieces
 
@@ -145,7 +145,8 @@ def draw_occluder(
     """
     height, width = size
     kind = _OCCLUDERS[rng.integers(len(_OCCLUDERS))]
-    look = np.full((height, width, channels), rng.uniform(0.1, 0.55) if channels == 3 else rng.uniform(0.05, 0.35), np.float32)
+    brightness = rng.uniform(0.1, 0.55) if channels == 3 else rng.uniform(0.03, 0.28)
+    look = np.full((height, width, channels), brightness, np.float32)
     if channels == 3:
         look *= rng.uniform(0.6, 1.3, 3).astype(np.float32)
     look *= 1 + 0.06 * rng.standard_normal((height, width, 1)).astype(np.float32)
@@ -158,15 +159,15 @@ def draw_occluder(
     for frame, x in zip(cover, place, strict=True):
         low, high = int(x - wide / 2), int(x + wide / 2)
         if kind == "pole":
-            cv2.rectangle(frame, (low, -1), (high, height), 1.0, -1)
+            cv2.rectangle(frame, (low, -1), (high, height), (1.0,), -1)
         elif kind == "box":
-            cv2.rectangle(frame, (low, int(top)), (high, height), 1.0, -1)
+            cv2.rectangle(frame, (low, int(top)), (high, height), (1.0,), -1)
         elif kind == "rail":
             for y in (top - 0.1 * height, top + 0.02 * height):
-                cv2.rectangle(frame, (-1, int(y)), (width, int(y + 0.035 * height)), 1.0, -1)
-            cv2.rectangle(frame, (int(x), int(top - 0.1 * height)), (int(x + 0.08 * width), height), 1.0, -1)
+                cv2.rectangle(frame, (-1, int(y)), (width, int(y + 0.035 * height)), (1.0,), -1)
+            cv2.rectangle(frame, (int(x), int(top - 0.1 * height)), (int(x + 0.08 * width), height), (1.0,), -1)
         else:
             for dx, dy in blobs:
                 at = (int(x + 0.25 * wide * dx), int(top + 0.12 * height + 0.07 * height * dy))
-                cv2.circle(frame, at, max(2, height // 16), 1.0, -1)
+                cv2.circle(frame, at, max(2, height // 16), (1.0,), -1)
     return cover, np.clip(look, 0, 1)

@@ -20,7 +20,7 @@ from star.data.synthetic.walk import draw_jitter, walk
 
 
 class Passage(NamedTuple):
-    """Which walk: the person, the camera, and the how many-th time, from 1; `first` is its first frame number on disk."""
+    """Which walk: the person, the camera, its number from 1, and the number of its first frame on disk."""
 
     split: str
     identity: int
