@@ -3,8 +3,9 @@
 Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gallery items of the query's identity AND
 the query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
 
-A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the gallery.
-Hence no row is ever put in order: it is compared with the few similarities that matter, those of the query's identity.
+A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the
+gallery. Hence no row is ever put in order: it is compared with the few similarities that matter, those of the query's
+identity.
 """
 
 from __future__ import annotations

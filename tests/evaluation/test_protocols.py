@@ -28,9 +28,9 @@ def test_mean_of_random_similarities():
         random.integers(0, 3, 80),
         random.integers(0, 3, 90),
     )
-    scores = [rank(random.random((80, 90), dtype=np.float32), *labels).as_metrics() for _ in range(400)]
+    scores = [rank(random.random((80, 90), dtype=np.float32), *labels).as_metrics() for _ in range(150)]
     for name, value in chance_level(*labels).items():
-        assert value == pytest.approx(np.mean([score[name] for score in scores]), abs=0.8)
+        assert value == pytest.approx(np.mean([score[name] for score in scores]), abs=1.2)
 
 
 def test_one_item_left():

@@ -1,18 +1,15 @@
 """The ranking against its brute-force twin, against reference numbers and on cases worked out by hand."""
 
 from pathlib import Path
-from runpy import run_path
 
 import numpy as np
 import pytest
+from support.plain_ranking import plain_ranking
 
 from star.errors import EvaluationError
 from star.evaluation.ranking import rank, rank_both, rank_queries, top
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-
-
-plain_ranking = run_path(str(Path(__file__).with_name("plain_ranking.py")))["plain_ranking"]
 
 
 def _case(seed: int, queries: int, gallery: int, identities: int, cameras: int, levels: int | None):

@@ -1,0 +1,178 @@
+"""Pictures of a ranking: the CMC curve, and queries with their first answers. Drawn without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from star.data.decode import read_frame
+from star.data.draw import draw_skeleton
+from star.data.frame_sampling import clip_positions
+from star.errors import DataError
+from star.evaluation.ranking import RANKS, rank_queries, top
+from star.types import Direction, Scores, Split, Tracklet, VideoReIDData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SIDES = {"i2v": ("infrared", "visible"), "v2i": ("visible", "infrared")}
+_COLOURS = {"i2v": "#c0392b", "v2i": "#2471a3"}
+_MARKERS = {"i2v": "o", "v2i": "s"}
+
+_HEIGHT, _WIDTH = 128, 64
+_BORDER, _GAP, _CAPTION, _MARGIN = 5, 10, 20, 14
+_PAPER, _MISSING, _INK = 255, 128, "#222222"
+_RIGHT, _WRONG, _QUERY = (30, 150, 60), (205, 40, 40), (40, 40, 40)
+_DPI = 100
+
+
+class _Cell(NamedTuple):
+    """A strip of frames and where it goes."""
+
+    top: int
+    left: int
+    caption: str
+    colour: tuple[int, int, int]
+    split: Split
+    tracklet: Tracklet
+
+
+def cmc_curve(scores: Mapping[Direction, Scores], path: Path | str, title: str) -> Path:
+    """Draw the share of queries with a right answer among the first 1 to 20.
+
+    Args:
+        scores: by direction.
+        path: of the PNG; its folder is made if needed.
+        title: above the curve.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    ranks = np.arange(1, RANKS + 1)
+    for direction, score in scores.items():
+        label = (
+            f"{_name(direction)}: rank 1 {100 * score.cmc[0]:.2f} %, mAP {100 * score.mean_average_precision:.2f} %, "
+            f"{score.valid_queries} queries"
+        )
+        axes.plot(ranks, 100 * score.cmc, color=_COLOURS[direction], marker=_MARKERS[direction], ms=4, label=label)
+    axes.set(
+        title=title, xlabel="rank", ylabel="queries with a right answer, %", xlim=(0.5, RANKS + 0.5), ylim=(0, 103)
+    )
+    axes.set_xticks([1, 5, 10, 15, 20])
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best", fontsize="small")
+    return _save(figure, path)
+
+
+def ranked_lists(
+    data: VideoReIDData,
+    similarity: np.ndarray,
+    direction: Direction,
+    path: Path | str,
+    *,
+    queries: int = 6,
+    answers: int = 10,
+    seed: int = 0,
+    frames: int = 4,
+) -> Path:
+    """Draw some queries with their first answers, green and ticked where right, red and crossed where wrong.
+
+    Each tracklet is a strip of frames spread as in a clip at test, with its skeletons where the data set has them. Of
+    the queries only those with a match in the gallery are drawn. A frame that cannot be decoded is a grey field.
+
+    Args:
+        data: the data set that was ranked.
+        similarity: [q g], rows in the order of `data.query`, columns of `data.gallery`, for both directions.
+        direction: "i2v" answers the rows, "v2i" the columns.
+        path: of the PNG; its folder is made if needed.
+        queries: as far as there are so many.
+        answers: to each query.
+        seed: of the choice of queries.
+        frames: of each strip.
+
+    Raises:
+        EvaluationError: the similarities do not fit the data set.
+    """
+    asked, answering = (data.query, data.gallery) if direction == "i2v" else (data.gallery, data.query)
+    matrix = np.asarray(similarity) if direction == "i2v" else np.asarray(similarity).T
+    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = asked.rows, answering.rows
+    labels = (query_identities, gallery_identities, query_cameras, gallery_cameras)
+    valid = np.flatnonzero(rank_queries(matrix, *labels).matches)
+    chosen = np.sort(np.random.default_rng(seed).permutation(valid)[:queries])
+
+    width, height = frames * _WIDTH + 2 * _BORDER, _HEIGHT + 2 * _BORDER
+    columns = [_MARGIN + place * (width + _GAP) + (place > 0) * 2 * _GAP for place in range(answers + 1)]
+    lines = [_MARGIN + 2 * _CAPTION + line * (height + _CAPTION + _GAP) for line in range(len(chosen))]
+    cells = []
+    for line, found in zip(lines, top(matrix, *labels, chosen=chosen, count=answers), strict=True):
+        person = asked.tracklets[found.query]
+        cells.append(_Cell(line, columns[0], f"query {_caption(person)}", _QUERY, asked, person))
+        for place, (item, right, alike) in enumerate(zip(found.items, found.right, found.similarities, strict=True), 1):
+            person = answering.tracklets[item]
+            caption = f"{place} {'✓' if right else '✗'} {_caption(person)}  {alike:.2f}"
+            cells.append(_Cell(line, columns[place], caption, _RIGHT if right else _WRONG, answering, person))
+    size = (lines[-1] + height + _MARGIN if lines else 3 * _CAPTION, columns[-1] + width + _MARGIN)
+    title = f"{data.name}, {_name(direction)}: the first {answers} answers to {len(chosen)} of {len(valid)} queries"
+    return _write(cells, frames, size, title, path)
+
+
+def _write(cells: list[_Cell], frames: int, size: tuple[int, int], title: str, path: Path | str) -> Path:
+    from matplotlib.figure import Figure
+
+    sheet = np.full((*size, 3), _PAPER, np.uint8)
+    figure = Figure(figsize=(size[1] / _DPI, size[0] / _DPI), dpi=_DPI)
+    for cell in cells:
+        strip = _strip(cell.split, cell.tracklet, frames)
+        framed = cv2.copyMakeBorder(strip, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=cell.colour)
+        sheet[cell.top : cell.top + framed.shape[0], cell.left : cell.left + framed.shape[1]] = framed
+        figure.text(
+            cell.left / size[1],
+            1 - (cell.top - 4) / size[0],
+            cell.caption,
+            color=tuple(value / 255 for value in cell.colour),
+            fontsize=8,
+            va="bottom",
+        )
+    figure.text(_MARGIN / size[1], 1 - _MARGIN / size[0], title, color=_INK, fontsize=11, weight="bold", va="top")
+    figure.figimage(sheet)
+    return _save(figure, path)
+
+
+def _strip(split: Split, tracklet: Tracklet, frames: int) -> np.ndarray:
+    keys = (tracklet.frames[position] for position in clip_positions(len(tracklet.frames), frames))
+    return np.concatenate([_picture(split, key) for key in keys], axis=1)
+
+
+def _picture(split: Split, key: str) -> np.ndarray:
+    try:
+        frame = read_frame(split.folder / f"{key}.jpg")
+    except DataError:
+        return np.full((_HEIGHT, _WIDTH, 3), _MISSING, np.uint8)
+    height, width = frame.shape[:2]
+    smaller = height > _HEIGHT or width > _WIDTH
+    picture = cv2.resize(frame, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    joints = split.skeletons.read(key) if split.skeletons else None
+    if joints is None:
+        return picture
+    return draw_skeleton(picture, joints * np.array([_WIDTH / width, _HEIGHT / height, 1], np.float32))
+
+
+def _caption(tracklet: Tracklet) -> str:
+    return f"identity {tracklet.identity:04d}, camera {tracklet.camera}"
+
+
+def _name(direction: Direction) -> str:
+    query, gallery = _SIDES[direction]
+    return f"{direction} ({query} queries, {gallery} gallery)"
+
+
+def _save(figure: Figure, path: Path | str) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
