@@ -56,7 +56,7 @@ def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
 def _log_to_terminal() -> None:
     from rich.logging import RichHandler
 
-    handler = RichHandler(show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    handler = RichHandler(logging.INFO, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
 
 
@@ -121,7 +121,7 @@ def _check(arguments: Sequence[str]) -> None:
     config = check_overrides(options.overrides)
     sys.stdout.write("the configuration is valid\n")
     if not options.config_only:
-        from star.data.build import check_data
+        from star.engine.check_data import check_data
 
         sys.stdout.write(check_data(config, sheet=options.sheet) + "\n")
 
@@ -132,7 +132,11 @@ def _skeletons(arguments: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for dataset-train.h5 and dataset-test.h5")
     parser.add_argument("--model", type=Path, required=True, help="MoveNet SinglePose .tflite file")
     options = parser.parse_args(arguments)
-    from star.pose.command import write_skeletons
+    from star.engine.progress import counting
+    from star.pose.extract import extract_skeletons
+    from star.pose.movenet import MoveNet
 
     _log_to_terminal()
-    sys.stdout.write(write_skeletons(options.root, options.out, options.model) + "\n")
+    with counting("estimating joints") as show:
+        summary = extract_skeletons(options.root, options.out, MoveNet(options.model), on_progress=show)
+    sys.stdout.write(f"{summary}\n")

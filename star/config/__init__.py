@@ -1,0 +1,1 @@
+"""Schema, composition and check of configurations; no MindSpore."""

@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from star.config.compose import compose_run
-from star.config.environment import prepare_environment
 from star.config.conform import conform, describe, is_scalar
+from star.config.environment import prepare_environment
 from star.config.schema import Config
 from star.data.synthetic.levels import find_problems
 from star.errors import ConfigError, Problem
@@ -51,8 +51,7 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
             prepare_environment(config.hardware)
         _check_loss_terms(config, found)
         if config.dataset is not None and config.dataset.kind == "synthetic":
-            levels = config.dataset.generate or {}
-            found.extend(find_problems({name: value for name, value in levels.items() if name != "seed"}))
+            found.extend(find_problems(config.dataset.generate or {}))
         found.extend(_broken_rules(config, found))
     if found:
         raise ConfigError(found)
@@ -152,10 +151,6 @@ _RULES = (
     Rule("dataset.augmentation.erase_aspect",
          lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
          lambda c: "[smallest, largest]"),
-    Rule("dataset.generate",
-         lambda c: c.dataset.kind != "synthetic" or (is_scalar(c.dataset.generate["seed"], int)
-                                                     and c.dataset.generate["seed"] >= 0),
-         lambda c: "a group of levels with a seed (an integer, at least 0)"),
     Rule("dataset.generate",
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),

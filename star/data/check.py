@@ -117,7 +117,7 @@ def check_dataset(
         name=data.name,
         protocol=data.protocol,
         notes=data.notes,
-        splits=tuple(map(_count, splits)),
+        splits=tuple(map(count_split, splits)),
         checked=len(found),
         bad=tuple(report.error for report in found if report.error),
         heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
@@ -168,7 +168,8 @@ def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
     return _FrameReport(modality, size, problem, None if joints is None else int((joints[:, 2] >= CONFIDENT).sum()))
 
 
-def _count(split: Split) -> SplitReport:
+def count_split(split: Split) -> SplitReport:
+    """Count without opening a frame."""
     cameras: dict[Modality, list[int]] = {
         m: sorted({t.camera for t in split.tracklets if t.modality == m}) for m in MODALITIES
     }

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-
-from rich import get_console
-from rich.progress import Progress
 
 from star.config.schema import Config
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.skeleton_source import require_skeletons
 from star.data.synthetic import generate
+from star.engine.progress import counting
 from star.types import Split, VideoReIDData
 
-logger = logging.getLogger(__name__)
 
-
-def load_data(config: Config) -> VideoReIDData:
+def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     """Read the data set of a configuration; generate it before if it is a synthetic one not yet on disk.
+
+    Args:
+        config: checked configuration.
+        min_frames: instead of `dataset.min_frames`.
 
     Raises:
         DataError: the data set cannot be used, or a skeleton experiment has no skeletons.
@@ -31,7 +30,7 @@ def load_data(config: Config) -> VideoReIDData:
     data = read_hitsz_vcm(
         root,
         skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
-        min_frames=dataset.min_frames,
+        min_frames=min_frames or dataset.min_frames,
         name=dataset.kind,
         limit_identities=config.debug.limit_identities,
     )
@@ -80,11 +79,6 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
 
 
 def _generated(config: Config, parent: Path) -> Path:
-    console = get_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("generating frames", total=None)
-
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        return generate(parent, workers=config.hardware.loader_workers, progress=show, **(config.dataset.generate or {}))
+    with counting("generating frames") as show:
+        levels = config.dataset.generate or {}
+        return generate(parent, workers=config.hardware.loader_workers, progress=show, **levels)

@@ -24,7 +24,6 @@ from star.losses import WeightedLosses
 from star.models.draws import draw_training
 from star.models.embedder import Embedder
 from star.models.normalise import Normalise
-from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
 from star.tracking.recorder import RunRecorder
@@ -116,6 +115,8 @@ def build_model(config: Config, *, identities: int) -> VideoReID:
         seed=config.seed,
     )
     if b.pretrained is not None:
+        from star.models.pretrained import load_pretrained
+
         report = load_pretrained(model.backbone, b.pretrained)
         logger.info("%s", report.describe())
     if config.hardware.precision != "O0":

@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, label: str, tensors: dict[str, np.ndarray], st
         _replace(folder / tensor_file, data)
         _replace(path, json.dumps(record, indent=1).encode())
     except OSError as error:
-        raise CheckpointError(f"{path}: the checkpoint could not be written ({error}); the one before is kept") from error
+        raise CheckpointError(f"{path}: not written ({error}); the checkpoint before it is kept") from error
     for old in folder.glob(f"{label}-*.safetensors"):
         if old.name != tensor_file:
             old.unlink()

@@ -74,9 +74,9 @@ def describe(scores: dict[Direction, Scores], chance: dict[Direction, dict[str, 
     lines = []
     for direction, score in scores.items():
         m = score.as_metrics()
+        shown = "  ".join(f"{name} {m[name]:.2f}" for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"))
         lines.append(
-            f"{direction}: R1 {m['R1']:.2f}  R5 {m['R5']:.2f}  R10 {m['R10']:.2f}  R20 {m['R20']:.2f}  mAP {m['mAP']:.2f}"
-            f"  mINP {m['mINP']:.2f}  ({score.valid_queries} of {score.queries} queries valid; "
+            f"{direction}: {shown}  ({score.valid_queries} of {score.queries} queries valid; "
             f"chance R1 {chance[direction]['R1']:.2f} mAP {chance[direction]['mAP']:.2f})"
         )
     return lines

@@ -18,7 +18,7 @@ from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored import run_folder
 from star.engine.build_data import load_data, train_loader
-from star.errors import ConfigError, Problem, StarError
+from star.errors import ConfigError, Problem
 from star.evaluation.protocols import clip_text
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.mlflow_tracker import open_run
@@ -53,6 +53,8 @@ class Job(NamedTuple):
 def run_job(config: Config) -> float:
     """Train and rank one checked configuration, or show the finished run that has its fingerprint.
 
+    A traceback goes to the run's log; the terminal gets it from the interpreter, or one line in a sweep.
+
     Returns:
         Mean of the last mAP of both directions in percent, for sweepers that optimise.
     """
@@ -60,12 +62,12 @@ def run_job(config: Config) -> float:
     with _log_file(job.folder / "train.log"):
         try:
             return _run(config, job)
-        except StarError as error:
+        except Exception as error:
+            logger.debug("failed", exc_info=True)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                logger.error("%s seed %d failed, the sweep goes on: %s", job.experiment, config.seed, error)
-            raise
-        except Exception:
-            logger.exception("%s seed %d failed; its folder is %s", job.experiment, config.seed, job.folder)
+                reason = str(error) or type(error).__name__
+                logger.error("%s seed %d failed, the sweep goes on: %s", job.experiment, config.seed, reason)
+            logger.info("the log of this run is %s", job.folder / "train.log")
             raise
 
 
@@ -104,12 +106,13 @@ def _hydra_job() -> Job:
 def _log_file(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
+    package = logging.getLogger("star")
+    package.setLevel(logging.DEBUG)
+    package.addHandler(handler)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        package.removeHandler(handler)
         handler.close()
 
 
@@ -147,9 +150,7 @@ def _finished_mean(config: Config, mark: Fingerprint) -> float | None:
     return sum(scores) / len(scores)
 
 
-def _open_tracker(
-    config: Config, job: Job, data: VideoReIDData, mark: Fingerprint, run_id: str | None
-) -> RunRecorder:
+def _open_tracker(config: Config, job: Job, data: VideoReIDData, mark: Fingerprint, run_id: str | None) -> RunRecorder:
     clip = config.dataset
     about = {
         "experiment": config.tracker.experiment,

@@ -37,9 +37,8 @@ class NetworkState:
         missing = sorted(self._parameters.keys() - tensors.keys())
         left = sorted(name for name in tensors.keys() - self._parameters.keys() if name.startswith("model."))
         if missing or left:
-            raise CheckpointError(
-                f"the checkpoint is of another network: missing {missing[:5] or 'nothing'}, left over {left[:5] or 'nothing'}"
-            )
+            lines = f"missing {missing[:5] or 'nothing'}, left over {left[:5] or 'nothing'}"
+            raise CheckpointError(f"the checkpoint is of another network: {lines}")
         for name, parameter in self._parameters.items():
             tensor = tensors[name]
             if tuple(tensor.shape) != tuple(parameter.shape):

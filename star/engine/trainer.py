@@ -135,7 +135,9 @@ class Trainer:
         scores = evaluation.metrics()
         history = self.history
         history.scores = scores
-        history.best_on_test = {name: max(value, history.best_on_test.get(name, value)) for name, value in scores.items()}
+        history.best_on_test = {
+            name: max(value, history.best_on_test.get(name, value)) for name, value in scores.items()
+        }
         self.tracker.log_metrics({n: v for n, v in scores.items() if n.endswith(_PER_EPOCH)}, history.step)
         mean = sum(scores[f"{direction}/mAP"] for direction in DIRECTIONS) / len(DIRECTIONS)
         if mean > history.best_mean:
@@ -148,8 +150,7 @@ class Trainer:
 
     def _report_epoch(self, epoch: int, losses: dict[str, float], seconds: float) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        clips = self.loader.batches_per_epoch * self.loader.clips_per_batch
-        line = f"epoch {epoch + 1}/{self.epochs}  {terms}  {clips / seconds:.1f} clips/s  {seconds:.1f} s"
+        line = f"epoch {epoch + 1}/{self.epochs}  {terms}  {seconds:.1f} s"
         ranked = epoch + 1 == self.epochs or (epoch + 1) % self.evaluate_every == 0
         if ranked:
             scores = self.history.scores

@@ -1,0 +1,38 @@
+"""`star-check`: every file of the data set a configuration names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from star.config.schema import Config
+from star.data.check import check_dataset, count_split, format_report
+from star.data.contact_sheet import contact_sheet
+from star.engine.build_data import load_data
+from star.engine.progress import counting
+from star.errors import DataError
+
+
+def check_data(config: Config, sheet: Path | None = None) -> str:
+    """Read the index, decode every frame of every tracklet, also of those too short to be used, look up its skeleton.
+
+    Args:
+        config: checked configuration.
+        sheet: where to write a picture of some tracklets; None: no picture.
+
+    Returns:
+        The report as text.
+
+    Raises:
+        DataError: the data set cannot be used, or frames are bad and `dataset.on_bad_frame` is "stop".
+    """
+    data = load_data(config)
+    splits = (data.train, data.query, data.gallery)
+    with counting("checking frames") as show:
+        everything = load_data(config, min_frames=1)
+        report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)
+    text = format_report(report._replace(notes=data.notes, splits=tuple(count_split(split) for split in splits)))
+    if sheet is not None:
+        text += f"\ncontact sheet: {contact_sheet(data, sheet)}"
+    if report.bad and config.dataset.on_bad_frame == "stop":
+        raise DataError(f"{len(report.bad)} bad frames (dataset.on_bad_frame=skip trains without them)\n{text}")
+    return text
