@@ -19,6 +19,6 @@ def test_opencv_encodes_decodes_and_warps():
     written, data = cv2.imencode(".jpg", frame)
     assert written
     read = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    shifted = cv2.warpAffine(read, np.float32([[1, 0, 2], [0, 1, 0]]), (16, 24))
+    shifted = cv2.warpAffine(read, np.array([[1, 0, 2], [0, 1, 0]], np.float32), (16, 24))
     np.testing.assert_allclose(shifted[:, 4:], frame[:, 4:], atol=2)
     assert not shifted[:, :2].any()
