@@ -1,0 +1,171 @@
+"""Which runs stand behind which row of a study.
+
+A run belongs to a study by its tag `study` (or because it was finished before and the study found it), and to the row
+with its `experiment` whose overrides are all among the run's own; of several such rows, to the one with most overrides.
+Only FINISHED runs with all scores of the table count, and only seeds the study names. Of several such runs of one row
+and seed the newest counts. Equal fingerprints mean that the older one is the same computation; other fingerprints, that
+settings, data, code or packages changed since, which is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from star.errors import ReportError
+from star.report.study import Row, Study
+from star.types import DIRECTIONS
+
+if TYPE_CHECKING:
+    from star.tracking.runs import RunRecord
+
+PROTOCOL_TAGS = {"protocol": "protocol", "clip": "clip", "data_fingerprint": "data fingerprint"}
+SHARED_SETTINGS = ("backbone.", "schedule.", "dataset.")
+
+
+@dataclass
+class Collected:
+    """The runs of a study.
+
+    Attributes:
+        study: the study.
+        runs: by row name and seed; every row of the study is a key.
+        missing: row and seed without a run.
+        notes: what a reader should know about runs left out or unlike each other.
+    """
+
+    study: Study
+    runs: dict[str, dict[int, RunRecord]]
+    missing: list[tuple[Row, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[tuple[Row, int, RunRecord]]:
+        """Row, seed and run, in the order of the table."""
+        return [(row, seed, run) for row in self.study.rows for seed, run in self.runs[row.name].items()]
+
+
+def collect(study: Study, records: Iterable[RunRecord]) -> Collected:
+    """Sort a study's runs into its rows.
+
+    Args:
+        study: the study.
+        records: all its runs, whatever their status.
+
+    Raises:
+        ReportError: the runs that count differ in protocol, clip, data or number of valid queries.
+    """
+    collected = Collected(study, {row.name: {} for row in study.rows})
+    counted: dict[tuple[str, int], list[RunRecord]] = {}
+    for run in sorted(records, key=lambda record: record.start):
+        row, reason = _row_of(study, run)
+        if row is None:
+            collected.notes.append(f"run {describe(run)} is not counted: {reason}")
+        else:
+            counted.setdefault((row.name, int(run.tags["seed"])), []).append(run)
+    for row in study.rows:
+        for seed in study.seeds:
+            runs = counted.get((row.name, seed))
+            if runs is None:
+                collected.missing.append((row, seed))
+                continue
+            collected.runs[row.name][seed] = runs[-1]
+            collected.notes += _superseded(row, seed, runs)
+    _refuse_mixture(collected)
+    collected.notes += _unlike_settings(collected)
+    return collected
+
+
+def measured_alike(run: RunRecord) -> dict[str, str]:
+    """What all runs of a table must share: protocol, T and frame size, data, number of valid queries."""
+    facts = {name: run.tags.get(tag, "not recorded") for tag, name in PROTOCOL_TAGS.items()}
+    for direction in DIRECTIONS:
+        count = run.metrics.get(f"final/{direction}/valid_queries")
+        facts[f"valid queries {direction}"] = "not recorded" if count is None else f"{count:.0f}"
+    return facts
+
+
+def describe(run: RunRecord) -> str:
+    """The run as messages name it."""
+    return f"{run.run_id} ({run.tags.get('experiment', 'no experiment')}, seed {run.tags.get('seed', 'unknown')})"
+
+
+def _row_of(study: Study, run: RunRecord) -> tuple[Row | None, str]:
+    """The run's row, or None and why it does not count."""
+    if run.status != "FINISHED":
+        return None, f"it is {run.status}"
+    given = f" {run.tags.get('overrides', '')} "
+    rows = [
+        row
+        for row in study.rows
+        if row.experiment == run.tags.get("experiment") and all(f" {part} " in given for part in row.overrides)
+    ]
+    if not rows:
+        return None, "no row of the study has its experiment and overrides"
+    seed = run.tags.get("seed", "unknown")
+    if seed not in map(str, study.seeds):
+        return None, f"the study has no seed {seed}"
+    absent = [column for column in study.columns if f"final/{column}" not in run.metrics]
+    if absent:
+        return None, f"it has no final {', '.join(absent)}"
+    return max(rows, key=lambda row: len(row.overrides)), ""
+
+
+def _superseded(row: Row, seed: int, runs: Sequence[RunRecord]) -> list[str]:
+    newest = runs[-1]
+    notes = []
+    for what, same in (("with the same fingerprint", True), ("with another fingerprint", False)):
+        older = [r for r in runs[:-1] if (r.tags.get("fingerprint") == newest.tags.get("fingerprint")) == same]
+        if older:
+            ids = ", ".join(run.run_id for run in older)
+            notes.append(f"{row.label}, seed {seed}: the newest run counts, not the older {ids} {what}")
+    return notes
+
+
+def _refuse_mixture(collected: Collected) -> None:
+    problems = []
+    for name in measured_alike(collected.all[0][2]) if collected.all else ():
+        values: dict[str, list[str]] = {}
+        for _, _, run in collected.all:
+            values.setdefault(measured_alike(run)[name], []).append(describe(run))
+        if len(values) > 1:
+            problems += [f"  {name}: {value}: {', '.join(runs)}" for value, runs in values.items()]
+    if problems:
+        raise ReportError(
+            "\n".join(
+                [
+                    f"the runs of study {collected.study.name} were not measured alike and cannot stand in one table:",
+                    *problems,
+                    "train the odd ones again like the others (the newest run of a row and seed counts), or give them "
+                    "another study: delete them or change their tag `study` in MLflow",
+                ]
+            )
+        )
+
+
+def _unlike_settings(collected: Collected) -> list[str]:
+    """Settings in which rows differ unasked, and those in which the seeds of one row differ."""
+    notes = []
+    asked = {part.split("=")[0].lstrip("+~") for row in collected.study.rows for part in row.overrides}
+    shared = [(run.run_id, run.params) for _, _, run in collected.all]
+    for key, values in _differing(shared).items():
+        if key.startswith(SHARED_SETTINGS) and not any(key == a or key.startswith(f"{a}.") for a in asked):
+            notes.append(f"the runs differ in {key}: {values}")
+    for row in collected.study.rows:
+        own = [(run.run_id, run.params) for run in collected.runs[row.name].values()]
+        for key, values in _differing(own).items():
+            if key != "seed" and not key.startswith(SHARED_SETTINGS):
+                notes.append(f"the runs of {row.label} differ in {key}: {values}")
+    return notes
+
+
+def _differing(runs: Sequence[tuple[str, dict[str, str]]]) -> dict[str, str]:
+    differing = {}
+    for key in sorted({key for _, params in runs for key in params}):
+        values: dict[str, list[str]] = {}
+        for run_id, params in runs:
+            values.setdefault(params.get(key, "absent"), []).append(run_id)
+        if len(values) > 1:
+            differing[key] = "; ".join(f"{value} in {', '.join(ids)}" for value, ids in values.items())
+    return differing
