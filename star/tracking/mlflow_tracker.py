@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from star.errors import TrackingError
 from star.tracking.names import clean_params, clean_tags
 from star.tracking.recorder import RunRecorder, run_tags
-from star.tracking.sender import Delivery, Sender
-from star.tracking.spool import unsent_events
+from star.tracking.sender import Delivery, Sender, send_rest
+from star.tracking.spool import SPOOL_NAME, unsent_events
 from star.tracking.store import client, prepare_store, shown, store_uri, translated
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def open_run(
             opened = _create(mlflow_client, experiment_id, run_name, params, all_tags)
         else:
             opened = run_id
-            known_steps = _continue(mlflow_client, run_id, address, all_tags)
+            known_steps = _continue(mlflow_client, run_id, address, all_tags, spool)
     tracker = MLflowTracker(mlflow_client, address, opened, spool, known_steps, flush_every)
     tracker._record_open(address, run_name, experiment, resumed=run_id is not None, params=params, tags=all_tags)
     return tracker
@@ -129,8 +129,10 @@ def _create(
     return run.info.run_id
 
 
-def _continue(mlflow_client: MlflowClient, run_id: str, address: str, tags: Mapping[str, object]) -> dict[str, int]:
-    """Tag an existing run anew; the last step of each of its metrics."""
+def _continue(
+    mlflow_client: MlflowClient, run_id: str, address: str, tags: Mapping[str, object], spool: Path
+) -> dict[str, int]:
+    """Send what an earlier folder of the run still holds and tag it anew; the last step of each of its metrics."""
     from mlflow.entities import RunTag
     from mlflow.exceptions import MlflowException
 
@@ -140,5 +142,9 @@ def _continue(mlflow_client: MlflowClient, run_id: str, address: str, tags: Mapp
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise TrackingError(f"{shown(address)} has no run {run_id}: give the id or folder of one of its runs") from None
+    spool_before = Path(run.data.tags.get("run_folder", spool.parent)) / SPOOL_NAME
+    if spool_before.is_file() and spool_before.resolve() != spool.resolve():
+        send_rest(mlflow_client, run_id, spool_before)
+        run = mlflow_client.get_run(run_id)
     mlflow_client.log_batch(run_id, tags=[RunTag(key, value) for key, value in clean_tags(tags).items()])
     return {key: max(point.step for point in mlflow_client.get_metric_history(run_id, key)) for key in run.data.metrics}

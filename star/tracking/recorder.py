@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -148,8 +149,15 @@ class RunRecorder:
 
 
 def run_tags(tags: Mapping[str, object], spool: Path) -> dict[str, object]:
-    """The tags of a run with those every run has: what kind it is and where its folder is."""
-    return {"kind": "train", "run_folder": str(spool.parent.resolve()), **tags}
+    """The tags of a run with those every run has: its kind, its folder, who started it with what."""
+    user = os.environ.get("USER") or os.environ.get("LOGNAME")
+    return {
+        "kind": "train",
+        "run_folder": str(spool.parent.resolve()),
+        "mlflow.source.name": "star-train",
+        **({"mlflow.user": user} if user else {}),
+        **tags,
+    }
 
 
 def _milliseconds() -> int:

@@ -218,10 +218,22 @@ def replay(spool: Path, uri: str | None = None) -> int:
         raise TrackingError(f"the run of {spool} was made with tracker=none: there is no store to send it to")
     if ":***@" in uri:
         raise TrackingError(f"the address {uri} of the run in {spool} needs its password: give the address")
-    pending = unsent_events(spool)
-    if pending:
-        check_store(uri)
-        with translated(uri), contextlib.closing(Delivery(client(uri), opened["run_id"], spool)) as delivery:
-            delivery.send_pending()
-        logger.info("sent %d events of %s to %s", pending, spool, shown(uri))
+    if not unsent_events(spool):
+        return 0
+    check_store(uri)
+    with translated(uri):
+        sent = send_rest(client(uri), opened["run_id"], spool)
+    logger.info("sent %d events of %s to %s", sent, spool, shown(uri))
+    return sent
+
+
+def send_rest(mlflow_client: MlflowClient, run_id: str, spool: Path) -> int:
+    """Send what is left of an ended spool; the number of events.
+
+    Raises:
+        TrackingError: its run is going on. What the store raises comes through.
+    """
+    with contextlib.closing(Delivery(mlflow_client, run_id, spool)) as delivery:
+        pending = unsent_events(spool)
+        delivery.send_pending()
     return pending

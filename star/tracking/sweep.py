@@ -57,14 +57,10 @@ class SweepCallback(Callback):
         experiment_id = prepare_store(uri, config.tracker.experiment)
         study = str(OmegaConf.select(config, "study"))
         overrides = " ".join(config.hydra.overrides.task)
-        tags = clean_tags({"kind": "sweep", "study": study, "overrides": overrides})
+        tags = {"kind": "sweep", "study": study, "overrides": overrides, "mlflow.source.name": "star-train"}
         with translated(uri):
             mlflow_client = client(uri)
-            run = mlflow_client.create_run(experiment_id, run_name=_sweep_name(study, overrides), tags=tags)
+            run = mlflow_client.create_run(experiment_id, run_name=f"{study} sweep", tags=clean_tags(tags))
             mlflow_client.set_terminated(run.info.run_id, "FINISHED")
         logger.debug("the sweep is run %s of %s", run.info.run_id, shown(uri))
         return run.info.run_id
-
-
-def _sweep_name(study: str, overrides: str) -> str:
-    return f"sweep {study}: {overrides}"[:120].rstrip(" :")

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import threading
@@ -38,6 +39,7 @@ def test_everything_is_read_back(opened, outputs: Path, uri: str, capfd):
     assert run.data.tags["overrides"].endswith("[cut, 9000 characters]")
     assert run.data.tags["checkpoint"] == "last.safetensors"
     assert run.data.tags["mlflow.parentRunId"] == "0" * 32
+    assert run.data.tags["mlflow.source.name"] == "star-train"
     assert run.data.tags["run_folder"] == str(outputs / "runs" / "star_seed0")
     assert _history(uri, tracker.run_id, "loss/total") == [(step, 1 / (step + 1)) for step in range(250)]
     assert run.data.metrics["final/i2v/mAP"] == 55.0 and run.data.metrics["R_1"] == 1.0
@@ -137,6 +139,21 @@ def test_a_run_resumed_in_another_folder_asks_the_store(opened, outputs: Path, u
         for step in range(5, 15):
             second.log_metrics({"loss/total": float(step)}, step)
     assert [step for step, _ in _history(uri, first.run_id, "loss/total")] == list(range(15))
+
+
+def test_a_run_resumed_in_another_folder_sends_what_the_first_one_kept(opened, outputs: Path, uri: str):
+    with pytest.raises(KeyboardInterrupt), opened() as first:
+        for step in range(10):
+            first.log_metrics({"loss/total": float(step)}, step)
+        raise KeyboardInterrupt
+    kept = {"event": "metrics", "time": time.time_ns() // 1_000_000, "step": 10, "values": {"loss/total": 10.0}}
+    with open(outputs / "runs" / "star_seed0" / "events.jsonl", "a") as spool:
+        spool.write(json.dumps(kept) + "\n")
+    with opened(run_id=first.run_id, spool=outputs / "runs" / "elsewhere" / "events.jsonl") as second:
+        for step in range(5, 15):
+            second.log_metrics({"loss/total": float(step)}, step)
+    assert [step for step, _ in _history(uri, first.run_id, "loss/total")] == list(range(15))
+    assert client(uri).get_run(first.run_id).data.tags["run_folder"].endswith("elsewhere")
 
 
 def test_resuming_an_unknown_run(opened):

@@ -1,9 +1,11 @@
 """The sender against a store that fails at chosen calls."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from star.errors import TrackingError
 from star.tracking.null_tracker import NullTracker
@@ -12,24 +14,27 @@ from star.tracking.spool import read_acknowledged, unsent_events, write_acknowle
 from star.tracking.store import client
 
 
-class FlakyClient:
+class FlakyClient(MlflowClient):
     """Passes calls on to a real client; `fails` decides per call, before or after it took effect."""
 
-    def __init__(self, real, fails):
+    def __init__(self, real: MlflowClient, fails: Callable[[int], str | None]):
         self._real, self._fails, self.calls = real, fails, 0
 
-    def __getattr__(self, name):
-        def call(*args, **kwargs):
-            self.calls += 1
-            when = self._fails(self.calls)
-            if when == "before":
-                raise ConnectionError("the store is away")
-            result = getattr(self._real, name)(*args, **kwargs)
-            if when == "after":
-                raise ConnectionError("the answer is lost")
-            return result
+    def log_batch(self, *args, **kwargs):
+        return self._call(self._real.log_batch, args, kwargs)
 
-        return call
+    def set_terminated(self, *args, **kwargs):
+        return self._call(self._real.set_terminated, args, kwargs)
+
+    def _call(self, method, args, kwargs):
+        self.calls += 1
+        when = self._fails(self.calls)
+        if when == "before":
+            raise ConnectionError("the store is away")
+        result = method(*args, **kwargs)
+        if when == "after":
+            raise ConnectionError("the answer is lost")
+        return result
 
 
 def _steps(uri: str, run_id: str, key: str = "loss/total") -> list[int]:
@@ -39,7 +44,6 @@ def _steps(uri: str, run_id: str, key: str = "loss/total") -> list[int]:
 def _broken_run(opened, monkeypatch, fails, points: int = 2600) -> tuple[str, Path]:
     """A run whose sender meets failures; its id and spool."""
     monkeypatch.setattr("star.tracking.sender.RETRY_SECONDS", (0.01,))
-    real = client
     flaky = []
 
     def delivery(mlflow_client, run_id, spool):
@@ -47,7 +51,6 @@ def _broken_run(opened, monkeypatch, fails, points: int = 2600) -> tuple[str, Pa
         return Delivery(flaky[0], run_id, spool)
 
     monkeypatch.setattr("star.tracking.mlflow_tracker.Delivery", delivery)
-    monkeypatch.setattr("star.tracking.store.client", real)
     with opened() as tracker:
         for step in range(points):
             tracker.log_metrics({"loss/total": float(step)}, step)

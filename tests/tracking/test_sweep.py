@@ -81,7 +81,7 @@ def test_a_sweep_is_one_parent_with_its_children(application, uri: str):
     assert len(parents) == 1
     parent = client(uri).get_run(parents.pop())
     assert parent.info.status == "FINISHED"
-    assert parent.info.run_name == "sweep mine: seed=0,1,2 study=mine"
+    assert parent.info.run_name == "mine sweep"
     assert parent.data.tags["kind"] == "sweep" and parent.data.tags["overrides"] == "seed=0,1,2 study=mine"
 
 
