@@ -105,7 +105,7 @@ class TrainLoader:
         """What was read and what was wrong with it so far, see `ClipReader.counts`."""
         return self._reader.counts
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[TrainBatch]:
+    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[TrainBatch, None, None]:
         """The batches of one epoch, from `start_batch` on.
 
         Raises:

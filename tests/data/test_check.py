@@ -1,0 +1,67 @@
+import pytest
+from support.tiny_vcm import write_jpeg, write_skeletons, write_tiny_vcm
+
+from star.data.check import check_dataset, format_report
+from star.data.decode import read_frame
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.index import read_names
+
+
+def test_whole_data_set(whole):
+    done = []
+    report = check_dataset(whole, workers=2, on_progress=lambda frames, total: done.append((frames, total)))
+    assert report.checked == 560 and report.bad == () and done[-1] == (560, 560)
+    assert [(s.name, s.identities, s.tracklets, s.frames) for s in report.splits] == [
+        ("train", 4, 16, 320),
+        ("query", 3, 6, 120),
+        ("gallery", 3, 6, 120),
+    ]
+    assert report.splits[0].cameras == {"visible": [1], "infrared": [2]} and report.splits[1].cameras == {
+        "infrared": [2]
+    }
+    assert report.heights == (48, 48) and report.widths == (24, 24)
+    assert report.skeletons["visible"] == (280, 280, 1.0)
+    text = format_report(report)
+    assert "560 checked, 0 bad" in text and "4 identities" in text and "visible: 280 of 280 frames (100.0%)" in text
+
+
+def test_bad_files_are_counted_and_the_first_ten_named(tiny):
+    data = read_hitsz_vcm(tiny.root)
+    files = [data.gallery.folder / f"{key}.jpg" for key in data.gallery.tracklets[0].frames]
+    files[0].unlink()
+    files[1].write_bytes(b"")
+    files[2].write_bytes(b"text")
+    for file in files[3:]:
+        file.write_bytes(file.read_bytes()[:-9])
+    report = check_dataset(data, workers=2)
+    assert report.checked == 336 and len(report.bad) == 12
+    text = format_report(report)
+    assert "12 bad" in text and "... and 2 more" in text
+    assert all(text.count(str(file)) == (1 if place < 10 else 0) for place, file in enumerate(files))
+    assert [word in text for word in ("is missing", "is empty", "not a JPEG", "is truncated")] == [True] * 4
+
+
+def test_skeleton_coverage_and_confidence(tiny):
+    listed = read_names(tiny.index / "train_name.txt")
+    infrared = [key for key in listed.keys if "/ir/" in key]
+    write_skeletons(tiny.root / "dataset-train.h5", listed.names, infrared[:48])
+    report = check_dataset(read_hitsz_vcm(tiny.root))
+    assert report.skeletons["visible"] == (168, 72, 1.0) and report.skeletons["infrared"] == (168, 120, 1.0)
+
+
+def test_frame_sizes_notes_and_no_skeletons(tiny):
+    for file in tiny.root.glob("*.h5"):
+        file.unlink()
+    (tiny.index / "query_IDX.txt").write_text("1 5")
+    data = read_hitsz_vcm(tiny.root)
+    path = data.train.folder / f"{data.train.tracklets[0].frames[0]}.jpg"
+    write_jpeg(path, read_frame(path)[:40, :20])
+    report = check_dataset(data)
+    assert report.heights == (40, 48) and report.widths == (20, 24) and report.skeletons == {}
+    assert "skeletons: none" in format_report(report) and "note: 4 infrared test tracks" in format_report(report)
+
+
+def test_quick_check_samples(tmp_path, monkeypatch):
+    monkeypatch.setattr("star.data.check._SAMPLED", 50)
+    write_tiny_vcm(tmp_path)
+    assert check_dataset(read_hitsz_vcm(tmp_path), full=False).checked == pytest.approx(50, abs=10)

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+
+from star.data.joints import fill_missing, read_clip_joints
+
+
+class _Store:
+    path = Path("memory")
+
+    def __init__(self, skeletons):
+        self._skeletons = skeletons
+
+    def read(self, key):
+        return self._skeletons.get(key)
+
+
+def _plain_fill(joints, present):
+    filled = np.zeros_like(joints)
+    for t in range(joints.shape[0]):
+        for j in range(joints.shape[1]):
+            donors = [other for other in range(joints.shape[0]) if present[other, j]]
+            if present[t, j]:
+                filled[t, j] = joints[t, j]
+            elif donors:
+                donor = min(donors, key=lambda other: (abs(other - t), other))
+                filled[t, j, :2] = joints[donor, j, :2]
+    return filled
+
+
+def test_filling_equals_its_plain_twin():
+    random = np.random.default_rng(0)
+    for share in (0, 0.1, 0.5, 0.9, 1):
+        joints = random.random((12, 17, 3)).astype(np.float32)
+        present = random.random((12, 17)) >= share
+        assert np.array_equal(fill_missing(joints, present), _plain_fill(joints, present))
+
+
+def test_reading_normalises_by_each_frame_and_counts_what_is_missing():
+    whole = np.full((17, 3), [10, 20, 0.5], np.float32)
+    broken = whole.copy()
+    broken[3] = np.nan
+    broken[4, 0] = np.inf
+    broken[5, 2] = 0.1
+    broken[6, 2] = 1.2
+    store = _Store({"a": whole, "c": broken})
+    found = read_clip_joints(store, ["a", "b", "c"], [(40, 20), (40, 20), (80, 100)], min_confidence=0.2)
+    assert (found.frames_without, found.not_finite, found.low) == (1, 2, 1)
+    assert np.allclose(found.joints[0], [0.5, 0.5, 0.5]) and np.allclose(found.joints[2, 0], [0.1, 0.25, 0.5])
+    assert np.allclose(found.joints[2, 6], [0.1, 0.25, 1.0])
+    assert not found.present[1].any() and found.present[0].all()
+    assert np.flatnonzero(~found.present[2]).tolist() == [3, 4, 5]
+    assert (found.joints[~found.present] == 0).all()
+    filled = fill_missing(found.joints, found.present)
+    assert np.allclose(filled[1], [0.5, 0.5, 0]) and np.allclose(filled[2, 3], [0.5, 0.5, 0])
+
+
+def test_confidence_zero_is_not_low_without_a_threshold():
+    joints = np.full((17, 3), [1, 1, 0], np.float32)
+    found = read_clip_joints(_Store({"a": joints}), ["a"], [(2, 2)], min_confidence=0.0)
+    assert found.low == 0 and found.present.all()
+
+
+def test_clip_without_any_skeleton_is_zero():
+    found = read_clip_joints(_Store({}), ["a", "b"], [(2, 2)] * 2, min_confidence=0.0)
+    assert (fill_missing(found.joints, found.present) == 0).all() and found.frames_without == 2
