@@ -1,4 +1,4 @@
-"""Loader against the usual PIL chain on the same files, one thread each: `pytest -s tests/benchmarks/bench_loader.py`."""
+"""The loader against the usual PIL chain, same files, one thread: `pytest -s tests/benchmarks/bench_loader.py`."""
 
 import time
 
@@ -10,7 +10,7 @@ from support.tiny_vcm import write_jpeg
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import TrainLoader
 from star.data.transforms import Augmentation, draw_augmentation
-from star.types import Split, Tracklet
+from star.types import MODALITIES, Split, Tracklet
 
 HEIGHT, WIDTH, FRAMES, PAD = 288, 144, 12, 10
 AUGMENTATION = {"pad": PAD, "flip": 0.5, "erase": 0.5, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
@@ -79,7 +79,8 @@ def test_four_times_the_pil_chain_on_written_frames(tmp_path, height, width):
     rng = np.random.default_rng(0)
     tracklets = []
     for identity in range(1, 5):
-        for kind, modality in (("ir", "infrared"), ("rgb", "visible")):
+        for modality in MODALITIES:
+            kind = "ir" if modality == "infrared" else "rgb"
             for tracklet in range(2):
                 keys = tuple(f"{identity:04d}/{kind}/D1/{24 * tracklet + n}" for n in range(24))
                 for key in keys:
