@@ -1,0 +1,97 @@
+"""Which runs count for which row, and which are refused."""
+
+import pytest
+
+from star.errors import ReportError
+from star.report.collect import collect
+
+
+def _ids(collected):
+    return {name: {seed: run.run_id for seed, run in runs.items()} for name, runs in collected.runs.items()}
+
+
+def test_runs_go_to_their_rows(study, make_run):
+    runs = [make_run("b0", "baseline", 0), make_run("s1", "star", 1)]
+    runs += [make_run("c0", "star", 0, overrides="pooling.power=4.0 study=tiny")]
+    collected = collect(study, runs)
+    assert _ids(collected) == {"baseline": {0: "b0"}, "star": {1: "s1"}, "cubic": {0: "c0"}}
+    assert [(row.name, seed) for row, seed in collected.missing] == [("baseline", 1), ("star", 0), ("cubic", 1)]
+    assert collected.notes == []
+
+
+def test_an_override_counts_only_whole(study, make_run):
+    collected = collect(study, [make_run("s0", "star", 0, overrides="pooling.power=4.05")])
+    assert _ids(collected)["star"] == {0: "s0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": "FAILED"}, "it is FAILED"),
+        ({"status": "RUNNING"}, "it is RUNNING"),
+        ({"experiment": "plain"}, "no row of the study has its experiment and overrides"),
+        ({"seed": 7}, "the study has no seed 7"),
+    ],
+)
+def test_runs_that_do_not_count_are_named(study, make_run, change, reason):
+    collected = collect(study, [make_run(**({"run_id": "odd", "experiment": "star", "seed": 0} | change))])
+    assert not collected.all
+    assert len(collected.notes) == 1
+    assert collected.notes[0].startswith("run odd (") and collected.notes[0].endswith(reason)
+
+
+def test_a_run_without_final_scores_does_not_count(study, make_run):
+    run = make_run("s0", "star", 0)
+    del run.metrics["final/v2i/mAP"]
+    assert "it has no final v2i/mAP" in collect(study, [run]).notes[0]
+
+
+def test_the_newest_run_of_a_row_and_seed_counts(study, make_run):
+    runs = [
+        make_run("newest", "star", 0, start=3.0, fingerprint="f"),
+        make_run("repeat", "star", 0, start=2.0, fingerprint="f"),
+        make_run("changed", "star", 0, start=1.0, fingerprint="g", clip="T=12 288x144"),
+        make_run("failed", "star", 0, start=4.0, status="FAILED"),
+    ]
+    collected = collect(study, runs)
+    assert _ids(collected)["star"] == {0: "newest"}
+    notes = "\n".join(collected.notes)
+    assert "the newest run counts, not the older repeat with the same fingerprint" in notes
+    assert "the newest run counts, not the older changed with another fingerprint" in notes
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"clip": "T=12 288x144"}, "clip: T=12 288x144: odd (star, seed 0)"),
+        ({"protocol": "hitsz_vcm"}, "protocol: hitsz_vcm: odd (star, seed 0)"),
+        ({"data_fingerprint": "e"}, "data fingerprint: e: odd (star, seed 0)"),
+        ({"metrics": {"final/i2v/valid_queries": 23.0}}, "valid queries i2v: 23: odd (star, seed 0)"),
+    ],
+)
+def test_protocols_are_not_mixed(study, make_run, change, named):
+    runs = [make_run("b0", "baseline", 0), make_run("b1", "baseline", 1), make_run("odd", "star", 0, **change)]
+    with pytest.raises(ReportError, match="were not measured alike") as caught:
+        collect(study, runs)
+    assert named in str(caught.value)
+    assert "b0 (baseline, seed 0), b1 (baseline, seed 1)" in str(caught.value)
+
+
+def test_a_run_that_does_not_say_its_protocol_is_not_mixed_in(study, make_run):
+    silent = make_run("s0", "star", 0)
+    del silent.tags["protocol"]
+    with pytest.raises(ReportError, match=r"protocol: not recorded: s0"):
+        collect(study, [make_run("b0", "baseline", 0), silent])
+
+
+def test_unlike_settings_are_noted(study, make_run):
+    runs = [
+        make_run("b0", "baseline", 0, params={"schedule.epochs": "2", "skeleton_graph.bones": "False"}),
+        make_run("s0", "star", 0, params={"skeleton_graph.bones": "True"}),
+        make_run("s1", "star", 1, params={"skeleton_graph.bones": "False"}),
+        make_run("c0", "star", 0, overrides="pooling.power=4.0", params={"skeleton_graph.bones": "True"}),
+    ]
+    assert collect(study, runs).notes == [
+        "the runs differ in schedule.epochs: 2 in b0; 12 in s0, s1, c0",
+        "the runs of STAR & co differ in skeleton_graph.bones: True in s0; False in s1",
+    ]

@@ -1,0 +1,103 @@
+"""study.yaml: what is read, what is refused, and that the shipped studies fit the shipped configuration."""
+
+import pytest
+
+from star.errors import ReportError
+from star.report.study import load_study, multirun_command
+
+SHIPPED = ("quickstart", "baseline_vs_star")
+
+
+def test_a_study_is_read(study):
+    assert (study.name, study.seeds, study.baseline) == ("tiny", (0, 1), "baseline")
+    assert [row.name for row in study.rows] == ["baseline", "star", "cubic"]
+    assert study.rows[2].overrides == ("pooling.power=4.0",)
+    assert study.published[0].values == {"i2v/mAP": 12.5}
+
+
+def test_one_command_for_each_set_of_overrides(study):
+    assert multirun_command(study).splitlines() == [
+        "star-train -m experiment=baseline,star seed=0,1 study=tiny dataset=synthetic dataset.root=ROOT",
+        "star-train -m experiment=star seed=0,1 study=tiny dataset=synthetic pooling.power=4.0 dataset.root=ROOT",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("title: Two rows", "", "the file: title: given nothing, expected a value"),
+        ("title:", "titel: x\ntitle:", "the file: given key titel, expected only title"),
+        ("seeds: [0, 1]", "seeds: 3", "seeds: given 3, expected a list"),
+        ("seeds: [0, 1]", "seeds: [0, x]", "seeds: given x, expected whole numbers from 0"),
+        ("baseline: baseline", "baseline: none", "baseline: given none, expected the name of a row: baseline, star"),
+        ("name: star", "name: baseline", "expected a different name for each row"),
+        (", overrides: [pooling.power=4.0]", "", "expected different experiments or overrides"),
+        ("overrides: [pooling.power=4.0]", "overrides: [power]", "rows[2].overrides: given power, expected key=value"),
+        ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
+        ("i2v/mAP: 12.5", "i2v/mAP: 125", "published[0].values.i2v/mAP: given 125, expected a percentage"),
+        ("source: A journal 2023, ", "", "published[0]: source: given nothing, expected a value"),
+    ],
+)
+def test_wrong_entries_are_named(study_folder, old, new, complaint):
+    file = study_folder / "study.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(ReportError) as caught:
+        load_study(study_folder)
+    assert complaint in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_all_problems_come_at_once(study_folder):
+    file = study_folder / "study.yaml"
+    file.write_text(file.read_text().replace("seeds: [0, 1]", "seeds: [-1]").replace("v2i/mAP]", "v2i/mA]"))
+    with pytest.raises(ReportError, match="2 problems") as caught:
+        load_study(study_folder)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("content", ["a: [", "a: 1\na: 2", "- 1", ""])
+def test_a_file_that_is_no_study(study_folder, content):
+    (study_folder / "study.yaml").write_text(content)
+    with pytest.raises(ReportError, match="study.yaml"):
+        load_study(study_folder)
+
+
+def test_a_folder_without_a_study(tmp_path):
+    with pytest.raises(ReportError, match="study.yaml does not exist: expected the folder of a study"):
+        load_study(tmp_path)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_name_what_exists(project, name):
+    folder = project / "experiments" / name
+    study = load_study(folder)
+    assert study.name == name
+    for row in study.rows:
+        assert (project / "conf" / "experiment" / f"{row.experiment}.yaml").is_file()
+    for override in study.common:
+        group, choice = override.split("=")
+        assert (project / "conf" / group / f"{choice}.yaml").is_file()
+    words = (folder / "README.md").read_text().replace("\\\n", " ").split()
+    assert " ".join(multirun_command(study).split()) in " ".join(words)
+
+
+def test_every_experiment_folder_is_tested(project):
+    assert sorted(path.parent.name for path in (project / "experiments").glob("*/study.yaml")) == sorted(SHIPPED)
+
+
+def test_the_published_figures_are_cited(project):
+    published = load_study(project / "experiments" / "baseline_vs_star").published
+    ours = [row.values for row in published if "authors' MindSpore release" in row.source]
+    assert ours == [{"i2v/mAP": 54.97, "v2i/mAP": 55.86}, {"i2v/mAP": 56.01, "v2i/mAP": 58.56}]
+    assert {row.label.split(" ")[0] for row in published} >= {
+        "MITML",
+        "IBAN",
+        "SAADG",
+        "CST",
+        "M3-ReID",
+        "X-ReID",
+        "HHA",
+    }
+    assert all(row.source for row in published)
