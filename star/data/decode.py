@@ -19,8 +19,8 @@ _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 def read_frame(path: Path) -> np.ndarray:
     """Decode one stored frame; grey files become three equal channels.
 
-    OpenCV may fill the missing part of a truncated JPEG with grey and only warn (`imread` does, `imdecode` sometimes), so
-    the end-of-image marker is looked for first. Damage that leaves the markers in place is not noticed.
+    OpenCV may fill the missing part of a truncated JPEG with grey and only warn (`imread` does, `imdecode` sometimes),
+    so the end-of-image marker is looked for first. Damage that leaves the markers in place is not noticed.
 
     Args:
         path: a JPEG file.

@@ -7,7 +7,7 @@ stored frame and confidence:
 * `.npy`, one file a frame in one folder, the key flattened with underscores (`0063_ir_D2_121.npy`).
 
 The root attributes of an HDF5 file say where it comes from: `estimator`, `version`, `created`, `index_sha256` (hash of
-the name list its frames come from) and `content_sha256`. Files without them, such as the authors', are read as well.
+the name list its frames come from) and `content_sha256` (sum of the entries' hashes, so their order is free). Files without them, such as the authors', are read as well.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class SkeletonWriter:
         self.path = path
         self._attributes = {"estimator": estimator, "version": version, "index_sha256": index_sha256}
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        self._digest = hashlib.sha256()
+        self._digest = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = h5py.File(self._partial, "w")
 
@@ -222,8 +222,8 @@ class SkeletonWriter:
             raise DataError(f"joints of {key}: shape {joints.shape}, expected {SHAPE}")
         values = np.ascontiguousarray(joints, np.float32)
         self._file.create_dataset(key, data=values)
-        self._digest.update(key.encode())
-        self._digest.update(values.tobytes())
+        entry = hashlib.sha256(key.encode() + b"\n" + values.tobytes()).digest()
+        self._digest = (self._digest + int.from_bytes(entry, "big")) % (1 << 256)
 
     def __enter__(self) -> SkeletonWriter:
         return self
@@ -231,7 +231,7 @@ class SkeletonWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if kind is None:
             self._file.attrs.update(self._attributes)
-            self._file.attrs["content_sha256"] = self._digest.hexdigest()
+            self._file.attrs["content_sha256"] = f"{self._digest:064x}"
             self._file.attrs["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._file.close()
         if kind is None:

@@ -51,10 +51,11 @@ def test_release_files_of_other_float_types_and_without_attributes_are_read(tmp_
     assert np.allclose(_stored(store, KEY), plain_joints()) and _stored(store, KEY).dtype == np.float32
 
 
-def test_provenance_follows_content_not_place_or_time(tmp_path):
-    _write(tmp_path / "a.h5", {KEY: plain_joints()})
-    _write(tmp_path / "b.h5", {KEY: plain_joints()})
-    _write(tmp_path / "c.h5", {KEY: plain_joints() + 1})
+def test_provenance_follows_content_not_place_time_or_order(tmp_path):
+    other = "0063/ir/D2/122"
+    _write(tmp_path / "a.h5", {KEY: plain_joints(), other: plain_joints() + 1})
+    _write(tmp_path / "b.h5", {other: plain_joints() + 1, KEY: plain_joints()})
+    _write(tmp_path / "c.h5", {KEY: plain_joints() + 1, other: plain_joints()})
     a, b, c = (Hdf5Skeletons(tmp_path / f"{name}.h5").provenance() for name in "abc")
     assert a == b != c
 
