@@ -118,6 +118,8 @@ def ranked_lists(
             cells.append(_Cell(line, columns[place], caption, _RIGHT if right else _WRONG, answering, person))
     size = (lines[-1] + height + _MARGIN if lines else 3 * _CAPTION, columns[-1] + width + _MARGIN)
     title = f"{data.name}, {_name(direction)}: the first {answers} answers to {len(chosen)} of {len(valid)} queries"
+    if asked.skeletons or answering.skeletons:
+        title += "; skeletons from red (unsure) to green (sure)"
     return _write(cells, frames, size, title, path)
 
 
