@@ -1,7 +1,7 @@
-"""The random numbers of a training step, drawn on the host with NumPy (method: style augmentation, style attack,
-dropout of the joints branch).
+"""The random numbers of a training step, drawn on the host with NumPy.
 
-A step is then a pure function of weights, batch and draws: it can be repeated, resumed and compared between modes.
+They are those of style augmentation, style attack and the dropout of the joints branch (method, section 2). A step is
+then a pure function of weights, batch and draws: it can be repeated, resumed and compared between modes.
 """
 
 import numpy as np

@@ -10,7 +10,6 @@
 The stem's weights go to both stems; the classifier (`fc`) is listed as not used.
 """
 
-import logging
 import re
 import zipfile
 import zlib
@@ -27,12 +26,10 @@ from safetensors import SafetensorError, safe_open
 from star.errors import CheckpointError
 from star.models.resnet import ResNet
 
-logger = logging.getLogger(__name__)
-
 HUB = "hf://"
 _PICKLES = (".pth", ".pt", ".bin", ".pkl")
 _CONVERT = (
-    "convert it where PyTorch is installed: python -c \"import torch, safetensors.torch as s; "
+    'convert it where PyTorch is installed: python -c "import torch, safetensors.torch as s; '
     "w = torch.load('{name}', map_location='cpu', weights_only=True); "
     "s.save_file({{k: v.contiguous() for k, v in w.items()}}, '{stem}.safetensors')\""
 )
@@ -65,6 +62,13 @@ class PretrainedReport(NamedTuple):
     not_loaded: tuple[str, ...]
     unused: tuple[str, ...]
 
+    def describe(self) -> str:
+        """One line with every name that was left over on either side."""
+        parts = [f"{self.source}: {len(self.loaded)} parameters of the trunk loaded"]
+        for label, names in (("not in the file", self.not_loaded), ("in the file but not used", self.unused)):
+            parts.append(f"{len(names)} {label}" + (f" ({', '.join(names)})" if names else ""))
+        return "; ".join(parts)
+
 
 def load_pretrained(backbone: ResNet, source: str | Path) -> PretrainedReport:
     """Sets the parameters of a trunk; call it after the network that holds the trunk was made.
@@ -74,7 +78,7 @@ def load_pretrained(backbone: ResNet, source: str | Path) -> PretrainedReport:
         source: a file, or `hf://owner/name[/file]`.
 
     Returns:
-        What was loaded and what was not; both leftovers are also logged as warnings.
+        What was loaded and what was not.
 
     Raises:
         CheckpointError: a missing, damaged or unsupported file, a tensor of another shape, or nothing to load. No
@@ -92,18 +96,12 @@ def load_pretrained(backbone: ResNet, source: str | Path) -> PretrainedReport:
     _check_shapes(source, chosen, parameters)
     for name, values in chosen.items():
         parameters[name].set_data(Tensor(np.ascontiguousarray(values, np.float32)))
-    report = PretrainedReport(
+    return PretrainedReport(
         str(source),
         tuple(name for name in parameters if name in chosen),
         tuple(name for name in parameters if name not in chosen),
         tuple(key for key in tensors if not any(name in parameters for name in our_names(key))),
     )
-    logger.info("%s: %d parameters of the trunk loaded", source, len(report.loaded))
-    if report.not_loaded:
-        logger.warning("%s: not in the file: %s", source, ", ".join(report.not_loaded))
-    if report.unused:
-        logger.warning("%s: not used: %s", source, ", ".join(report.unused))
-    return report
 
 
 def our_names(name: str) -> tuple[str, ...]:

@@ -137,10 +137,15 @@ class VideoReID(nn.Cell):
         """A training step's outputs.
 
         Args:
-            visible, infrared: [b t h w 3] uint8, RGB; row i of both is the same identity.
-            visible_joints, infrared_joints: [b t j 3], x and y in 0..1 of the frame, confidence; not read without
-                skeleton branches.
-            gains, channels, same_modality, other_modality, dropout: the fields of `star.types.TrainingDraws`.
+            visible: [b t h w 3] uint8, RGB.
+            infrared: the same; row i of both is the same identity.
+            visible_joints: [b t j 3], x and y in 0..1 of the frame, confidence; not read without skeleton branches.
+            infrared_joints: the same.
+            gains: this and the following are the fields of `star.types.TrainingDraws`.
+            channels: see there.
+            same_modality: see there.
+            other_modality: see there.
+            *dropout: the masks of its `dropout`.
 
         Returns:
             `star.types.ReIDOutput`, n = 2b rows, visible first.
@@ -227,7 +232,7 @@ class VideoReID(nn.Cell):
         return x / ops.sqrt(ops.maximum(ops.sum(x * x, 1, True), 1e-24))
 
     def _clip_features(self, frames: Tensor, joints: Tensor, height: int, width: int, dropout: tuple) -> tuple:
-        """f [b t d] and joints [b t j 3] -> X [b d] and the skeleton features by name."""
+        """Frame features f [b t d] and joints [b t j 3] -> X [b d] and the skeleton features by name."""
         skeleton = {}
         if self.has_skeleton:
             skeleton = self.skeleton(joints, height, width, dropout)

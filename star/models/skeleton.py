@@ -78,7 +78,8 @@ class Skeleton(nn.Cell):
 
         Args:
             joints: [b t j 3], x and y in 0..1 of the frame, confidence.
-            height, width: pixels of the network's frames.
+            height: pixels of the network's frames.
+            width: the same.
             dropout: keep masks of `JointsBranch`, or ().
 
         Returns:
@@ -87,18 +88,22 @@ class Skeleton(nn.Cell):
         if self.in_pixels:
             joints = joints * _pixels(height, width)
         output = {}
-        parts = ()
         if self.has_bones:
-            bone_features = ops.cast(self.bones(joints), ms.float32)
-            output["bone_features"] = bone_features
-            parts = parts + (bone_features[:, -1],)
+            output["bone_features"] = ops.cast(self.bones(joints), ms.float32)
         if self.has_joints:
-            joint_features = self.joints(joints, dropout)
-            output["joint_features"] = joint_features
-            parts = parts + (joint_features,)
+            output["joint_features"] = self.joints(joints, dropout)
         if self.has_descriptor:
-            output["descriptor"] = self.norm(ops.cat(parts, 1) if len(parts) > 1 else parts[0])
+            output["descriptor"] = self.norm(self._branches(output))
         return output
+
+    def _branches(self, output: dict) -> Tensor:
+        """[s_T ; g], or the branch that exists."""
+        if not self.has_bones:
+            return output["joint_features"]
+        last = output["bone_features"][:, -1]
+        if not self.has_joints:
+            return last
+        return ops.cat((last, output["joint_features"]), 1)
 
 
 def _check(coordinates: str, joint_dropout: float, joint_attention_dropout: float) -> None:

@@ -18,21 +18,27 @@ class MindSporeBackend(AbstractBackend):
     framework_name = "mindspore"
 
     def is_appropriate_type(self, tensor: object) -> bool:
+        """Whether this backend is meant."""
         return isinstance(tensor, Tensor)
 
     def from_numpy(self, x: np.ndarray) -> Tensor:
+        """NumPy array to tensor."""
         return Tensor(x)
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
+        """Tensor to NumPy array."""
         return x.asnumpy()
 
     def arange(self, start: int, stop: int) -> Tensor:
+        """Integers from start to before stop."""
         return Tensor(np.arange(start, stop))
 
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+        """Same numbers, another shape."""
         return ops.reshape(x, tuple(int(length) for length in shape))
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        """Axes in another order."""
         return ops.transpose(x, tuple(axes))
 
     def reduce(self, x: Tensor, operation: str, axes: Sequence[int]) -> Tensor:
@@ -45,18 +51,23 @@ class MindSporeBackend(AbstractBackend):
         return _REDUCTIONS[operation](x, tuple(axes))
 
     def stack_on_zeroth_dimension(self, tensors: list[Tensor]) -> Tensor:
+        """Tensors along a new first axis."""
         return ops.stack(tensors)
 
     def add_axis(self, x: Tensor, new_position: int) -> Tensor:
+        """A new axis of length 1."""
         return ops.expand_dims(x, new_position)
 
     def tile(self, x: Tensor, repeats: Sequence[int]) -> Tensor:
+        """Repeats along every axis."""
         return ops.tile(x, tuple(repeats))
 
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
+        """Tensors along an axis that exists."""
         return ops.cat(tuple(tensors), axis)
 
     def is_float_type(self, x: Tensor) -> bool:
+        """Whether a mean is defined."""
         return x.dtype in FLOATS
 
     def einsum(self, pattern: str, *x: Tensor) -> Tensor:

@@ -101,11 +101,16 @@ def array(parts: list[Piece]) -> np.ndarray:
     return np.concatenate(values) if len(values) > 1 else values[0]
 
 
+def set_reference_weight(parameter: Parameter, prefixes: Iterable[tuple[str, str]] = PREFIXES) -> None:
+    """Gives a parameter its reference value."""
+    value = array(pieces(parameter.name, tuple(parameter.shape), prefixes))
+    parameter.set_data(Tensor(value.reshape(parameter.shape)))
+
+
 def set_reference_weights(cell: nn.Cell, prefixes: Iterable[tuple[str, str]] = PREFIXES) -> None:
-    """Gives every parameter of a cell its reference value, except frozen biases of necks, which are initialised to 0."""
+    """Gives every parameter of a cell its reference value."""
     for parameter in cell.get_parameters():
-        value = array(pieces(parameter.name, tuple(parameter.shape), prefixes))
-        parameter.set_data(Tensor(value.reshape(parameter.shape)))
+        set_reference_weight(parameter, prefixes)
 
 
 def gradient_norms(parameters: Iterable[Parameter], gradients: Iterable[Tensor]) -> dict[str, float]:
