@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the interface shows its GenAI pages
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -152,7 +151,7 @@ def _create_experiment(mlflow_client: MlflowClient, experiment: str, artifacts: 
     from mlflow.exceptions import MlflowException
 
     try:
-        return mlflow_client.create_experiment(experiment, artifact_location=artifacts, tags=_EXPERIMENT_TAGS)
+        return mlflow_client.create_experiment(experiment, artifact_location=artifacts)
     except MlflowException:
         made_meanwhile = mlflow_client.get_experiment_by_name(experiment)
         if made_meanwhile is None:
