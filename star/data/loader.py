@@ -208,6 +208,7 @@ def _ahead(
     """Fill batches with `workers` threads, at most two batches ahead, and yield them in order.
 
     The first failed task is raised as it was; closing the iterator drops what has not started and joins the threads.
+    What was wrong with the data is logged at the end, the first time as a warning.
     """
     before = reader.counts
     pool = ThreadPoolExecutor(workers, thread_name_prefix="star-loader")
@@ -224,7 +225,8 @@ def _ahead(
         pool.shutdown(wait=True, cancel_futures=True)
         wrong = {name: n - before[name] for name, n in reader.counts.items() if name != "frames" and n > before[name]}
         if wrong:
-            _log.warning("%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
+            level = logging.INFO if before["frames"] else logging.WARNING
+            _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
 
 
 def _finished(batch: Batch, futures: list[Future[None]]) -> Batch:

@@ -7,7 +7,8 @@ stored frame and confidence:
 * `.npy`, one file a frame in one folder, the key flattened with underscores (`0063_ir_D2_121.npy`).
 
 The root attributes of an HDF5 file say where it comes from: `estimator`, `version`, `created`, `index_sha256` (hash of
-the name list its frames come from) and `content_sha256` (sum of the entries' hashes, so their order is free). Files without them, such as the authors', are read as well.
+the name list its frames come from) and `content_sha256` (sum of the entries' hashes, so their order is free). Files
+without them, such as the authors', are read as well.
 """
 
 from __future__ import annotations
