@@ -1,8 +1,8 @@
 """The whole network of the authors' release against its numbers.
 
 In training mode every figure goes through batch norms over four clips. Changing the frames by one rounding error of
-float32 (1e-7 of their values) moves the logits by 1.2e-4 of their largest, so the logits get a tolerance of 3e-4, and the
-head is checked on the reference's own features. Everything else is held to 1e-4, gradient norms to 1 %.
+float32 (1e-7 of their values) moves the logits by 1.2e-4 of their largest, so the logits get a tolerance of 3e-4, and
+the head is checked on the reference's own features. Everything else is held to 1e-4, gradient norms to 1 %.
 """
 
 from typing import Any
