@@ -17,6 +17,7 @@ from star.types import MODALITIES, Split, Tracklet
 
 HEIGHT, WIDTH, FRAMES, PAD = 288, 144, 12, 10
 AUGMENTATION = {"pad": PAD, "flip": 0.5, "erase": 0.5, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
+QUALITY = 90  # of the written files; that of the real crops
 LEAST_RATIO = 4
 ROUNDS = 3
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -91,7 +92,7 @@ def test_four_times_the_pil_chain_on_written_frames(tmp_path, height, width):
                 for key in keys:
                     coarse = rng.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
                     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-                    write_jpeg(tmp_path / f"{key}.jpg", np.asarray(smooth))
+                    write_jpeg(tmp_path / f"{key}.jpg", np.asarray(smooth), QUALITY)
                 tracklets.append(Tracklet(identity, 1, modality, keys))
     _compare(Split("train", tmp_path, tuple(tracklets)), f"written {height} x {width}")
 

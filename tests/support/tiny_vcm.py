@@ -86,11 +86,11 @@ def plain_joints() -> np.ndarray:
     return np.stack([1 + steps, 2 + 2 * steps, np.full(17, 0.9, np.float32)], axis=1)
 
 
-def write_jpeg(path: Path, frame: np.ndarray) -> None:
+def write_jpeg(path: Path, frame: np.ndarray, quality: int = 95) -> None:
     """Write an RGB [h w 3] or grey [h w] uint8 frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-    path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes())
+    path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
 def _picture(random: np.random.Generator, colour: np.ndarray, *, grey: bool) -> np.ndarray:
