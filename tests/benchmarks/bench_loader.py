@@ -19,7 +19,7 @@ HEIGHT, WIDTH, FRAMES, PAD = 288, 144, 12, 10
 AUGMENTATION = {"pad": PAD, "flip": 0.5, "erase": 0.5, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
 QUALITY = 90  # of the written files; that of the real crops
 LEAST_RATIO = 4
-ROUNDS = 3
+ROUNDS = 5
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
