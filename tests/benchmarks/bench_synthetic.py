@@ -8,6 +8,7 @@ clock is printed beside it.
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,7 @@ PROCESSES = 2
 
 
 def test_two_cores_generate_at_least_300_frames_a_second(tmp_path: Path, project: Path):
-    levels = yaml.safe_load((project / "conf/dataset/synthetic.yaml").read_text())["generate"]
+    levels: dict[str, Any] = yaml.safe_load((project / "conf/dataset/synthetic.yaml").read_text())["generate"]
     levels |= {"train_identities": 14, "test_identities": 6}
     before, began = os.times(), time.perf_counter()
     folder = generate(tmp_path, workers=PROCESSES, **levels)

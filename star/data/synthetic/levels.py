@@ -139,21 +139,19 @@ def parse_levels(given: Mapping[str, Any]) -> tuple[Levels, int]:
     Raises:
         ConfigError: unknown, missing or impossible levels, all of them in one error.
     """
-    values = dict(given)
-    seed = values.pop("seed", None)
-    problems = find_problems(values)
-    if not _is_possible("seed", seed):
-        problems.insert(0, Problem(f"{KEY}.seed", repr(seed), _expectation("seed")))
+    problems = find_problems(given)
     if problems:
         raise ConfigError(problems)
+    values = dict(given)
+    seed = values.pop("seed")
     for name in (*_PAIRS, *_VIEWS):
         values[name] = tuple(values[name])
     return Levels(**values), seed
 
 
 def find_problems(given: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong with the levels, keys under `dataset.generate`; the seed is not one of them."""
-    names = [field.name for field in fields(Levels)]
+    """Everything that is wrong with the levels and the seed, keys under `dataset.generate`."""
+    names = ["seed", *(field.name for field in fields(Levels))]
     problems = []
     for name in given:
         if name not in names:

@@ -1,7 +1,6 @@
 """The identity is in the pixels and in the skeletons, and no trivial rule on colours finds it across the modalities."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2

@@ -107,7 +107,8 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path, made: Path
 
 
 def test_another_seed_makes_other_people(tmp_path: Path, made: Path, small: dict[str, Any]):
-    other = generate(tmp_path, workers=1, **small | {"seed": 6})
+    changed: dict[str, Any] = small | {"seed": 6}
+    other = generate(tmp_path, workers=1, **changed)
     assert other.name != made.name
     first, second = (p / "Train/0001/rgb/D1/1.jpg" for p in (made, other))
     assert first.read_bytes() != second.read_bytes()
@@ -181,7 +182,8 @@ def test_a_killed_generation_is_not_taken_for_a_set(tmp_path: Path, start, small
     old = time.time() - 2 * generator._ABANDONED_SECONDS
     for path in (*leftover.rglob("*"), leftover):
         os.utime(path, (old, old))
-    generate(parent, workers=1, **small | {"seed": 9})
+    changed: dict[str, Any] = small | {"seed": 9}
+    generate(parent, workers=1, **changed)
     assert not leftover.exists()
 
 

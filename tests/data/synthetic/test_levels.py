@@ -49,7 +49,7 @@ def test_an_impossible_level_is_named_with_what_was_expected(
 def test_all_problems_come_at_once(shipped: dict[str, Any]):
     given = {name: value for name, value in shipped.items() if name not in ("blur", "seed")}
     problems = find_problems(given | {"joint_noize": 0.1, "shadow": -1})
-    assert [p.key.rpartition(".")[2] for p in problems] == ["joint_noize", "shadow", "blur"]
+    assert [p.key.rpartition(".")[2] for p in problems] == ["joint_noize", "seed", "shadow", "blur"]
     assert problems[0].expected == "joint_noise?"
 
 
