@@ -54,10 +54,19 @@ def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
 
 
 def _log_to_terminal() -> None:
+    """Beside the progress bar on a terminal; elsewhere one plain line a message."""
+    from rich import get_console
     from rich.logging import RichHandler
 
-    handler = RichHandler(logging.INFO, show_path=False, show_level=False, log_time_format="%H:%M:%S")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
+    handler: logging.Handler
+    if get_console().is_terminal:
+        handler = RichHandler(show_path=False, show_level=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setLevel(logging.INFO)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 def _train(arguments: Sequence[str]) -> None:

@@ -1,0 +1,175 @@
+"""The main job through its commands: sweep, tracking, skip, failure, evaluation, resume, errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.commands import Command, start
+
+from star.engine.checkpoint import load_checkpoint
+from star.tracking.runs import RunRecord, study_runs
+from star.tracking.store import store_uri
+
+
+def runs_of(outputs: Path, study: str) -> dict[str, RunRecord]:
+    return {run.name: run for run in study_runs(store_uri(None, outputs), study)}
+
+
+@pytest.fixture(scope="module")
+def sweep(command: Command, small: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Baseline and STAR, and a third job that must fail."""
+    return command("train", "-m", "experiment=baseline,star", "seed=0", "study=sweep", *small)
+
+
+@pytest.fixture(scope="module")
+def runs(sweep: subprocess.CompletedProcess[str], outputs: Path) -> dict[str, RunRecord]:
+    assert sweep.returncode == 0, sweep.stdout
+    return runs_of(outputs, "sweep")
+
+
+def test_a_sweep_trains_and_tracks_every_job(runs: dict[str, RunRecord], outputs: Path):
+    assert runs.keys() == {"baseline-seed0", "star-seed0"}
+    for run in runs.values():
+        assert run.status == "FINISHED"
+        assert {"final/i2v/mAP", "final/v2i/mAP", "final/i2v/R1", "final/i2v/mINP", "loss/total"} <= run.metrics.keys()
+        assert {"rate/backbone", "rate/head", "throughput/clips_per_s", "best_on_test/i2v/mAP"} <= run.metrics.keys()
+        assert run.metrics["final/i2v/valid_queries"] == 6
+        assert {"fingerprint", "protocol", "clip", "device", "overrides", "seed", "checkpoint"} <= run.tags.keys()
+        assert run.tags["group.backbone"] == "tiny"
+        assert len(run.params) <= 60
+    assert "loss/joints_bones" in runs["star-seed0"].metrics
+    assert "loss/joints_bones" not in runs["baseline-seed0"].metrics
+    assert runs["star-seed0"].tags["fingerprint"] != runs["baseline-seed0"].tags["fingerprint"]
+
+
+def test_the_jobs_are_children_of_one_parent(runs: dict[str, RunRecord], outputs: Path):
+    with sqlite3.connect(outputs / "mlflow.db") as database:
+        query = "SELECT run_uuid, value FROM tags WHERE key = 'mlflow.parentRunId'"
+        parents = dict(database.execute(query).fetchall())
+    assert {parents[run.run_id] for run in runs.values()} == {next(iter(parents.values()))}
+
+
+def test_a_run_leaves_its_artifacts(runs: dict[str, RunRecord], outputs: Path):
+    for run in runs.values():
+        kept = {path.name for path in (outputs / "artifacts").rglob(f"{run.run_id}/artifacts/*")}
+        assert kept >= {
+            *("config.yaml", "fingerprint.json", "train.log", "scores.json", "last.json"),
+            *("cmc.png", "ranked_list_i2v.png", "ranked_list_v2i.png"),
+        }
+
+
+def test_a_finished_job_is_shown_and_not_repeated(
+    command: Command, small: tuple[str, ...], runs: dict[str, RunRecord], outputs: Path
+):
+    again = command("train", "experiment=star", "study=other", *small)
+    assert again.returncode == 0, again.stdout
+    assert "finished before, not repeated" in again.stdout
+    assert runs["star-seed0"].run_id in again.stdout
+    assert runs_of(outputs, "sweep").keys() == runs.keys()
+    assert runs_of(outputs, "other")["star-seed0"].run_id == runs["star-seed0"].run_id
+
+
+def test_star_evaluate_gives_the_run_s_own_scores(command: Command, runs: dict[str, RunRecord]):
+    run = runs["star-seed0"]
+    answer = command("evaluate", f"run={run.run_id[:10]}")
+    assert answer.returncode == 0, answer.stdout
+    assert "identical to the scores of the run" in answer.stdout
+    assert f"mAP {run.metrics['final/i2v/mAP']:.2f}" in answer.stdout
+
+
+def test_other_weights_are_not_called_identical(command: Command, runs: dict[str, RunRecord], tmp_path: Path):
+    copy = shutil.copytree(str(runs["baseline-seed0"].folder), tmp_path / "run")
+    record = json.loads((copy / "checkpoints" / "last.json").read_text())
+    record["scores"]["i2v/mAP"] += 0.5
+    (copy / "checkpoints" / "last.json").write_text(json.dumps(record))
+    answer = command("evaluate", f"run={copy}")
+    assert "NOT the scores of the run: i2v/mAP" in answer.stdout
+
+
+def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str, ...], outputs: Path):
+    sweep = command("train", "-m", "schedule.learning_rate=1e30,0.01", "experiment=baseline", "study=fails", *small)
+    assert sweep.returncode == 1
+    assert "baseline seed 0 failed, the sweep goes on: step" in sweep.stdout
+    assert "is not finite" in sweep.stdout
+    found = study_runs(store_uri(None, outputs), "fails")
+    assert [run.status for run in found] == ["FAILED", "FINISHED"]
+    artifacts = outputs / "artifacts"
+    (traceback,) = artifacts.rglob(f"{found[0].run_id}/artifacts/traceback.txt")
+    assert "NonFiniteLossError" in traceback.read_text()
+
+
+def test_a_killed_and_resumed_run_is_the_uninterrupted_one(command: Command, small: tuple[str, ...], tmp_path: Path):
+    arguments = ("experiment=star", "seed=3", *small, "schedule.epochs=4")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert command("train", *arguments, into=whole).returncode == 0
+    process = start("train", arguments, killed)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 2/4" in line:
+            process.send_signal(signal.SIGKILL)
+    process.wait(timeout=60)
+    (folder,) = (killed / "runs").iterdir()
+    assert load_checkpoint(folder / "checkpoints", "last")[1]["epoch"] in (2, 3)
+    resumed = command("train", f"resume={folder}", into=killed)
+    assert resumed.returncode == 0, resumed.stdout
+    assert "continuing after epoch" in resumed.stdout
+    (other,) = (whole / "runs").iterdir()
+    assert list((killed / "runs").iterdir()) == [folder]
+    expected, state = load_checkpoint(other / "checkpoints", "last")
+    tensors, resumed_state = load_checkpoint(folder / "checkpoints", "last")
+    assert tensors.keys() == expected.keys()
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(tensors[name], tensor, err_msg=name)
+    assert resumed_state["scores"] == state["scores"]
+    refused = command("train", f"resume={folder}", "schedule.learning_rate=0.5", into=killed)
+    assert refused.returncode == 1
+    assert "config.schedule.learning_rate: 0.5, was 0.1" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["foo=1"], "foo: given 1, expected no such key"),
+        (["seed=a"], "seed: given 'a', expected an integer"),
+        (["dataset.root=no/such/folder"], "dataset.root: given no/such/folder, expected an existing folder"),
+        (["schedule.identities=40"], "40"),
+        (["tracker.uri=sqlite:////proc/no.db"], "/proc/no.db"),
+        (["resume=nothing"], "run: given nothing, expected a run folder"),
+    ],
+)
+def test_wrong_input_ends_with_one_sentence(
+    command: Command, small: tuple[str, ...], tmp_path: Path, overrides: list[str], expected: str
+):
+    answer = command("train", "experiment=baseline", *small, *overrides, into=tmp_path)
+    assert answer.returncode == 1
+    assert expected in answer.stdout
+    assert "Traceback" not in answer.stdout
+    assert not list(tmp_path.glob("**/checkpoints"))
+
+
+def test_frames_and_skeletons_that_cannot_be_used_are_named(
+    command: Command, small: tuple[str, ...], tiny_root: Path, tmp_path: Path
+):
+    root = tmp_path / "data"
+    shutil.copytree(tiny_root, root)
+    for path in (root / "Train").rglob("*.jpg"):
+        path.write_bytes(path.read_bytes()[:-40])
+    here = (*small, f"dataset.root={root}")
+    stopped = command("train", "experiment=baseline", *here, into=tmp_path)
+    assert stopped.returncode == 1
+    assert f"error: {root / 'Train'}" in stopped.stdout
+    assert "dataset.on_bad_frame=skip" in command("check", *here, into=tmp_path).stdout
+    (root / "dataset-train.h5").unlink()
+    (root / "dataset-test.h5").unlink()
+    without = command("train", "experiment=star", *here, into=tmp_path)
+    assert without.returncode == 1
+    assert "no skeletons" in without.stdout and "star-skeletons" in without.stdout
