@@ -1,0 +1,107 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from star import cli
+from star.config.check import check_overrides
+from star.config.command_line import prepare_command_line
+from star.config.compose import group_choices, sweep_jobs
+from star.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[1]
+README = (PROJECT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    text = "\n".join(blocks("bash")).replace("\\\n", " ")
+    return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def of(program: str) -> list[list[str]]:
+    return [words[1:] for words in commands() if words[0] == program]
+
+
+@pytest.fixture
+def filled(tmp_path: Path):
+    """Arguments with the README's placeholders replaced by things that exist."""
+    weights = tmp_path / "resnet50.safetensors"
+    weights.touch()
+
+    def fill(arguments: list[str]) -> list[str]:
+        values = {"ROOT": str(tmp_path), "FOLDER": str(tmp_path), "SKELETONS": str(tmp_path), weights.name: str(weights)}
+        pattern = re.compile(r"(?<==)(" + "|".join(map(re.escape, values)) + r")$")
+        return [pattern.sub(lambda match: values[match.group()], word) for word in arguments]
+
+    return fill
+
+
+def test_the_two_set_up_commands_come_first():
+    assert [words[:2] for words in commands()[:2]] == [["make", "demo"], ["make", "test"]]
+
+
+def test_every_make_target_exists():
+    for (target, *_) in of("make"):
+        subprocess.run(["make", "--dry-run", target], cwd=PROJECT, check=True, capture_output=True)
+
+
+def test_every_training_command_is_a_valid_configuration(filled):
+    shown = [arguments for arguments in of("star-train") if not {"--help", "resume=RUN"} & set(arguments)]
+    assert len(shown) >= 4
+    for arguments in shown:
+        if "hardware=ascend" in arguments:
+            with pytest.raises(ConfigError) as error:
+                prepare_command_line(filled(arguments))
+            assert {problem.key for problem in error.value.problems} <= {"hardware.target"}
+        elif "--cfg" in arguments:
+            assert prepare_command_line(arguments) == arguments
+        else:
+            prepare_command_line(filled(arguments))
+
+
+def test_every_check_command_is_valid(filled):
+    for arguments in of("star-check"):
+        overrides = [word for word in filled(arguments) if "=" in word]
+        check_overrides(overrides)
+
+
+def test_every_study_exists():
+    for (study, *_) in of("star-report"):
+        assert (PROJECT / study / "study.yaml").is_file()
+
+
+def test_every_command_is_installed():
+    for words in commands():
+        if words[0].startswith("star-"):
+            assert callable(getattr(cli, words[0].removeprefix("star-")))
+
+
+def test_the_shown_error_is_the_real_one():
+    (console,) = blocks("console")
+    first, *expected = console.splitlines()
+    arguments = shlex.split(first.removeprefix("$ star-train"))
+    with pytest.raises(ConfigError) as error:
+        prepare_command_line(arguments)
+    assert f"error: {error.value}".splitlines() == expected
+
+
+def test_the_table_of_experiments_is_complete():
+    (table,) = re.findall(r"^\| `experiment=` \|.*?\n\n", README, flags=re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`([a-z_]+)`", table.split("\n", 2)[2])) >= set(group_choices()["experiment"])
+
+
+def test_sweeps_of_the_readme_have_the_rows_of_their_study():
+    for arguments in of("star-train"):
+        if "-m" in arguments and "study=quickstart" in arguments:
+            jobs = sweep_jobs(arguments[1:])
+            assert {job[0] for job in jobs} == {"experiment=baseline", "experiment=star"}
