@@ -1,0 +1,1 @@
+"""Ranking, pictures of rankings, and the embeddings they start from."""

@@ -20,8 +20,8 @@ from star.errors import EvaluationError
 from star.types import Direction, Scores
 
 RANKS = 20
-ROWS_PER_BLOCK = 64
-COLUMNS_PER_TILE = 128
+ROWS_PER_BLOCK = 128
+COLUMNS_PER_TILE = 256
 UFUNC_BUFFER = 1024
 MOST_THREADS = 8
 
@@ -258,7 +258,7 @@ def _contiguous(rows: np.ndarray) -> np.ndarray:
         return rows
     copy = np.empty(rows.shape, rows.dtype)
     for first in range(0, rows.shape[1], COLUMNS_PER_TILE):
-        copy[:, first : first + COLUMNS_PER_TILE] = rows[:, first : first + COLUMNS_PER_TILE]
+        copy[:, first : first + COLUMNS_PER_TILE] = rows[:, first : first + COLUMNS_PER_TILE].copy(order="K")
     return copy
 
 
@@ -283,16 +283,9 @@ def _checked(
             f"the similarities have shape {similarity.shape} and type {similarity.dtype}, expected [q g] floating-"
             "point numbers with at least one query and one gallery item"
         )
-    queries, gallery = similarity.shape
-    query_identities, gallery_identities = np.asarray(query_identities), np.asarray(gallery_identities)
-    query_cameras, gallery_cameras = np.asarray(query_cameras), np.asarray(gallery_cameras)
-    labels = {
-        "query_identities": (query_identities, queries),
-        "gallery_identities": (gallery_identities, gallery),
-        "query_cameras": (query_cameras, queries),
-        "gallery_cameras": (gallery_cameras, gallery),
-    }
-    for name, (values, length) in labels.items():
+    names = ("query_identities", "gallery_identities", "query_cameras", "gallery_cameras")
+    labels = [np.asarray(v) for v in (query_identities, gallery_identities, query_cameras, gallery_cameras)]
+    for name, values, length in zip(names, labels, similarity.shape * 2, strict=True):
         if values.shape != (length,):
             raise EvaluationError(
                 f"{name} has shape {values.shape}, expected ({length},) for similarities of shape {similarity.shape}"
@@ -303,4 +296,4 @@ def _checked(
             f"{int(np.isnan(similarity).sum())} of {similarity.size} similarities are not a number, the first is query "
             f"{query} with gallery item {item}: the features are broken, look at the losses of the run"
         )
-    return similarity, query_identities, gallery_identities, query_cameras, gallery_cameras
+    return similarity, labels[0], labels[1], labels[2], labels[3]
