@@ -37,14 +37,18 @@ TERMS = {
 
 @pytest.fixture(scope="module")
 def release() -> VideoReID:
-    model = VideoReID(
-        ResNet(),
-        Normalise((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-        identities=10,
-        frames=12,
-        graph="release",
-        pose_classifier=True,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "star.models.reid.initialise", lambda model, seed: None
+        )  # saves seconds; all weights are set below
+        model = VideoReID(
+            ResNet(),
+            Normalise((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+            identities=10,
+            frames=12,
+            graph="release",
+            pose_classifier=True,
+        )
     set_reference_weights(model)
     return model
 

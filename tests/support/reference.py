@@ -5,6 +5,7 @@ The authors' PyTorch code was run with weights that follow from their names and 
 
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Piece(NamedTuple):
     rows: tuple[int, int] | None = None
 
 
+@lru_cache(maxsize=1)
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Value of a reference tensor."""
     rng = np.random.RandomState(zlib.crc32(name.encode()))

@@ -1,0 +1,153 @@
+import sys
+import types
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Parameter, Tensor
+from safetensors.numpy import save_file
+
+from star.errors import CheckpointError
+from star.models import ResNet, load_pretrained
+
+
+def trunk() -> ResNet:
+    return ResNet("basic", (1, 1, 1, 1), 4)
+
+
+def torchvision_weights(seed=0) -> dict[str, np.ndarray]:
+    """A small ResNet under torchvision's names, with a classifier."""
+    rng = np.random.default_rng(seed)
+    weights = {"conv1.weight": (4, 3, 7, 7)}
+    norms = {"bn1": 4}
+    for stage, (inputs, width) in enumerate(((4, 4), (4, 8), (8, 16), (16, 32)), start=1):
+        layer = f"layer{stage}.0"
+        weights |= {f"{layer}.conv1.weight": (width, inputs, 3, 3), f"{layer}.conv2.weight": (width, width, 3, 3)}
+        norms |= {f"{layer}.bn1": width, f"{layer}.bn2": width}
+        if stage > 1:
+            weights[f"{layer}.downsample.0.weight"] = (width, inputs, 1, 1)
+            norms[f"{layer}.downsample.1"] = width
+    for name, width in norms.items():
+        weights |= {f"{name}.{tail}": (width,) for tail in ("weight", "bias", "running_mean", "running_var")}
+    weights |= {"fc.weight": (10, 32), "fc.bias": (10,)}
+    return {name: rng.random(shape, dtype=np.float32) for name, shape in weights.items()}
+
+
+def save(path, weights):
+    if path.suffix == ".safetensors":
+        save_file(weights, path)
+    elif path.suffix == ".npz":
+        np.savez(path, **weights)
+    else:
+        tails = {"running_mean": "moving_mean", "running_var": "moving_variance"}
+        renamed = {}
+        for name, values in weights.items():
+            head, _, tail = name.rpartition(".")
+            if "bn" in head or head.endswith("downsample.1"):
+                tail = {"weight": "gamma", "bias": "beta", **tails}[tail]
+            renamed[f"{head}.{tail}"] = values
+        ms.save_checkpoint([{"name": name, "data": Parameter(Tensor(v))} for name, v in renamed.items()], str(path))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "npz", "ckpt"])
+def test_every_parameter_is_set_and_the_classifier_is_listed(tmp_path, suffix):
+    weights = torchvision_weights()
+    network = trunk()
+    report = load_pretrained(network, save(tmp_path / f"weights.{suffix}", weights))
+    ours = {p.name: p.asnumpy() for p in network.get_parameters()}
+    assert set(report.loaded) == set(ours) and report.not_loaded == ()
+    assert sorted(report.unused) == ["fc.bias", "fc.weight"]
+    assert "fc.bias" in report.describe() and "0 not in the file" in report.describe()
+    for stem in ("visible_stem", "infrared_stem"):
+        np.testing.assert_array_equal(ours[f"{stem}.conv.weight"], weights["conv1.weight"])
+        np.testing.assert_array_equal(ours[f"{stem}.norm.moving_variance"], weights["bn1.running_var"])
+    np.testing.assert_array_equal(ours["stage2.0.shortcut.1.gamma"], weights["layer2.0.downsample.1.weight"])
+    np.testing.assert_array_equal(ours["stage4.0.norm2.beta"], weights["layer4.0.bn2.bias"])
+
+
+def test_missing_tensors_are_listed_and_keep_their_values(tmp_path):
+    weights = torchvision_weights()
+    del weights["layer3.0.conv1.weight"]
+    network = trunk()
+    before = network.stage3[0].conv1.weight.asnumpy()
+    report = load_pretrained(network, save(tmp_path / "w.safetensors", weights))
+    assert report.not_loaded == ("stage3.0.conv1.weight",)
+    assert "stage3.0.conv1.weight" in report.describe()
+    np.testing.assert_array_equal(network.stage3[0].conv1.weight.asnumpy(), before)
+
+
+def test_our_own_names_are_read_with_and_without_the_networks_prefix(tmp_path):
+    source = {f"backbone.{p.name}": p.asnumpy() + 1 for p in trunk().get_parameters()}
+    network = trunk()
+    assert load_pretrained(network, save(tmp_path / "own.npz", source)).not_loaded == ()
+    np.testing.assert_array_equal(
+        network.infrared_stem.conv.weight.asnumpy(), source["backbone.infrared_stem.conv.weight"]
+    )
+
+
+def test_another_shape_names_tensor_and_shapes_and_changes_nothing(tmp_path):
+    weights = torchvision_weights()
+    weights["layer1.0.conv1.weight"] = np.zeros((5, 4, 3, 3), np.float32)
+    network = trunk()
+    before = network.visible_stem.conv.weight.asnumpy()
+    with pytest.raises(
+        CheckpointError, match=r"stage1\.0\.conv1\.weight: given \[5, 4, 3, 3\], expected \[4, 4, 3, 3\]"
+    ):
+        load_pretrained(network, save(tmp_path / "w.npz", weights))
+    np.testing.assert_array_equal(network.visible_stem.conv.weight.asnumpy(), before)
+
+
+def test_nothing_to_load_is_an_error(tmp_path):
+    with pytest.raises(CheckpointError, match=r"none of its 1 tensors \(fc\.weight\)"):
+        load_pretrained(trunk(), save(tmp_path / "w.npz", {"fc.weight": np.zeros(3, np.float32)}))
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "npz", "ckpt"])
+@pytest.mark.parametrize("damage", ["truncated", "noise", "empty"])
+def test_a_damaged_file_is_named(tmp_path, suffix, damage):
+    path = save(tmp_path / f"weights.{suffix}", torchvision_weights())
+    content = path.read_bytes()
+    noise = np.random.default_rng(0).bytes(1000)
+    path.write_bytes({"truncated": content[: len(content) // 2], "noise": noise, "empty": b""}[damage])
+    with pytest.raises(CheckpointError, match=rf"weights\.{suffix}"):
+        load_pretrained(trunk(), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet50.pth", r"pickles are not read; convert it.*resnet50\.safetensors"),
+        ("weights.h5", r"expected a file ending in \.safetensors, \.npz, \.ckpt, or hf://"),
+        ("none.npz", "there is no such file"),
+        ("hf://owner", "expected hf://owner/name"),
+    ],
+)
+def test_other_sources_are_refused_with_what_to_do(name, message):
+    with pytest.raises(CheckpointError, match=message):
+        load_pretrained(trunk(), name)
+
+
+def test_hugging_face_names(tmp_path, monkeypatch):
+    asked = []
+
+    def download(repo_id, filename):
+        asked.append((repo_id, filename))
+        return str(save(tmp_path / "model.safetensors", torchvision_weights()))
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(hf_hub_download=download))
+    assert load_pretrained(trunk(), "hf://owner/name").not_loaded == ()
+    load_pretrained(trunk(), "hf://owner/name/folder/other.safetensors")
+    assert asked == [("owner/name", "model.safetensors"), ("owner/name", "folder/other.safetensors")]
+
+
+def test_hugging_face_offline_or_not_installed(monkeypatch):
+    def offline(**_):
+        raise ConnectionError("no network")
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(hf_hub_download=offline))
+    with pytest.raises(CheckpointError, match=r"cannot get model\.safetensors.*no network"):
+        load_pretrained(trunk(), "hf://owner/name")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(CheckpointError, match="pip install huggingface_hub"):
+        load_pretrained(trunk(), "hf://owner/name")
