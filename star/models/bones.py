@@ -56,5 +56,5 @@ class BonesBranch(nn.Cell):
 
     def encode(self, features: Tensor) -> Tensor:
         """[b t 38] -> [b t d]."""
-        output, _ = self.lstm(self.linear(features))
+        output, _ = self.lstm(ops.cast(self.linear(features), ms.float32))
         return output

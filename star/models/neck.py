@@ -27,7 +27,7 @@ class Neck(nn.Cell):
 
     def construct(self, features: Tensor) -> Tensor:
         """[n d] -> logits [n k]."""
-        return self.classifier(self.embed(features))
+        return ops.cast(self.classifier(self.embed(features)), ms.float32)
 
     def embed(self, features: Tensor) -> Tensor:
         """[n d] -> [n d] after the batch norm."""

@@ -206,7 +206,7 @@ class VideoReID(nn.Cell):
         if "joint_features" in skeleton:
             output["joint_features"] = skeleton["joint_features"]
         if self.has_pose_classifier:
-            output["pose_logits"] = self.pose_classifier(skeleton["descriptor"])
+            output["pose_logits"] = ops.cast(self.pose_classifier(skeleton["descriptor"]), ms.float32)
         return output
 
     def embed(self, frames: Tensor, joints: Tensor, infrared: bool) -> Tensor:
@@ -228,7 +228,7 @@ class VideoReID(nn.Cell):
         maps = self.backbone(ops.reshape(frames, (b * t, c, h, w)), infrared)
         frame_features = ops.cast(self.average(maps), ms.float32)
         features, _ = self._clip_features(ops.reshape(frame_features, (b, t, -1)), joints, h, w, ())
-        x = self.clip_neck.embed(features)
+        x = ops.cast(self.clip_neck.embed(features), ms.float32)
         return x / ops.sqrt(ops.maximum(ops.sum(x * x, 1, True), 1e-24))
 
     def _clip_features(self, frames: Tensor, joints: Tensor, height: int, width: int, dropout: tuple) -> tuple:

@@ -1,5 +1,7 @@
 """Every part against the numbers of the authors' code, eager and jitted."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mindspore import Tensor
@@ -13,7 +15,7 @@ from star.models.pooling import GuidedPooling
 from star.models.resnet import ResNet
 from star.models.style import adaptive_instance_norm, style_of
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def test_adain(golden, in_mode):
