@@ -24,6 +24,8 @@ from star.losses import WeightedLosses
 from star.models.draws import draw_training
 from star.models.embedder import Embedder
 from star.models.normalise import Normalise
+from star.models.precision import set_precision
+from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
 from star.tracking.recorder import RunRecorder
@@ -115,12 +117,9 @@ def build_model(config: Config, *, identities: int) -> VideoReID:
         seed=config.seed,
     )
     if b.pretrained is not None:
-        from star.models.pretrained import load_pretrained
-
         report = load_pretrained(model.backbone, b.pretrained)
         logger.info("%s", report.describe())
-    if config.hardware.precision != "O0":
-        ms.amp.auto_mixed_precision(model, config.hardware.precision)
+    set_precision(model, config.hardware.precision)
     return model
 
 
