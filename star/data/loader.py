@@ -225,7 +225,7 @@ def _ahead(
         pool.shutdown(wait=True, cancel_futures=True)
         wrong = {name: n - before[name] for name, n in reader.counts.items() if name != "frames" and n > before[name]}
         if wrong:
-            level = logging.INFO if before["frames"] else logging.WARNING
+            level = logging.DEBUG if before["frames"] else logging.WARNING
             _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
 
 

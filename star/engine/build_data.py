@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from star.config.schema import Config
@@ -44,7 +45,7 @@ def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
     dataset, schedule = config.dataset, config.schedule
     augmentation = dataset.augmentation
     return TrainLoader(
-        data.train,
+        _read_by_network(config, data.train),
         frames=dataset.frames,
         height=dataset.height,
         width=dataset.width,
@@ -67,7 +68,7 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
     """Clips of a test split in order."""
     dataset = config.dataset
     return EvaluationLoader(
-        split,
+        _read_by_network(config, split),
         frames=dataset.frames,
         height=dataset.height,
         width=dataset.width,
@@ -76,6 +77,11 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
         on_bad_frame=dataset.on_bad_frame,
         min_confidence=dataset.min_confidence,
     )
+
+
+def _read_by_network(config: Config, split: Split) -> Split:
+    """Without its skeletons where the network has no use for them."""
+    return split if config.skeleton_graph.used else replace(split, skeletons=None)
 
 
 def _generated(config: Config, parent: Path) -> Path:

@@ -110,6 +110,7 @@ class Trainer:
                     progress.evaluating()
                     evaluation = self.evaluate()
                     self._keep_scores(evaluation)
+                self._log_counts()
                 self._save("last")
                 self._report_epoch(epoch, losses, time.perf_counter() - started)
         return evaluation or self.evaluate()
@@ -143,6 +144,12 @@ class Trainer:
         if mean > history.best_mean:
             history.best_mean = mean
             self._save("best")
+
+    def _log_counts(self) -> None:
+        """What was wrong with the training data so far, such as frames without a skeleton."""
+        wrong = {f"data/{name}": float(n) for name, n in self.loader.counts.items() if name != "frames" and n}
+        if wrong:
+            self.tracker.log_metrics(wrong, self.history.step)
 
     def _save(self, label: str) -> None:
         record: dict[str, Any] = asdict(self.history)
