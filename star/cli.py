@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from star.errors import StarError
+from star.errors import ConfigError, Problem, StarError
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ def _log_to_terminal() -> None:
 
 def _train(arguments: Sequence[str]) -> None:
     from hydra import main
+    from hydra.errors import HydraException
     from omegaconf import DictConfig
 
     from star.config.command_line import prepare_command_line
@@ -88,7 +89,10 @@ def _train(arguments: Sequence[str]) -> None:
         _log_to_terminal()
         return run_job(check_config(composed))
 
-    job()
+    try:
+        job()
+    except HydraException as error:
+        raise ConfigError([Problem("configuration", " ".join(arguments), str(error))]) from error
 
 
 def _evaluate(arguments: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hydra._internal.utils import get_args_parser
 
 from star.config.check import check_overrides
-from star.config.compose import sweep_jobs
+from star.config.compose import sweep_jobs, with_dictionaries_merged
 from star.config.stored import stored_overrides
 from star.errors import ConfigError, Problem
 
@@ -27,7 +27,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
         ConfigError: lists every problem of all jobs.
     """
     options = get_args_parser().parse_args(list(arguments))
-    overrides: list[str] = options.overrides
+    switches = [text for text in arguments if text not in options.overrides]
+    overrides = with_dictionaries_merged(options.overrides)
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows or options.config_dir or options.config_name:
         return list(arguments)
@@ -37,7 +38,6 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
             raise ConfigError([Problem("resume", resumed[-1], "no resume together with -m")])
         folder, stored = stored_overrides(resumed[-1])
         overrides = [*stored, *overrides, f"hydra.run.dir='{folder}'"]
-        arguments = [text for text in arguments if text not in options.overrides] + overrides
     problems: dict[Problem, None] = {}
     for job in sweep_jobs(overrides) if options.multirun else [overrides]:
         try:
@@ -46,4 +46,4 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
-    return list(arguments)
+    return [*switches, *overrides]
