@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each message says what was given, what was expected, where it came from and what to do."""
+"""The errors a user can meet: each says what was given, what was expected, where it came from and what to do."""
 
 from typing import NamedTuple
 

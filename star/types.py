@@ -1,9 +1,12 @@
-"""The shared vocabulary. Axes: b clips, t frames, c channels, h w height and width, j joints (17, COCO order),
-d embedding width, k identities, q queries, g gallery; n = 2b rows of a training batch, visible first."""
+"""The shared vocabulary.
+
+Axes: b clips, t frames, c channels, h w height and width, j joints (17, COCO order), d embedding width, k identities,
+q queries, g gallery; n = 2b rows of a training batch, visible first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypedDict
@@ -202,13 +205,21 @@ class Tracker(Protocol):
 
     run_id: str
 
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Record one point of each metric."""
+        ...
 
-    def log_tags(self, tags: dict[str, str]) -> None: ...
+    def log_tags(self, tags: Mapping[str, object]) -> None:
+        """Record tags; a later value replaces an earlier one."""
+        ...
 
-    def log_artifact(self, path: Path, folder: str = "") -> None: ...
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Record a file, which must stay where it is."""
+        ...
 
-    def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None: ...
+    def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
+        """End the run."""
+        ...
 
 
 class Estimator(Protocol):
@@ -219,6 +230,3 @@ class Estimator(Protocol):
     def estimate(self, frame: np.ndarray) -> np.ndarray:
         """[j 3] float32 (x, y in pixels of the frame, confidence in 0..1) from an [h w 3] uint8 RGB frame."""
         ...
-
-
-TrainBatches = Iterator[TrainBatch]

@@ -39,7 +39,12 @@ def filled(tmp_path: Path):
     weights.touch()
 
     def fill(arguments: list[str]) -> list[str]:
-        values = {"ROOT": str(tmp_path), "FOLDER": str(tmp_path), "SKELETONS": str(tmp_path), weights.name: str(weights)}
+        values = {
+            "ROOT": str(tmp_path),
+            "FOLDER": str(tmp_path),
+            "SKELETONS": str(tmp_path),
+            weights.name: str(weights),
+        }
         pattern = re.compile(r"(?<==)(" + "|".join(map(re.escape, values)) + r")$")
         return [pattern.sub(lambda match: values[match.group()], word) for word in arguments]
 
@@ -51,7 +56,7 @@ def test_the_two_set_up_commands_come_first():
 
 
 def test_every_make_target_exists():
-    for (target, *_) in of("make"):
+    for target, *_ in of("make"):
         subprocess.run(["make", "--dry-run", target], cwd=PROJECT, check=True, capture_output=True)
 
 
@@ -76,7 +81,7 @@ def test_every_check_command_is_valid(filled):
 
 
 def test_every_study_exists():
-    for (study, *_) in of("star-report"):
+    for study, *_ in of("star-report"):
         assert (PROJECT / study / "study.yaml").is_file()
 
 

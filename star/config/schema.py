@@ -25,7 +25,7 @@ def probability() -> Any:
     return number(minimum=0, maximum=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Backbone:
     """conf/backbone."""
 
@@ -45,7 +45,7 @@ class Backbone:
         return self.width * 8 * (4 if self.block == "bottleneck" else 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SkeletonGraph:
     """conf/skeleton_graph."""
 
@@ -66,7 +66,7 @@ class SkeletonGraph:
         return self.bones or self.joints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Style:
     """conf/style."""
 
@@ -75,7 +75,7 @@ class Style:
     attack: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pooling:
     """conf/pooling."""
 
@@ -83,7 +83,7 @@ class Pooling:
     guided_powers: list[float] = numbers(None, above=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """conf/dataset, key `augmentation`."""
 
@@ -94,7 +94,7 @@ class Augmentation:
     erase_aspect: list[float] = numbers(2, above=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """conf/dataset."""
 
@@ -111,7 +111,7 @@ class Dataset:
     generate: dict[str, Any] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """conf/schedule."""
 
@@ -131,7 +131,7 @@ class Schedule:
     evaluation_batch: int = number(minimum=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hardware:
     """conf/hardware."""
 
@@ -144,7 +144,7 @@ class Hardware:
     onednn_max_isa: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tracking:
     """conf/tracker."""
 
@@ -155,14 +155,14 @@ class Tracking:
     flush_every: int = number(minimum=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Debug:
     """conf/debug."""
 
     limit_identities: int | None = number(minimum=2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """conf/train.yaml: one training run."""
 

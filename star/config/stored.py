@@ -41,8 +41,8 @@ def run_folder(run: str) -> Path:
 def stored_overrides(run: str) -> tuple[Path, list[str]]:
     """A run's folder and the overrides it was started with."""
     folder = run_folder(run)
-    overrides = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
-    return folder, [text for text in map(str, overrides) if not text.startswith("resume=")]
+    overrides = [str(text) for text in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
+    return folder, [text for text in overrides if not text.startswith("resume=")]
 
 
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:

@@ -28,8 +28,7 @@ from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
-from star.tracking.recorder import RunRecorder
-from star.types import Split, TrainingDraws, VideoReIDData
+from star.types import Split, Tracker, TrainingDraws, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +36,7 @@ _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
 
 
-def build_trainer(
-    config: Config, data: VideoReIDData, loader: TrainLoader, tracker: RunRecorder, folder: Path
-) -> Trainer:
+def build_trainer(config: Config, data: VideoReIDData, loader: TrainLoader, tracker: Tracker, folder: Path) -> Trainer:
     """Everything one run trains with.
 
     Args:

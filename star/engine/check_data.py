@@ -30,7 +30,9 @@ def check_data(config: Config, sheet: Path | None = None) -> str:
     with counting("checking frames") as show:
         everything = load_data(config, min_frames=1)
         report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)
-    text = format_report(report._replace(protocol=data.protocol, notes=data.notes, splits=tuple(map(count_split, splits))))
+    text = format_report(
+        report._replace(protocol=data.protocol, notes=data.notes, splits=tuple(map(count_split, splits)))
+    )
     if sheet is not None:
         text += f"\ncontact sheet: {contact_sheet(data, sheet)}"
     if report.bad and config.dataset.on_bad_frame == "stop":

@@ -26,7 +26,7 @@ def save_checkpoint(folder: Path, label: str, tensors: dict[str, np.ndarray], st
     Args:
         folder: made if absent.
         label: "last" or "best".
-        tensors: by name; scalars become arrays of no axes.
+        tensors: by name, of any number of axes.
         state: JSON values; `state["step"]` names the tensor file.
 
     Returns:
@@ -36,7 +36,7 @@ def save_checkpoint(folder: Path, label: str, tensors: dict[str, np.ndarray], st
         CheckpointError: the disk is full or the folder cannot be written; the old checkpoint stands.
     """
     path = folder / f"{label}.json"
-    data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    data = save({name: tensor.copy(order="C") for name, tensor in tensors.items()})
     tensor_file = f"{label}-{state['step']:08d}.safetensors"
     record = {**state, "tensors": tensor_file, "sha256": hashlib.sha256(data).hexdigest()}
     try:

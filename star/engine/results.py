@@ -11,17 +11,14 @@ from star.engine.trainer import History
 from star.evaluation.evaluator import Evaluation
 from star.evaluation.pictures import cmc_curve, ranked_lists
 from star.evaluation.protocols import chance_level
-from star.tracking.recorder import RunRecorder
-from star.types import DIRECTIONS, Direction, Scores, VideoReIDData
+from star.types import DIRECTIONS, Direction, Scores, Tracker, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
 SCORES_FILE = "scores.json"
 
 
-def log_results(
-    folder: Path, tracker: RunRecorder, data: VideoReIDData, evaluation: Evaluation, history: History
-) -> float:
+def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation: Evaluation, history: History) -> float:
     """Write and track the results of the last epoch.
 
     `final/*` is the last epoch. `best_on_test/*` is the largest value of each score over all rankings of the test set,

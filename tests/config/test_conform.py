@@ -10,13 +10,13 @@ from star.config.schema import number, numbers
 from star.errors import Problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inner:
     size: int = number(minimum=1)
     kind: Literal["a", "b"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outer:
     rate: float = number(above=0, maximum=1)
     name: str | None
@@ -46,7 +46,9 @@ def test_good_values_become_the_dataclass():
     found: list[Problem] = []
     built = conform(GOOD, Outer, found)
     assert found == []
-    assert built == Outer(1.0, None, False, [0.0, 1.5], {3: 0.1}, Inner(2, "a"))
+    assert built == Outer(
+        rate=1.0, name=None, flag=False, pair=[0.0, 1.5], steps={3: 0.1}, inner=Inner(size=2, kind="a")
+    )
     assert type(built.rate) is float
 
 

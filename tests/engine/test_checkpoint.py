@@ -18,7 +18,7 @@ def test_what_is_saved_comes_back(tmp_path: Path):
     assert state == {"step": 7, "scores": {"x": 0.1}}
     for name, tensor in TENSORS.items():
         np.testing.assert_array_equal(tensors[name], tensor)
-        assert tensors[name].dtype == tensor.dtype
+        assert (tensors[name].dtype, tensors[name].shape) == (tensor.dtype, tensor.shape)
 
 
 def test_only_the_newest_tensors_are_kept(tmp_path: Path):
