@@ -89,7 +89,7 @@ def test_every_experiment_folder_is_tested(project):
 
 def test_the_published_figures_are_cited(project):
     published = load_study(project / "experiments" / "baseline_vs_star").published
-    ours = [row.values for row in published if "authors' MindSpore release" in row.source]
+    ours = [row.values for row in published if "STAR on MindSpore" in row.source]
     assert ours == [{"i2v/mAP": 54.97, "v2i/mAP": 55.86}, {"i2v/mAP": 56.01, "v2i/mAP": 58.56}]
     assert {row.label.split(" ")[0] for row in published} >= {
         "MITML",
