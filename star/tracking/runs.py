@@ -159,7 +159,10 @@ def read_run_folder(folder: Path) -> RunRecord:
 def _search(
     uri: str, condition: str, values: tuple[str, ...], filter_string: str, experiment: str | None = None
 ) -> list[RunRecord]:
-    """Runs, oldest first: by an SQL condition in an SQLite store, by MLflow's filter in others."""
+    """Runs, oldest first: by an SQL condition in an SQLite store, by MLflow's filter in others.
+
+    A file without MLflow's tables is a store nobody has opened yet.
+    """
     path = sqlite_file(uri)
     if path is None:
         return _search_client(uri, filter_string, experiment)
@@ -169,6 +172,8 @@ def _search(
         with closing(connect_read_only(path)) as connection:
             return _search_sqlite(connection, condition, values)
     except sqlite3.Error as error:
+        if "no such table" in str(error):
+            return []
         raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
 
 
