@@ -18,6 +18,10 @@ from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri
 
 
+PYNATIVE = ("hardware.mode=pynative",)
+"""Spares the compilation, which for so few steps takes longer than they do."""
+
+
 def runs_of(outputs: Path, study: str) -> dict[str, RunRecord]:
     return {run.name: run for run in study_runs(store_uri(None, outputs), study)}
 
@@ -94,7 +98,9 @@ def test_other_weights_are_not_called_identical(command: Command, runs: dict[str
 
 
 def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str, ...], outputs: Path):
-    sweep = command("train", "-m", "loss.triplet.weight=3e38,1", "experiment=baseline", "study=fails", *small)
+    sweep = command(
+        "train", "-m", "loss.triplet.weight=3e38,1", "experiment=baseline", "study=fails", *small, *PYNATIVE
+    )
     assert sweep.returncode == 1
     assert "baseline seed 0 failed, the sweep goes on: step 0: loss term total is not finite" in sweep.stdout
     found = study_runs(store_uri(None, outputs), "fails")
@@ -104,7 +110,7 @@ def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str,
 
 
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(command: Command, small: tuple[str, ...], tmp_path: Path):
-    arguments = ("experiment=star", "seed=3", *small, "schedule.epochs=4")
+    arguments = ("experiment=star", "seed=3", *small, "schedule.epochs=4", *PYNATIVE)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
