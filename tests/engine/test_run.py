@@ -17,7 +17,6 @@ from star.engine.checkpoint import load_checkpoint
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri
 
-
 PYNATIVE = ("hardware.mode=pynative",)
 """Spares the compilation, which for so few steps takes longer than they do."""
 
