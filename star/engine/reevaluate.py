@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last", "best"] = "last") -> str:
     """Rank with a run's model and compare with the scores in its checkpoint.
 
+    The checkpoint has all weights, so the pretrained ones the run began with are not needed.
+
     Args:
         run: run id or run folder.
         overrides: on top of the run's configuration, e.g. another `dataset.root`.
@@ -30,7 +32,7 @@ def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last",
         CheckpointError: the checkpoint is damaged or of another network.
     """
     folder = run_folder(run)
-    config = check_config(stored_config(folder, overrides))
+    config = check_config(stored_config(folder, ["backbone.pretrained=null", *overrides]))
     data = load_data(config)
     tensors, state = load_checkpoint(folder / "checkpoints", label)
     from star.engine.build_network import build_evaluation, build_model
