@@ -4,8 +4,8 @@ Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gall
 the query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
 
 A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the
-gallery. Hence no row is ever put in order: it is compared with the few similarities that matter, those of the query's
-identity.
+gallery. Hence the items themselves are never put in order: the similarities of a row are sorted by value, and the few
+that matter, those of the query's identity, are looked up in them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from star.errors import EvaluationError
 from star.types import Direction, Scores
 
 RANKS = 20
-ROWS_PER_BLOCK = 128
-COLUMNS_PER_TILE = 256
-UFUNC_BUFFER = 1024
+ROWS_PER_BLOCK = 64
+COLUMNS_PER_TILE = 1024
 MOST_THREADS = 8
 
 
@@ -226,25 +225,24 @@ def _pairs(query_identities: np.ndarray, gallery_identities: np.ndarray) -> _Pai
 def _positions(similarity: np.ndarray, pairs: _Pairs) -> np.ndarray:
     """[pairs] int64, position of each pair's item in the full ranking of its query, from 0."""
     queries, gallery = similarity.shape
+    wanted = similarity[pairs.query, pairs.item]
     position = np.empty(len(pairs.item), dtype=np.int64)
-    most = int(np.diff(pairs.starts).max())
 
     def fill(first: int) -> None:
-        # Only rows shorter than NumPy's ufunc buffer are copied through it, at five times the cost of comparing them.
-        np.setbufsize(UFUNC_BUFFER)
-        rows = _contiguous(similarity[first : first + ROWS_PER_BLOCK])
-        outcome = np.empty((most, gallery), dtype=bool)
-        for row, start, end in zip(rows, pairs.starts[first:], pairs.starts[first + 1 :], strict=False):
-            if start == end:
-                continue
-            items = pairs.item[start:end]
-            wanted = row[items]
-            marked = outcome[: end - start]
-            np.greater(row, wanted[:, None], out=marked)
-            position[start:end] = list(map(np.count_nonzero, marked))
-            np.equal(row, wanted[:, None], out=marked)
-            if np.count_nonzero(marked) > end - start:
-                position[start:end] += [np.count_nonzero(m[:item]) for m, item in zip(marked, items, strict=True)]
+        last = min(first + ROWS_PER_BLOCK, queries)
+        rows = _contiguous(similarity[first:last])
+        ordered = np.sort(rows, axis=1)
+        bounds = pairs.starts[first : last + 1].tolist()
+        block = slice(bounds[0], bounds[-1])
+        not_above = np.empty(bounds[-1] - bounds[0], dtype=np.int64)
+        for row, start, end in zip(ordered, bounds, bounds[1:], strict=False):
+            not_above[start - bounds[0] : end - bounds[0]] = row.searchsorted(wanted[start:end], "right")
+        position[block] = gallery - not_above
+        # The last item not above a pair is the pair's own; is the one before it as similar, gallery order decides.
+        local, value, item = pairs.query[block] - first, wanted[block], pairs.item[block]
+        tied = (not_above > 1) & (ordered[local, np.maximum(not_above - 2, 0)] == value)
+        for pair in np.flatnonzero(tied).tolist():
+            position[bounds[0] + pair] += np.count_nonzero(rows[local[pair], : item[pair]] == value[pair])
 
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         for _ in pool.map(fill, range(0, queries, ROWS_PER_BLOCK)):
