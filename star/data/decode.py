@@ -13,7 +13,7 @@ _START_OF_IMAGE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
 # EXIF orientation is ignored: skeletons are in pixels of the frame as it is stored.
-_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_frame(path: Path) -> np.ndarray:
@@ -49,7 +49,7 @@ def read_frame(path: Path) -> np.ndarray:
         frame = None
     if frame is None:
         raise DataError(f"frame {path} starts like a JPEG file but cannot be decoded")
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB, dst=frame)
+    return frame
 
 
 def _is_complete(data: bytes) -> bool:
