@@ -60,5 +60,5 @@ def test_graph_mode_gives_the_numbers_of_pynative(experiment: str, tiny_root: Pa
     for one, other in zip(eager.losses, graph.losses, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
     for name, tensor in eager.after.items():
-largest = float(np.abs(tensor).max())
+        largest = float(np.abs(tensor).max())
         np.testing.assert_allclose(tensor, graph.after[name], rtol=0, atol=1e-4 * largest + 1e-7, err_msg=name)
