@@ -56,9 +56,10 @@ def test_every_experiment_trains_all_its_weights(experiment: str, tiny_root: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_graph_mode_gives_the_numbers_of_pynative(experiment: str, tiny_root: Path):
+    """Losses to 1e-4; weights to 1e-3 of their largest, since the second step magnifies the rounding of the first."""
     eager, graph = train(experiment, "pynative", tiny_root), train(experiment, "graph", tiny_root)
     for one, other in zip(eager.losses, graph.losses, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
     for name, tensor in eager.after.items():
         largest = float(np.abs(tensor).max())
-        np.testing.assert_allclose(tensor, graph.after[name], rtol=0, atol=1e-4 * largest + 1e-7, err_msg=name)
+        np.testing.assert_allclose(tensor, graph.after[name], rtol=0, atol=1e-3 * largest + 1e-7, err_msg=name)
