@@ -22,21 +22,18 @@ UNUSED = {"sequence_only": {"model.skeleton.bones.lstm.weight_hh_l0_reverse"}}
 """Of S only the last frame is used there, the first step of the reverse direction, which has nothing to remember."""
 
 
-STEPS = 2
-
-
 class Trained(NamedTuple):
     losses: list[dict[str, float]]
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
 
 
-def train(experiment: str, mode: str, root: Path) -> Trained:
+def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
     overrides = [f"experiment={experiment}", *SMALL, "dataset=hitsz_vcm", f"dataset.root={root}"]
-    config = check_overrides([*overrides, f"hardware.mode={mode}", f"schedule.batches_per_epoch={STEPS}"])
+    config = check_overrides([*overrides, f"hardware.mode={mode}", f"schedule.batches_per_epoch={steps}"])
     data = load_data(config)
     model = build_model(config, identities=len(data.train.identities))
-    rates = np.full(STEPS, 0.01, np.float32)
+    rates = np.full(steps, 0.01, np.float32)
     optimiser = sgd([(group, rates) for group in model.parameter_groups()], momentum=0.9, nesterov=True, weight_decay=0)
     step = TrainStep(model, build_losses(config), optimiser, graph=mode == "graph", clip_norm=None)
     draw = draws_of_step(config)
@@ -47,7 +44,7 @@ def train(experiment: str, mode: str, root: Path) -> Trained:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains_all_its_weights(experiment: str, tiny_root: Path):
-    trained = train(experiment, "pynative", tiny_root)
+    trained = train(experiment, "pynative", tiny_root, 2)
     assert all(np.isfinite(list(step.values())).all() for step in trained.losses)
     still = {name for name, tensor in trained.after.items() if np.array_equal(tensor, trained.before[name])}
     assert still == FROZEN | UNUSED.get(experiment, set())
@@ -56,10 +53,10 @@ def test_every_experiment_trains_all_its_weights(experiment: str, tiny_root: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_graph_mode_gives_the_numbers_of_pynative(experiment: str, tiny_root: Path):
-    """Losses to 1e-4; weights to 1e-3 of their largest, since the second step magnifies the rounding of the first."""
-    eager, graph = train(experiment, "pynative", tiny_root), train(experiment, "graph", tiny_root)
+    """One step: of networks this small, every further one magnifies the rounding of the one before."""
+    eager, graph = train(experiment, "pynative", tiny_root, 1), train(experiment, "graph", tiny_root, 1)
     for one, other in zip(eager.losses, graph.losses, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-6)
     for name, tensor in eager.after.items():
         largest = float(np.abs(tensor).max())
-        np.testing.assert_allclose(tensor, graph.after[name], rtol=0, atol=1e-3 * largest + 1e-7, err_msg=name)
+        np.testing.assert_allclose(tensor, graph.after[name], rtol=0, atol=1e-4 * largest + 1e-7, err_msg=name)
