@@ -49,19 +49,36 @@ class SkeletonStore(Protocol):
         ...
 
 
+class FrameSource(Protocol):
+    """Where the encoded frames of a split are read from; safe to use from several threads."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or file all frames are in."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """The encoded frame; raises DataError, which names the file, if it cannot be read."""
+        ...
+
+    def name(self, key: str) -> str:
+        """The frame in messages; no two frames have the same."""
+        ...
+
+
 @dataclass(frozen=True)
 class Split:
-    """Tracklets that share a folder and a skeleton store.
+    """Tracklets that share a frame source and a skeleton store.
 
     Attributes:
         name: "train", "query" or "gallery".
-        folder: frame `key` is the file `folder / (key + ".jpg")`.
+        frames: source of the encoded frames, by the keys of the tracklets.
         tracklets: in the order of the index file.
         skeletons: None where the data set has no skeletons.
     """
 
     name: str
-    folder: Path
+    frames: FrameSource
     tracklets: tuple[Tracklet, ...]
     skeletons: SkeletonStore | None = None
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.skeleton_source import CONFIDENT
 from star.errors import DataError
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality, Split, VideoReIDData
@@ -96,11 +96,11 @@ def check_dataset(
         DataError: a skeleton file that is damaged.
     """
     splits = (data.train, data.query, data.gallery)
-    jobs: dict[tuple[str, str], tuple[Split, str, Modality]] = {}
+    jobs: dict[str, tuple[Split, str, Modality]] = {}
     for split in splits:
         for tracklet in split.tracklets:
             for key in tracklet.frames:
-                jobs[str(split.folder), key] = (split, key, tracklet.modality)
+                jobs[split.frames.name(key)] = (split, key, tracklet.modality)
     frames = list(jobs.values())
     if not full:
         frames = frames[:: max(1, len(frames) // _SAMPLED)]
@@ -160,7 +160,7 @@ def _look_at_all(frames: list[tuple[Split, str, Modality]]) -> list[_FrameReport
 def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
     size, problem = None, None
     try:
-        height, width, _ = read_frame(split.folder / f"{key}.jpg").shape
+        height, width, _ = load_frame(split.frames, key).shape
         size = (height, width)
     except DataError as error:
         problem = str(error)

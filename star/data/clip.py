@@ -6,12 +6,11 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.joints import fill_missing, read_clip_joints
 from star.data.transforms import Augmentation, augment_frame, augment_joints
 from star.errors import DataError
@@ -38,7 +37,7 @@ class ClipReader:
         self._min_confidence = min_confidence
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._logged: set[Path] = set()
+        self._logged: set[str] = set()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -88,7 +87,7 @@ class ClipReader:
         bad: dict[str, DataError] = {}
         for key in dict.fromkeys(keys):
             try:
-                decoded[key] = read_frame(self._file(key))
+                decoded[key] = load_frame(self._split.frames, key)
             except DataError as error:
                 if self._on_bad_frame == "stop":
                     raise DataError(
@@ -103,13 +102,10 @@ class ClipReader:
             keys = [keys[min(good, key=lambda other, row=row: abs(other - row))] for row in range(len(keys))]
         return [(key, decoded[key]) for key in keys]
 
-    def _file(self, key: str) -> Path:
-        return self._split.folder / f"{key}.jpg"
-
     def _note_bad(self, bad: dict[str, DataError], uses: int) -> None:
         with self._lock:
             self._counts["bad_frames"] += uses
-            new = [key for key in bad if self._file(key) not in self._logged]
-            self._logged.update(map(self._file, new))
+            new = [key for key in bad if self._split.frames.name(key) not in self._logged]
+            self._logged.update(map(self._split.frames.name, new))
         for key in new:
             _log.warning("%s: its nearest good frame stands in", bad[key])

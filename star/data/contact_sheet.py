@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
 from star.data.transforms import PLAIN, augment_frame
@@ -95,7 +95,7 @@ def _label(text: str, frames: int) -> np.ndarray:
 def _picture(split: Split, key: str, skeletons: bool) -> np.ndarray:
     out = np.full((_HEIGHT, _WIDTH, 3), 128, np.uint8)
     try:
-        frame = read_frame(split.folder / f"{key}.jpg")
+        frame = load_frame(split.frames, key)
     except DataError:
         cv2.line(out, (0, 0), (_WIDTH - 1, _HEIGHT - 1), _INK, 2)
         cv2.line(out, (0, _HEIGHT - 1), (_WIDTH - 1, 0), _INK, 2)

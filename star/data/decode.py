@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from star.data.frames import read_file
 from star.errors import DataError
+from star.types import FrameSource
 
 _START_OF_IMAGE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
@@ -17,38 +19,43 @@ _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_frame(path: Path) -> np.ndarray:
-    """Decode one stored frame; grey files become three equal channels.
+    """Read and decode one JPEG file, see `decode_frame`."""
+    return decode_frame(read_file(path), str(path))
+
+
+def load_frame(frames: FrameSource, key: str) -> np.ndarray:
+    """Read and decode one frame of a source, see `decode_frame`."""
+    return decode_frame(frames.read(key), frames.name(key))
+
+
+def decode_frame(data: bytes, name: str) -> np.ndarray:
+    """Decode one encoded frame; grey files become three equal channels.
 
     OpenCV may fill the missing part of a truncated JPEG with grey and only warn (`imread` does, `imdecode` sometimes),
     so the end-of-image marker is looked for first. Damage that leaves the markers in place is not noticed.
 
     Args:
-        path: a JPEG file.
+        data: the bytes of a JPEG file.
+        name: of the file, for messages.
 
     Returns:
         [h w 3] uint8, RGB.
 
     Raises:
-        DataError: the file is missing, empty, truncated or no JPEG; names it.
+        DataError: the bytes are empty, truncated or no JPEG; names the file.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"frame {path} is missing") from None
-    except OSError as error:
-        raise DataError(f"frame {path} cannot be read: {error.strerror}") from error
     if not data:
-        raise DataError(f"frame {path} is empty (0 bytes)")
+        raise DataError(f"frame {name} is empty (0 bytes)")
     if not data.startswith(_START_OF_IMAGE):
-        raise DataError(f"frame {path} is not a JPEG file (starts with bytes {data[:4].hex(' ')})")
+        raise DataError(f"frame {name} is not a JPEG file (starts with bytes {data[:4].hex(' ')})")
     if not _is_complete(data):
-        raise DataError(f"frame {path} is truncated: {len(data)} bytes without an end-of-image marker")
+        raise DataError(f"frame {name} is truncated: {len(data)} bytes without an end-of-image marker")
     try:
         frame = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
     except cv2.error:
         frame = None
     if frame is None:
-        raise DataError(f"frame {path} starts like a JPEG file but cannot be decoded")
+        raise DataError(f"frame {name} starts like a JPEG file but cannot be decoded")
     return frame
 
 

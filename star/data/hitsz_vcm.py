@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from star.data.frames import FolderFrames
 from star.data.index import INDEX_FILES, NameList, read_names, read_query_numbers, read_tracks
 from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
@@ -126,10 +127,11 @@ def read_hitsz_vcm(
     notes += unpaired_identities(kept["train"])
 
     stores = open_skeletons(layout.root, None if skeletons is None else Path(skeletons))
-    for split, folder in (("train", layout.train), ("test", layout.test)):
+    frames = {"train": FolderFrames(layout.train), "test": FolderFrames(layout.test)}
+    for split in frames:
         if split in stores:
             sha = index_sha256(names[split].names)
-            check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=folder)
+            check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
     digest = hashlib.sha256()
     for file in INDEX_FILES:
         digest.update(hashlib.sha256((layout.index / file).read_bytes()).digest())
@@ -138,9 +140,9 @@ def read_hitsz_vcm(
     return VideoReIDData(
         name=name,
         protocol=protocol,
-        train=Split("train", layout.train, tuple(kept["train"]), stores.get("train")),
-        query=Split("query", layout.test, tuple(kept["query"]), stores.get("test")),
-        gallery=Split("gallery", layout.test, tuple(kept["gallery"]), stores.get("test")),
+        train=Split("train", frames["train"], tuple(kept["train"]), stores.get("train")),
+        query=Split("query", frames["test"], tuple(kept["query"]), stores.get("test")),
+        gallery=Split("gallery", frames["test"], tuple(kept["gallery"]), stores.get("test")),
         notes=tuple(notes),
         fingerprint=digest.hexdigest(),
     )

@@ -160,7 +160,7 @@ class EvaluationLoader:
         min_confidence: float = 0.0,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
-            raise DataError(f"split {split.name!r} of {split.folder} mixes modalities, expected one a loader")
+            raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
         cv2.setNumThreads(0)
         self._split = split
         self._shape = (frames, height, width)

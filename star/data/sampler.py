@@ -78,7 +78,7 @@ def epoch_plan(
     if identities > len(pools):
         raise DataError(
             f"batch larger than the identities: schedule.identities={identities} different identities a batch, but "
-            f"split {split.name!r} of {split.folder} has {len(pools)} with tracklets in both modalities; "
+            f"split {split.name!r} of {split.frames.path} has {len(pools)} with tracklets in both modalities; "
             f"give schedule.identities={len(pools)} or less"
         )
     if batches is None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.skeletons import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
-from star.types import VideoReIDData
+from star.types import FrameSource, VideoReIDData
 
 CONFIDENT = 0.3
 """Joints with at least this confidence count as found in statistics and plausibility checks."""
@@ -50,7 +50,9 @@ def open_skeletons(root: Path, folder: Path | None) -> dict[str, Hdf5Skeletons |
     return {}
 
 
-def check_origin(store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_sha256: str, frames: Path) -> None:
+def check_origin(
+    store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_sha256: str, frames: FrameSource
+) -> None:
     """Refuse a store that was made from other frames.
 
     A store that names its name list must name this one. One that does not must hold at least half of a sample of 1,000
@@ -61,7 +63,7 @@ def check_origin(store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_
         store: the skeletons of one split.
         keys: all frames of the split's name list.
         index_sha256: hash of that list.
-        frames: folder of the split's frames.
+        frames: of the split.
 
     Raises:
         DataError: the store is of another data set or split.
@@ -85,7 +87,7 @@ def check_origin(store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_
     if 2 * inside < confident:
         raise DataError(
             f"skeletons {store.path} do not belong to these frames: {inside} of {confident} confident joints lie "
-            f"inside {_SAMPLED_FRAMES} sampled frames of {frames}, expected most of them, in pixels of the stored "
+            f"inside {_SAMPLED_FRAMES} sampled frames of {frames.path}, expected most of them, in pixels of the stored "
             f"frame; {remedy}"
         )
 
@@ -105,14 +107,14 @@ def require_skeletons(data: VideoReIDData) -> None:
         )
 
 
-def _joints_inside(store: Hdf5Skeletons | NpySkeletons, keys: list[str], folder: Path) -> tuple[int, int]:
+def _joints_inside(store: Hdf5Skeletons | NpySkeletons, keys: list[str], frames: FrameSource) -> tuple[int, int]:
     inside = confident = 0
     for key in keys[:: max(1, len(keys) // _SAMPLED_FRAMES)]:
         joints = store.read(key)
         if joints is None:
             continue
         try:
-            height, width = read_frame(folder / f"{key}.jpg").shape[:2]
+            height, width = load_frame(frames, key).shape[:2]
         except DataError:
             continue
         points = joints[joints[:, 2] >= CONFIDENT, :2]

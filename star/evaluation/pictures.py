@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
 from star.errors import DataError
@@ -152,7 +152,7 @@ def _strip(split: Split, tracklet: Tracklet, frames: int) -> np.ndarray:
 
 def _picture(split: Split, key: str) -> np.ndarray:
     try:
-        frame = read_frame(split.folder / f"{key}.jpg")
+        frame = load_frame(split.frames, key)
     except DataError:
         return np.full((_HEIGHT, _WIDTH, 3), _MISSING, np.uint8)
     height, width = frame.shape[:2]

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.tiny_vcm import write_jpeg
 
+from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import TrainLoader
 from star.data.transforms import Augmentation, draw_augmentation
@@ -71,7 +72,9 @@ def _frames_per_cpu_second_of_loader(split, batches) -> float:
 
 def _compare(split, name):
     batches = 3
-    paths = [split.folder / f"{key}.jpg" for tracklet in split.tracklets for key in tracklet.frames][: batches * 192]
+    paths = [split.frames.path / f"{key}.jpg" for tracklet in split.tracklets for key in tracklet.frames][
+        : batches * 192
+    ]
     rates = [
         (_frames_per_cpu_second_of_pil(paths), _frames_per_cpu_second_of_loader(split, batches)) for _ in range(ROUNDS)
     ]
@@ -94,7 +97,7 @@ def test_four_times_the_pil_chain_on_written_frames(tmp_path, height, width):
                     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
                     write_jpeg(tmp_path / f"{key}.jpg", np.asarray(smooth), QUALITY)
                 tracklets.append(Tracklet(identity, 1, modality, keys))
-    _compare(Split("train", tmp_path, tuple(tracklets)), f"written {height} x {width}")
+    _compare(Split("train", FolderFrames(tmp_path), tuple(tracklets)), f"written {height} x {width}")
 
 
 @pytest.mark.data

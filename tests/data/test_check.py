@@ -27,7 +27,7 @@ def test_whole_data_set(whole):
 
 def test_bad_files_are_counted_and_the_first_ten_named(tiny):
     data = read_hitsz_vcm(tiny.root)
-    files = [data.gallery.folder / f"{key}.jpg" for key in data.gallery.tracklets[0].frames]
+    files = [data.gallery.frames.path / f"{key}.jpg" for key in data.gallery.tracklets[0].frames]
     files[0].unlink()
     files[1].write_bytes(b"")
     files[2].write_bytes(b"text")
@@ -54,7 +54,7 @@ def test_frame_sizes_notes_and_no_skeletons(tiny):
         file.unlink()
     (tiny.index / "query_IDX.txt").write_text("1 5")
     data = read_hitsz_vcm(tiny.root)
-    path = data.train.folder / f"{data.train.tracklets[0].frames[0]}.jpg"
+    path = data.train.frames.path / f"{data.train.tracklets[0].frames[0]}.jpg"
     write_jpeg(path, read_frame(path)[:40, :20])
     report = check_dataset(data)
     assert report.heights == (40, 48) and report.widths == (20, 24) and report.skeletons == {}

@@ -32,7 +32,7 @@ def test_sheet_shows_people_of_train_and_test_with_skeletons(whole, tmp_path):
 def test_more_rows_than_people_and_bad_frames(tiny, tmp_path):
     data = read_hitsz_vcm(tiny.root)
     for tracklet in data.train.tracklets:
-        (data.train.folder / f"{tracklet.frames[0]}.jpg").write_bytes(b"")
+        (data.train.frames.path / f"{tracklet.frames[0]}.jpg").write_bytes(b"")
     sheet = _picture(contact_sheet(data, tmp_path / "sheet.png", rows=20, frames=2, skeletons=False))
     assert sheet.shape[0] == 7 * 214
     assert (sheet[22 + 30, 60] == 128).all() and not (sheet[22 + 30, 96 + 60] == 128).all()

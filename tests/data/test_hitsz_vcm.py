@@ -16,7 +16,7 @@ from star.errors import DataError
 def test_both_layouts_give_the_same_tracklets(tmp_path, layout):
     folders = write_tiny_vcm(tmp_path / "vcm", identities=2, test_identities=2, frames=12, tracklets=2, layout=layout)
     data = read_hitsz_vcm(folders.root)
-    assert data.train.folder == folders.train and data.query.folder == folders.test
+    assert data.train.frames.path == folders.train and data.query.frames.path == folders.test
     assert [len(split.tracklets) for split in (data.train, data.query, data.gallery)] == [8, 4, 4]
     assert {t.modality for t in data.query.tracklets} == {"infrared"}
     assert {t.modality for t in data.gallery.tracklets} == {"visible"}
@@ -25,7 +25,7 @@ def test_both_layouts_give_the_same_tracklets(tmp_path, layout):
     assert first.frames == tuple(f"0001/ir/D2/{n}" for n in range(1, 13))
     assert third.frames[0] == "0001/rgb/D1/1" and third.camera == 1
     assert data.train.identities == (1, 2) and data.query.identities == (3, 4)
-    assert all((data.train.folder / f"{key}.jpg").is_file() for t in data.train.tracklets for key in t.frames)
+    assert all((data.train.frames.path / f"{key}.jpg").is_file() for t in data.train.tracklets for key in t.frames)
     assert data.train.skeletons is None and data.notes == ()
 
 
@@ -189,4 +189,6 @@ def test_real_index(shared):
     data = read_hitsz_vcm(shared / "data" / "m3svd_vcm")
     assert [len(s.tracklets) for s in (data.train, data.query, data.gallery)] == [62, 22, 22]
     assert len(data.train.identities) == 14 and len(data.query.identities) == 11
-    assert all((s.folder / f"{t.frames[0]}.jpg").is_file() for s in (data.train, data.gallery) for t in s.tracklets)
+    assert all(
+        (s.frames.path / f"{t.frames[0]}.jpg").is_file() for s in (data.train, data.gallery) for t in s.tracklets
+    )

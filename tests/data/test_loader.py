@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_skeletons
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
 from star.data.loader import EvaluationLoader, TrainLoader
@@ -61,7 +61,7 @@ def test_clips_hold_the_pixels_and_joints_of_their_tracklet(whole):
     for batch, planned in zip(loader.epoch(0), plan, strict=True):
         for half, positions in ((batch.visible, planned.visible), (batch.infrared, planned.infrared)):
             for clip, position in zip(half, positions, strict=True):
-                stored = [read_frame(whole.train.folder / f"{k}.jpg") for k in whole.train.tracklets[position].frames]
+                stored = [load_frame(whole.train.frames, k) for k in whole.train.tracklets[position].frames]
                 rows = [next(i for i, f in enumerate(stored) if np.array_equal(f, frame)) for frame in clip]
                 assert [row // 5 for row in rows] == [0, 1, 2, 3]
         assert np.allclose(batch.visible_joints, expected) and np.allclose(batch.infrared_joints, expected)
@@ -95,7 +95,7 @@ def test_evaluation_keeps_order_pads_the_last_batch_and_repeats_exactly(whole):
     assert np.array_equal(batches[1].joints[3], batches[1].joints[1])
     assert _same(loader, batches) and _same(_evaluation(whole.query, workers=1), batches)
     for row, tracklet in enumerate(whole.query.tracklets[:4]):
-        expected = [read_frame(whole.query.folder / f"{tracklet.frames[i]}.jpg") for i in (0, 5, 10, 15)]
+        expected = [load_frame(whole.query.frames, tracklet.frames[i]) for i in (0, 5, 10, 15)]
         assert np.array_equal(batches[0].frames[row], expected)
     assert np.allclose(batches[0].joints, plain_joints() / np.array([WIDTH, HEIGHT, 1], np.float32))
 
@@ -153,7 +153,7 @@ def _break(folder, key):
 
 def test_a_bad_frame_stops_with_its_path(tiny):
     data = read_hitsz_vcm(tiny.root)
-    path = _break(data.query.folder, data.query.tracklets[4].frames[3])
+    path = _break(data.query.frames.path, data.query.tracklets[4].frames[3])
     with pytest.raises(DataError, match=f"{path} is truncated.*on_bad_frame=skip"):
         list(_evaluation(data.query))
     assert not _loader_threads()
@@ -162,7 +162,7 @@ def test_a_bad_frame_stops_with_its_path(tiny):
 def test_a_bad_training_frame_stops_with_its_path(tiny):
     data = read_hitsz_vcm(tiny.root)
     for key in data.train.tracklets[0].frames:
-        (data.train.folder / f"{key}.jpg").unlink()
+        (data.train.frames.path / f"{key}.jpg").unlink()
     with pytest.raises(DataError, match=r"0001.ir.D2.\d+\.jpg is missing"):
         list(_train(data, batches=8).epoch(0))
 
@@ -171,7 +171,7 @@ def test_skipping_lets_the_nearest_good_frame_stand_in(tiny, caplog):
     data = read_hitsz_vcm(tiny.root)
     tracklet = data.query.tracklets[1]
     whole_clip = list(_evaluation(data.query))[0].frames[1]
-    bad = [_break(data.query.folder, tracklet.frames[i]) for i in (0, 6)]
+    bad = [_break(data.query.frames.path, tracklet.frames[i]) for i in (0, 6)]
     loader = _evaluation(data.query, on_bad_frame="skip")
     with caplog.at_level(logging.WARNING):
         clips = [next(iter(loader)).frames[1], next(iter(loader)).frames[1]]
@@ -184,7 +184,7 @@ def test_skipping_lets_the_nearest_good_frame_stand_in(tiny, caplog):
 def test_skipping_needs_one_good_frame(tiny):
     data = read_hitsz_vcm(tiny.root)
     for key in data.query.tracklets[2].frames:
-        (data.query.folder / f"{key}.jpg").write_bytes(b"")
+        (data.query.frames.path / f"{key}.jpg").write_bytes(b"")
     with pytest.raises(DataError, match=r"no frame of a clip can be decoded: .*jpg is empty"):
         list(_evaluation(data.query, on_bad_frame="skip"))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from star.data.frames import FolderFrames
 from star.data.sampler import default_batches, epoch_plan, unpaired_identities
 from star.errors import DataError
 from star.types import Split, Tracklet
@@ -17,7 +18,7 @@ def _split(counts):
         for modality, number in zip(("visible", "infrared"), numbers, strict=True)
         for n in range(number)
     ]
-    return Split("train", Path("folder"), tuple(tracklets))
+    return Split("train", FolderFrames(Path("folder")), tuple(tracklets))
 
 
 UNEVEN = _split({10: (3, 5), 20: (1, 4), 30: (6, 2), 40: (4, 4), 50: (9, 1), 60: (0, 7), 70: (2, 2)})

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from support.tiny_vcm import write_tiny_vcm
 
+from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.errors import EvaluationError
 from star.evaluation.pictures import cmc_curve, ranked_lists
@@ -64,7 +65,7 @@ def test_skeletons_and_missing_frames_change_the_picture(data, perfect, tmp_path
     ranked_lists(data, perfect, "i2v", tmp_path / "with.png", **options)
     bare = data.__class__(**{**vars(data), "query": data.query.__class__(**{**vars(data.query), "skeletons": None})})
     ranked_lists(bare, perfect, "i2v", tmp_path / "without.png", **options)
-    elsewhere = data.query.__class__(**{**vars(data.query), "folder": tmp_path})
+    elsewhere = data.query.__class__(**{**vars(data.query), "frames": FolderFrames(tmp_path)})
     missing = data.__class__(**{**vars(data), "query": elsewhere})
     ranked_lists(missing, perfect, "i2v", tmp_path / "missing.png", **options)
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()

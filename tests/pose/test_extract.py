@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from support.tiny_vcm import write_tiny_vcm
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.skeleton_source import require_skeletons
 from star.errors import DataError
@@ -38,7 +38,7 @@ def test_every_frame_of_the_index_gets_its_skeleton(tmp_path, layout):
         assert split.skeletons is not None
         stored = split.skeletons.read(key)
         assert stored is not None
-        assert np.allclose(stored, _Fake().estimate(read_frame(split.folder / f"{key}.jpg")))
+        assert np.allclose(stored, _Fake().estimate(load_frame(split.frames, key)))
     assert "visible 70.6% of 168 frames" in str(summary) and str(summary.files[1]) in str(summary)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from star.data.decode import read_frame
+from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.errors import DataError, StarError
 from star.pose.movenet import MoveNet
@@ -36,7 +36,7 @@ def test_people_are_found_in_real_crops(shared):
     found = {"visible": [], "infrared": []}
     upright = []
     for tracklet in data.train.tracklets[::3]:
-        frame = read_frame(data.train.folder / f"{tracklet.frames[3]}.jpg")
+        frame = load_frame(data.train.frames, tracklet.frames[3])
         joints = model.estimate(frame)
         assert joints.shape == (17, 3) and joints.dtype == np.float32
         found[tracklet.modality].append((joints[:, 2] >= 0.3).mean())
@@ -55,7 +55,7 @@ def test_joints_follow_the_crop(shared):
     data = read_hitsz_vcm(shared / "data" / "m3svd_vcm")
     model = MoveNet(shared / MODEL)
     tracklet = next(t for t in data.train.tracklets if t.identity == 4 and t.modality == "visible")
-    frame = read_frame(data.train.folder / f"{tracklet.frames[0]}.jpg")
+    frame = load_frame(data.train.frames, tracklet.frames[0])
     height, width = frame.shape[:2]
     canvas = np.zeros((height, width + 40, 3), np.uint8)
     canvas[:, 25 : 25 + width] = frame

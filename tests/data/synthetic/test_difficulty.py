@@ -27,7 +27,7 @@ def _features(split: Split, feature: Callable[[Split, Tracklet], np.ndarray]) ->
 
 
 def _pixels(split: Split, tracklet: Tracklet) -> np.ndarray:
-    frames = [cv2.imread(str(split.folder / f"{key}.jpg")) for key in tracklet.frames[::4]]
+    frames = [cv2.imread(str(split.frames.path / f"{key}.jpg")) for key in tracklet.frames[::4]]
     return cv2.resize(np.mean(frames, axis=0), (8, 16), interpolation=cv2.INTER_AREA).ravel()
 
 

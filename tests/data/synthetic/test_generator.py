@@ -69,7 +69,7 @@ def test_lengths_vary_within_their_limits_and_every_frame_is_there(made: Path, s
         for tracklet in split.tracklets:
             lengths.append(len(tracklet.frames))
             for key in tracklet.frames:
-                frame = cv2.imread(str(split.folder / f"{key}.jpg"))
+                frame = cv2.imread(str(split.frames.path / f"{key}.jpg"))
                 assert frame.shape == (small["height"], small["width"], 3)
     assert min(lengths) >= small["frames"][0]
     assert max(lengths) <= small["frames"][1]

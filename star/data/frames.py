@@ -1,0 +1,48 @@
+"""Frame sources: where the encoded frames of a split are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from star.errors import DataError
+
+
+@dataclass(frozen=True)
+class FolderFrames:
+    """One file a frame: frame `key` is the file `path / (key + suffix)`.
+
+    Attributes:
+        path: the folder.
+        suffix: of every file.
+    """
+
+    path: Path
+    suffix: str = ".jpg"
+
+    def read(self, key: str) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            DataError: the file is missing or cannot be read; names it.
+        """
+        return read_file(self.name(key))
+
+    def name(self, key: str) -> str:
+        """The file, for messages."""
+        return f"{self.path}/{key}{self.suffix}"
+
+
+def read_file(path: Path | str) -> bytes:
+    """All bytes of one frame file.
+
+    Raises:
+        DataError: the file is missing or cannot be read; names it.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except FileNotFoundError:
+        raise DataError(f"frame {path} is missing") from None
+    except OSError as error:
+        raise DataError(f"frame {path} cannot be read: {error.strerror}") from error
