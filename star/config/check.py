@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -18,6 +18,8 @@ from star.config.environment import prepare_environment
 from star.config.schema import Config
 from star.data.synthetic.levels import find_problems
 from star.errors import ConfigError, Problem
+
+T = TypeVar("T")
 
 
 def check_overrides(overrides: Sequence[str]) -> Config:
@@ -50,12 +52,42 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
         if config.hardware is not None:
             prepare_environment(config.hardware)
         _check_loss_terms(config, found)
-        if config.dataset is not None and config.dataset.kind == "synthetic":
-            found.extend(find_problems(config.dataset.generate or {}))
-        found.extend(_broken_rules(config, found))
+        found.extend(_generator_problems(config))
+        found.extend(_broken_rules(config, found, _RULES))
     if found:
         raise ConfigError(found)
     return config
+
+
+def check_command(overrides: Sequence[str], config_name: str, schema: type[T], rules: Sequence[Rule] = ()) -> T:
+    """Compose and check the configuration of a command that is not `star-train`. MindSpore is not imported.
+
+    The rules of a training configuration hold here too, as far as the schema has the groups they speak of.
+
+    Args:
+        overrides: as on the command line.
+        config_name: `conf/<config_name>.yaml`.
+        schema: dataclass of the whole configuration.
+        rules: further ones, over `schema`.
+
+    Raises:
+        ConfigError: lists every problem with key, what was given and what was expected.
+    """
+    composed, found = compose_run(overrides, config_name)
+    values = _resolved(composed, found)
+    if not values:
+        raise ConfigError(found)
+    config = conform(values, schema, found)
+    found.extend(_generator_problems(config))
+    found.extend(_broken_rules(config, found, (*_RULES, *rules)))
+    if found:
+        raise ConfigError(found)
+    return config
+
+
+def _generator_problems(config: Any) -> list[Problem]:
+    dataset = getattr(config, "dataset", None)
+    return [] if dataset is None or dataset.kind != "synthetic" else list(find_problems(dataset.generate or {}))
 
 
 def _resolved(composed: DictConfig, problems: list[Problem]) -> dict[str, Any]:
@@ -124,8 +156,8 @@ class Rule(NamedTuple):
     """A rule that no key can break alone; `key` is the one to change."""
 
     key: str
-    holds: Callable[[Config], bool]
-    expected: Callable[[Config], str]
+    holds: Callable[[Any], bool]
+    expected: Callable[[Any], str]
 
 
 _BRANCH = "skeleton_graph.bones=true or skeleton_graph.joints=true"
@@ -183,11 +215,11 @@ _RULES = (
 )  # fmt: skip
 
 
-def _broken_rules(config: Config, problems: list[Problem]) -> list[Problem]:
-    """The rules `config` breaks; a rule over a value that is itself wrong (None here) is passed over."""
+def _broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -> list[Problem]:
+    """The rules `config` breaks; one over a value that is itself wrong (None here) or not there is passed over."""
     known = {problem.key for problem in problems}
     broken = []
-    for rule in _RULES:
+    for rule in rules:
         try:
             if rule.key not in known and not rule.holds(config):
                 given = attrgetter(rule.key)(config)

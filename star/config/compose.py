@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import YAMLError, safe_load
 
 from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
@@ -29,29 +29,33 @@ def _hydra() -> Iterator[None]:
         yield
 
 
-def group_choices() -> dict[str, list[str]]:
-    """The configuration groups and what can be chosen in each."""
-    groups = (folder for folder in files(CONFIG_MODULE).iterdir() if folder.is_dir() and folder.name != "__pycache__")
+def group_choices(config_name: str = "train") -> dict[str, list[str]]:
+    """The groups in the defaults list of a primary configuration and what can be chosen in each, in order of name."""
+    folder = files(CONFIG_MODULE)
+    defaults: list[Any] = safe_load((folder / f"{config_name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
+    groups = {str(group) for entry in defaults if isinstance(entry, dict) for group in entry}
     return {
-        g.name: sorted(f.name.removesuffix(".yaml") for f in g.iterdir() if f.name.endswith(".yaml"))
-        for g in sorted(groups, key=lambda folder: folder.name)
+        group: sorted(f.name.removesuffix(".yaml") for f in (folder / group).iterdir() if f.name.endswith(".yaml"))
+        for group in sorted(groups)
     }
 
 
-def compose_run(overrides: Sequence[str]) -> tuple[DictConfig, list[Problem]]:
-    """Compose `train.yaml` with `overrides`, unknown keys included so that the check can name them.
+def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[DictConfig, list[Problem]]:
+    """Compose a primary configuration with `overrides`, unknown keys included so that the check can name them.
 
     Args:
         overrides: as on the command line, e.g. `["experiment=star", "dataset.root=/data"]`; no sweeps.
+        config_name: `conf/<config_name>.yaml`.
 
     Returns:
         The configuration and the problems that kept an override from being applied.
     """
     problems: list[Problem] = []
-    kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, problems))]
+    choices = group_choices(config_name)
+    kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():
-            return compose("train", kept), problems
+            return compose(config_name, kept), problems
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
@@ -107,15 +111,17 @@ def _parse(overrides: Sequence[str], problems: list[Problem]) -> list[Override]:
     return parsed
 
 
-def _applicable(override: Override, problems: list[Problem]) -> str | None:
-    """The override in a form that composes even when its key is unknown; None for an unknown choice of a group."""
+def _applicable(override: Override, groups: dict[str, list[str]], problems: list[Problem]) -> str | None:
+    """The override in a form that composes even when its key is unknown; None for a group or a choice there is not."""
     text = override.input_line or ""
     key = override.key_or_group
-    choices = group_choices().get(key)
-    if choices is not None:
-        if override.is_delete() or override.value() in choices:
+    if key in groups:
+        if override.is_delete() or override.value() in groups[key]:
             return text
-        problems.append(Problem(key, str(override.value()), f"one of {', '.join(choices)}"))
+        problems.append(Problem(key, str(override.value()), f"one of {', '.join(groups[key])}"))
+        return None
+    if (files(CONFIG_MODULE) / key).is_dir():
+        problems.append(Problem(key, str(override.value()), f"no such group here (the groups: {', '.join(groups)})"))
         return None
     if override.is_delete() or override.is_add() or override.is_force_add() or key.startswith("hydra"):
         return text

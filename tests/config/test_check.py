@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from star.config.check import check_overrides
+from star.config.check import Rule, check_command, check_overrides
 from star.config.compose import compose_run, group_choices, sweep_jobs
+from star.config.schema import Config
 from star.errors import ConfigError
 
 EXPERIMENTS = group_choices()["experiment"]
@@ -116,6 +117,20 @@ def test_the_check_prepares_the_environment_before_mindspore(monkeypatch: pytest
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
     check_overrides(["dataset=synthetic"])
     assert os.environ["ONEDNN_MAX_CPU_ISA"] == "SSE41"
+
+
+def test_a_command_is_held_against_its_own_schema_and_rules():
+    small = ["experiment=baseline", "dataset=synthetic"]
+    assert check_command(small, "train", Config).dataset.kind == "synthetic"
+    odd = Rule("seed", lambda c: c.seed % 2 == 1, lambda c: "an odd number")
+    with pytest.raises(ConfigError) as error:
+        check_command([*small, "hardware=gpu", "dataset.heigh=3", "tracker=mlfow"], "train", Config, [odd])
+    assert {problem.key: problem.expected for problem in error.value.problems} == {
+        "tracker": "one of mlflow, none",
+        "dataset.heigh": "no such key (did you mean height?)",
+        "hardware.target": "CPU or Ascend: current MindSpore has no GPU build",
+        "seed": "an odd number",
+    }
 
 
 def test_sweeps_are_expanded_as_hydra_does():
