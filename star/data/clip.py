@@ -46,12 +46,14 @@ class ClipReader:
             names = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints")
             return {name: self._counts[name] for name in names} | {"bad_files": len(self._logged)}
 
-    def read(self, keys: Sequence[str], augmentation: Augmentation, frames: np.ndarray, joints: np.ndarray) -> None:
+    def read(
+        self, keys: Sequence[str], augmentations: Sequence[Augmentation], frames: np.ndarray, joints: np.ndarray
+    ) -> None:
         """Read one clip.
 
         Args:
             keys: t frame keys in time order; repeats are decoded once.
-            augmentation: of the clip.
+            augmentations: t, of the frames.
             frames: [t h w 3] uint8, contiguous; receives the frames.
             joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
 
@@ -61,10 +63,10 @@ class ClipReader:
         height, width = frames.shape[1:3]
         used, sizes = [], []
         for row, (key, frame) in enumerate(self._decode(keys)):
-            if used and key == used[-1]:
+            if used and key == used[-1] and augmentations[row] == augmentations[row - 1]:
                 frames[row] = frames[row - 1]
             else:
-                augment_frame(frame, augmentation, frames[row])
+                augment_frame(frame, augmentations[row], frames[row])
             used.append(key)
             sizes.append(frame.shape[:2])
         found = Counter(frames=len(used))
@@ -72,11 +74,10 @@ class ClipReader:
             joints[:] = 0
         else:
             clip = read_clip_joints(self._split.skeletons, used, sizes, self._min_confidence)
-            present = clip.present
-            moved = augment_joints(
-                np.concatenate([clip.joints, present[..., None]], axis=2), augmentation, height, width
-            )
-            joints[:] = fill_missing(moved[..., :3], moved[..., 3] > 0)
+            filled = fill_missing(clip.joints, clip.present)
+            known = np.broadcast_to(clip.present.any(axis=0)[:, None], (*clip.present.shape, 1))
+            moved = augment_joints(np.concatenate([filled, known], axis=2), augmentations, height, width)
+            joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
             found.update(frames_without_skeleton=clip.frames_without, low_joints=clip.low, nan_joints=clip.not_finite)
         with self._lock:
             self._counts += found

@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 
 from star.data.clip import ClipReader, OnBadFrame
+from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.frame_sampling import clip_positions
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
-from star.data.transforms import PLAIN, draw_augmentation
+from star.data.transforms import PLAIN, DrawnPer, draw_clip
 from star.errors import DataError
 from star.types import NUMBER_OF_JOINTS, ClipBatch, Split, Tracklet, TrainBatch
 
@@ -40,6 +41,7 @@ class TrainLoader:
         split: training tracklets.
         frames, height, width: t, h and w of a clip.
         pad, flip, erase, erase_area, erase_aspect: see `star.data.transforms.draw_augmentation`.
+        geometry, erase_per, colour: see `star.data.transforms.draw_clip`.
         identities, tracklets: P and K, see `star.data.sampler.epoch_plan`.
         seed: of everything drawn here.
         workers: threads, at least 1; they do not change the batches.
@@ -69,6 +71,9 @@ class TrainLoader:
         on_bad_frame: OnBadFrame = "stop",
         min_confidence: float = 0.0,
         batches: int | None = None,
+        geometry: DrawnPer = "clip",
+        erase_per: DrawnPer = "clip",
+        colour: ColourOptions = COLOURS_KEPT,
     ):
         cv2.setNumThreads(0)
         self._split = split
@@ -77,7 +82,10 @@ class TrainLoader:
         self._workers = workers
         self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence)
         self._draw = partial(
-            draw_augmentation,
+            draw_clip,
+            geometry=geometry,
+            erase_per=erase_per,
+            colour=colour,
             height=height,
             width=width,
             pad=pad,
@@ -130,7 +138,8 @@ class TrainLoader:
     def _read(self, tracklet: Tracklet, entropy: tuple[int, ...], frames: np.ndarray, joints: np.ndarray) -> None:
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
         positions = clip_positions(len(tracklet.frames), len(frames), rng)
-        self._reader.read([tracklet.frames[i] for i in positions], self._draw(rng), frames, joints)
+        augmentations = self._draw(rng, tracklet.modality, len(frames))
+        self._reader.read([tracklet.frames[i] for i in positions], augmentations, frames, joints)
 
 
 class EvaluationLoader:
@@ -192,7 +201,7 @@ class EvaluationLoader:
         tasks: list[Task] = []
         for row, tracklet in enumerate(tracklets):
             keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
-            tasks.append(partial(self._reader.read, keys, PLAIN, frames[row], joints[row]))
+            tasks.append(partial(self._reader.read, keys, [PLAIN] * len(keys), frames[row], joints[row]))
         return ClipBatch(frames, joints, len(tracklets)), tasks
 
 

@@ -1,8 +1,11 @@
-"""Augmentation of a clip (method, section "Training recipe"): drawn once, applied to every frame and to the joints.
+"""Augmentation of frames (method, section "Training recipe"): applied to the pixels and to the joints alike.
+
+One draw holds for all frames of a clip unless the options say otherwise (`draw_clip`).
 
 Resize, pad, random crop and flip are one affine map: a frame is resampled once, in uint8, straight to its final size;
 the crop is a shift by whole pixels and the flip a mirror, which need no resampling (on small frames this is four times
-faster than `cv2.warpAffine` and equals the chain of single steps exactly). Then a rectangle is erased.
+faster than `cv2.warpAffine` and equals the chain of single steps exactly). Colours are changed before the padding,
+which stays black. Then a rectangle is erased; the joints under it keep their confidence, that of the stored frame.
 
 The interpolation is bilinear. Where a frame is more than twice as large as wanted, bilinear sampling would skip pixels,
 so that side is first averaged down to the wanted length (`cv2.INTER_AREA`).
@@ -13,12 +16,18 @@ Coordinates are continuous: pixel i covers i .. i + 1, so the frame is 0 .. widt
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 
 from star.data.coco import MIRRORED
+from star.data.colour import COLOURS_KEPT, UNCHANGED, Colour, ColourOptions, draw_colour, recolour
+from star.types import Modality
+
+DrawnPer = Literal["clip", "frame"]
 
 ERASED = (124, 116, 104)
 """ImageNet's mean colour, RGB, as uint8."""
@@ -27,18 +36,20 @@ _ERASE_ATTEMPTS = 100
 
 
 class Augmentation(NamedTuple):
-    """What is done to every frame of a clip.
+    """What is done to a frame.
 
     Attributes:
         right, down: shift of the resized frame in pixels of the augmented frame, before the flip.
         flip: whether the frame is mirrored.
         erased: top, left, height, width of the erased rectangle in the augmented frame.
+        colour: change of its colours.
     """
 
     right: int = 0
     down: int = 0
     flip: bool = False
     erased: tuple[int, int, int, int] | None = None
+    colour: Colour = UNCHANGED
 
 
 PLAIN = Augmentation()
@@ -56,7 +67,7 @@ def draw_augmentation(
     erase_area: tuple[float, float],
     erase_aspect: tuple[float, float],
 ) -> Augmentation:
-    """Draw the augmentation of one clip.
+    """Draw the geometry of one frame, or of a whole clip; colours stay as they are.
 
     Args:
         rng: the clip's own.
@@ -74,19 +85,76 @@ def draw_augmentation(
     return Augmentation(right, down, mirrored, erased)
 
 
+def draw_clip(
+    rng: np.random.Generator,
+    modality: Modality,
+    frames: int,
+    *,
+    geometry: DrawnPer = "clip",
+    erase_per: DrawnPer = "clip",
+    colour: ColourOptions = COLOURS_KEPT,
+    height: int,
+    width: int,
+    pad: int,
+    flip: float,
+    erase: float,
+    erase_area: tuple[float, float],
+    erase_aspect: tuple[float, float],
+) -> list[Augmentation]:
+    """Draw the augmentation of each frame of one clip.
+
+    Draws per frame start with the draw the whole clip would have had, so a clip's first frame and its colours do not
+    depend on `geometry` and `erase_per`.
+
+    Args:
+        rng: the clip's own.
+        modality: of the clip; some colour options are for one modality.
+        frames: t.
+        geometry: whether crop and flip are drawn for the clip or for every frame.
+        erase_per: the same for the erasing, its probability included.
+        colour: always drawn for the clip.
+        height, width, pad, flip, erase, erase_area, erase_aspect: see `draw_augmentation`.
+
+    Returns:
+        t augmentations.
+    """
+    draw = partial(
+        draw_augmentation,
+        rng,
+        height=height,
+        width=width,
+        pad=pad,
+        flip=flip,
+        erase=erase,
+        erase_area=erase_area,
+        erase_aspect=erase_aspect,
+    )
+    first = draw()
+    first = first._replace(colour=draw_colour(rng, modality, colour))
+    drawn = [first] * frames
+    if "frame" in (geometry, erase_per):
+        for row in range(1, frames):
+            own = draw()
+            placed = own if geometry == "frame" else first
+            erased = own.erased if erase_per == "frame" else first.erased
+            drawn[row] = placed._replace(erased=erased, colour=first.colour)
+    return drawn
+
+
 def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray) -> None:
     """Resize and augment one frame.
 
     Args:
         frame: [h' w' 3] uint8, any size.
-        augmentation: of the clip.
+        augmentation: of the frame.
         out: [h w 3] uint8, contiguous; receives the result.
     """
     height, width = out.shape[:2]
     frame = _reduce(frame, height, width)
-    right, down, flip, erased = augmentation
+    right, down, flip, erased, colour = augmentation
     moved = right != 0 or down != 0
     resized = cv2.resize(frame, (width, height), dst=None if moved else out, interpolation=cv2.INTER_LINEAR)
+    recolour(resized, colour)
     if flip:
         cv2.flip(resized, 1, dst=resized)
     if moved:
@@ -96,23 +164,23 @@ def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray
         cv2.rectangle(out, (left, top), (left + columns - 1, top + rows - 1), ERASED, cv2.FILLED)
 
 
-def augment_joints(joints: np.ndarray, augmentation: Augmentation, height: int, width: int) -> np.ndarray:
-    """Move joints with the pixels; a flip swaps left and right.
+def augment_joints(joints: np.ndarray, augmentations: Sequence[Augmentation], height: int, width: int) -> np.ndarray:
+    """Move the joints of each frame with its pixels; a flip swaps left and right.
 
     Args:
-        joints: [t j c], c >= 2: x and y in 0..1 of the stored frame, the rest is kept.
-        augmentation: of the clip.
+        joints: [t j c] float32, c >= 2: x and y in 0..1 of the stored frame, the rest is kept.
+        augmentations: t, of the frames.
         height: of the augmented frame.
         width: of the augmented frame.
 
     Returns:
         [t j c], x and y in 0..1 of the augmented frame; outside that range where the crop cut the joint off.
     """
-    moved = joints[:, list(MIRRORED)] if augmentation.flip else joints.copy()
-    moved[..., 0] += augmentation.right / width
-    moved[..., 1] += augmentation.down / height
-    if augmentation.flip:
-        moved[..., 0] = 1 - moved[..., 0]
+    flipped = np.array([a.flip for a in augmentations])[:, None]
+    moved = np.where(flipped[..., None], joints[:, list(MIRRORED)], joints)
+    moved[..., 0] += np.array([a.right / width for a in augmentations], np.float32)[:, None]
+    moved[..., 1] += np.array([a.down / height for a in augmentations], np.float32)[:, None]
+    moved[..., 0] = np.where(flipped, 1 - moved[..., 0], moved[..., 0])
     return moved
 
 

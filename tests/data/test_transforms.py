@@ -78,7 +78,7 @@ def test_a_mark_painted_at_a_joint_is_found_at_the_moved_joint(size, place, righ
     joints = np.zeros((1, 17, 3), np.float32)
     joints[0, 5] = (place[0], place[1], 0.9)
     augmentation = Augmentation(right, down, flip)
-    moved = augment_joints(joints, augmentation, HEIGHT, WIDTH)[0, MIRRORED[5] if flip else 5]
+    moved = augment_joints(joints, [augmentation], HEIGHT, WIDTH)[0, MIRRORED[5] if flip else 5]
     assert moved[2] == np.float32(0.9)
     weights = _augment(frame, augmentation)[..., 0].astype(float)
     rows, columns = np.indices((HEIGHT, WIDTH)) + 0.5
@@ -88,10 +88,10 @@ def test_a_mark_painted_at_a_joint_is_found_at_the_moved_joint(size, place, righ
 
 def test_flip_swaps_left_and_right_and_twice_is_nothing():
     joints = np.random.default_rng(0).random((4, 17, 3)).astype(np.float32)
-    flipped = augment_joints(joints, Augmentation(flip=True), HEIGHT, WIDTH)
+    flipped = augment_joints(joints, [Augmentation(flip=True)] * 4, HEIGHT, WIDTH)
     assert np.allclose(flipped[:, 5, 0], 1 - joints[:, 6, 0]) and np.allclose(flipped[:, 5, 1:], joints[:, 6, 1:])
-    assert np.allclose(augment_joints(flipped, Augmentation(flip=True), HEIGHT, WIDTH), joints, atol=1e-6)
-    assert np.array_equal(augment_joints(joints, PLAIN, HEIGHT, WIDTH), joints)
+    assert np.allclose(augment_joints(flipped, [Augmentation(flip=True)] * 4, HEIGHT, WIDTH), joints, atol=1e-6)
+    assert np.array_equal(augment_joints(joints, [PLAIN] * 4, HEIGHT, WIDTH), joints)
 
 
 def test_draws_stay_in_their_ranges_and_use_them():
