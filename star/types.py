@@ -71,7 +71,7 @@ class Split:
     """Tracklets that share a frame source and a skeleton store.
 
     Attributes:
-        name: "train", "query" or "gallery".
+        name: "train", "query", "infrared gallery", ...; no two splits of a data set have the same.
         frames: source of the encoded frames, by the keys of the tracklets.
         tracklets: in the order of the index file.
         skeletons: None where the data set has no skeletons.
@@ -88,9 +88,27 @@ class Split:
         return tuple(sorted({t.identity for t in self.tracklets}))
 
     @property
+    def modality(self) -> Modality:
+        """Of a split of the test set, whose tracklets are all of one modality."""
+        return self.tracklets[0].modality
+
+    @property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """([q] identities, [q] cameras) of the tracklets, as the ranking wants them."""
         return np.array([t.identity for t in self.tracklets]), np.array([t.camera for t in self.tracklets])
+
+
+class Retrieval(NamedTuple):
+    """What one direction ranks: the gallery for every query; each split is of one modality."""
+
+    query: Split
+    gallery: Split
+
+    @property
+    def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """[q] and [g] identities, [q] and [g] cameras, in the order the ranking takes them."""
+        (query_identities, query_cameras), (gallery_identities, gallery_cameras) = self.query.rows, self.gallery.rows
+        return query_identities, gallery_identities, query_cameras, gallery_cameras
 
 
 @dataclass(frozen=True)
@@ -100,7 +118,10 @@ class VideoReIDData:
     Attributes:
         name: as in the configuration, e.g. "hitsz_vcm".
         protocol: what makes scores comparable, e.g. "hitsz_vcm: 12-frame filter, same-camera filter".
-        train, query, gallery: HITSZ-VCM's queries are all infrared, its gallery all visible.
+        train: training tracklets of both modalities.
+        test: queries and gallery of each direction; HITSZ-VCM has two test splits, which swap their parts in v2i,
+            BUPTCampus has four.
+        same_camera_filter: whether gallery items of the query's identity and camera are left out of its ranking.
         notes: what a user should know, e.g. counts that differ from the published ones.
         fingerprint: hash of the index files and of the skeleton files' provenance.
     """
@@ -108,10 +129,30 @@ class VideoReIDData:
     name: str
     protocol: str
     train: Split
-    query: Split
-    gallery: Split
+    test: Mapping[Direction, Retrieval]
+    same_camera_filter: bool
     notes: tuple[str, ...]
     fingerprint: str
+
+    @property
+    def test_splits(self) -> tuple[Split, ...]:
+        """Every split of the test set once, in the order of `test`."""
+        return tuple({split.name: split for pair in self.test.values() for split in pair}.values())
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The training split and every split of the test set."""
+        return (self.train, *self.test_splits)
+
+    @property
+    def query(self) -> Split:
+        """The infrared queries."""
+        return self.test["i2v"].query
+
+    @property
+    def gallery(self) -> Split:
+        """The visible gallery."""
+        return self.test["i2v"].gallery
 
 
 class TrainBatch(NamedTuple):

@@ -23,7 +23,7 @@ class SplitReport(NamedTuple):
     """Counts of one split.
 
     Attributes:
-        name: "train", "query" or "gallery".
+        name: of the split.
         identities, tracklets, frames: how many; frames without repeats.
         cameras: their numbers, by modality.
     """
@@ -54,7 +54,7 @@ class DatasetReport(NamedTuple):
 
     Attributes:
         name, protocol, notes: of the data set.
-        splits: train, query, gallery.
+        splits: train, then those of the test set.
         checked: frames that were decoded.
         bad: messages of all frames that could not be; each names its file.
         heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
@@ -95,9 +95,8 @@ def check_dataset(
     Raises:
         DataError: a skeleton file that is damaged.
     """
-    splits = (data.train, data.query, data.gallery)
     jobs: dict[str, tuple[Split, str, Modality]] = {}
-    for split in splits:
+    for split in data.splits:
         for tracklet in split.tracklets:
             for key in tracklet.frames:
                 jobs[split.frames.name(key)] = (split, key, tracklet.modality)
@@ -117,13 +116,13 @@ def check_dataset(
         name=data.name,
         protocol=data.protocol,
         notes=data.notes,
-        splits=tuple(map(count_split, splits)),
+        splits=tuple(map(count_split, data.splits)),
         checked=len(found),
         bad=tuple(report.error for report in found if report.error),
         heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
         widths=(int(sizes[:, 1].min()), int(sizes[:, 1].max())),
         skeletons={m: _skeletons([r for r in found if r.modality == m]) for m in MODALITIES}
-        if any(split.skeletons for split in splits)
+        if any(split.skeletons for split in data.splits)
         else {},
     )
 

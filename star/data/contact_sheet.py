@@ -40,7 +40,7 @@ def contact_sheet(
         DataError: the picture cannot be written.
     """
     rng = np.random.default_rng(seed)
-    test: list[tuple[Split, Tracklet]] = [(s, t) for s in (data.query, data.gallery) for t in s.tracklets]
+    test: list[tuple[Split, Tracklet]] = [(s, t) for s in data.test_splits for t in s.tracklets]
     train: list[tuple[Split, Tracklet]] = [(data.train, t) for t in data.train.tracklets]
     people = _choose(train, rows - rows // 2, rng) + _choose(test, rows // 2, rng)
     lines = []

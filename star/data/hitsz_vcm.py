@@ -18,7 +18,7 @@ from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
 from star.data.skeletons import index_sha256
 from star.errors import DataError
-from star.types import Split, Tracklet, VideoReIDData
+from star.types import Retrieval, Split, Tracklet, VideoReIDData
 
 _PUBLISHED_MIN_FRAMES = 12
 _PUBLISHED_RAW = {"train": 11_061, "query": 5_159, "gallery": 5_643}
@@ -75,6 +75,7 @@ def read_hitsz_vcm(
     *,
     skeletons: Path | str | None = None,
     min_frames: int = _PUBLISHED_MIN_FRAMES,
+    same_camera_filter: bool = True,
     name: str = "hitsz_vcm",
     limit_identities: int | None = None,
 ) -> VideoReIDData:
@@ -84,6 +85,7 @@ def read_hitsz_vcm(
         root: the data set's folder.
         skeletons: folder of the skeleton files; None searches the root and accepts that there are none.
         min_frames: shorter tracklets are left out of train, query and gallery.
+        same_camera_filter: leave gallery tracklets of the query's identity and camera out of its ranking.
         name: of the data set in results.
         limit_identities: keep only so many identities, the lowest, of train and of test.
 
@@ -110,7 +112,7 @@ def read_hitsz_vcm(
     if len(others) > len(gallery):
         notes.append(f"{len(others) - len(gallery)} infrared test tracks are not queries and are left out")
     notes += _differences_from_published(raw, kept, min_frames)
-    protocol = f"{name}: {min_frames}-frame filter, same-camera filter"
+    protocol = protocol_text(name, min_frames, same_camera_filter)
     if limit_identities is not None:
         kept = {
             "train": _limit(kept["train"], kept["train"], limit_identities),
@@ -137,15 +139,21 @@ def read_hitsz_vcm(
         digest.update(hashlib.sha256((layout.index / file).read_bytes()).digest())
     for split in sorted(stores):
         digest.update(stores[split].provenance().encode())
+    query, gallery = (Split(p, frames["test"], tuple(kept[p]), stores.get("test")) for p in ("query", "gallery"))
     return VideoReIDData(
         name=name,
         protocol=protocol,
         train=Split("train", frames["train"], tuple(kept["train"]), stores.get("train")),
-        query=Split("query", frames["test"], tuple(kept["query"]), stores.get("test")),
-        gallery=Split("gallery", frames["test"], tuple(kept["gallery"]), stores.get("test")),
+        test={"i2v": Retrieval(query, gallery), "v2i": Retrieval(gallery, query)},
+        same_camera_filter=same_camera_filter,
         notes=tuple(notes),
         fingerprint=digest.hexdigest(),
     )
+
+
+def protocol_text(name: str, min_frames: int, same_camera_filter: bool) -> str:
+    """The protocol as results state it."""
+    return f"{name}: {min_frames}-frame filter, {'' if same_camera_filter else 'no '}same-camera filter"
 
 
 def _require_frames(names: NameList, folder: Path) -> None:

@@ -98,7 +98,7 @@ def require_skeletons(data: VideoReIDData) -> None:
     Raises:
         DataError: a split has no skeleton store.
     """
-    bare = [split.name for split in (data.train, data.query, data.gallery) if split.skeletons is None]
+    bare = [split.name for split in data.splits if split.skeletons is None]
     if bare:
         raise DataError(
             f"{data.name}: no skeletons for {', '.join(bare)}, and this experiment uses them; make them with "

@@ -19,7 +19,7 @@ from star.engine.schedule import learning_rates
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep, sgd
 from star.engine.trainer import Trainer
-from star.evaluation.evaluator import Evaluation, embed, rank_splits
+from star.evaluation.evaluator import Evaluation, embed, rank_test_set
 from star.losses import WeightedLosses
 from star.models.draws import draw_training
 from star.models.embedder import Embedder
@@ -28,7 +28,7 @@ from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
-from star.types import Split, Tracker, TrainingDraws, VideoReIDData
+from star.types import MODALITIES, Modality, Tracker, TrainingDraws, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -133,19 +133,18 @@ def build_evaluation(config: Config, model: VideoReID, data: VideoReIDData) -> C
     """A function that ranks the test set with the model's present weights."""
     graph = config.hardware.mode == "graph"
 
-    def embedder(split: Split) -> Callable:
-        cell = Embedder(model, split.tracklets[0].modality)
+    def embedder(modality: Modality) -> Callable:
+        cell = Embedder(model, modality)
         return ms.jit(cell) if graph else cell
 
-    splits = (data.query, data.gallery)
-    embedders = [embedder(split) for split in splits]
-    loaders = [evaluation_loader(config, split) for split in splits]
+    embedders = {modality: embedder(modality) for modality in MODALITIES}
+    loaders = [(split, evaluation_loader(config, split)) for split in data.test_splits]
 
     def evaluate() -> Evaluation:
         model.set_train(False)
-        query, gallery = (embed(e, loader) for e, loader in zip(embedders, loaders, strict=True))
+        features = {split.name: embed(embedders[split.modality], loader) for split, loader in loaders}
         model.set_train(True)
-        return rank_splits(data.query, data.gallery, query, gallery)
+        return rank_test_set(data, features)
 
     return evaluate
 

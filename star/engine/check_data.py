@@ -26,12 +26,11 @@ def check_data(config: Config, sheet: Path | None = None) -> str:
         DataError: the data set cannot be used, or frames are bad and `dataset.on_bad_frame` is "stop".
     """
     data = load_data(config)
-    splits = (data.train, data.query, data.gallery)
     with counting("checking frames") as show:
         everything = load_data(config, min_frames=1)
         report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)
     text = format_report(
-        report._replace(protocol=data.protocol, notes=data.notes, splits=tuple(map(count_split, splits)))
+        report._replace(protocol=data.protocol, notes=data.notes, splits=tuple(map(count_split, data.splits)))
     )
     if sheet is not None:
         text += f"\ncontact sheet: {contact_sheet(data, sheet)}"

@@ -48,7 +48,7 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     pictures = [folder / "cmc.png"]
     for direction in DIRECTIONS:
         path = folder / f"ranked_list_{direction}.png"
-        ranked_lists(data, evaluation.similarity, direction, path)
+        ranked_lists(data, evaluation.similarity[direction], direction, path)
         pictures.append(path)
     for path in (*pictures, folder / SCORES_FILE, checkpoint, folder / "train.log"):
         tracker.log_artifact(path)
@@ -59,10 +59,9 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
 
 def chance_levels(data: VideoReIDData) -> dict[Direction, dict[str, float]]:
     """Expected percentages of a ranking in random order, by direction."""
-    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = data.query.rows, data.gallery.rows
     return {
-        "i2v": chance_level(query_identities, gallery_identities, query_cameras, gallery_cameras),
-        "v2i": chance_level(gallery_identities, query_identities, gallery_cameras, query_cameras),
+        direction: chance_level(*pair.labels, same_camera_filter=data.same_camera_filter)
+        for direction, pair in data.test.items()
     }
 
 

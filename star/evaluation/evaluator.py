@@ -1,16 +1,16 @@
-"""Embeddings of the test set, once; both directions are ranked from one similarity matrix."""
+"""Embeddings of the test set, every split once; similarities and scores of both directions from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from mindspore import Tensor
 
 from star.data.loader import EvaluationLoader
-from star.evaluation.ranking import rank_both
-from star.types import Direction, Scores, Split
+from star.evaluation.ranking import rank
+from star.types import Direction, Scores, VideoReIDData
 
 
 class Evaluation(NamedTuple):
@@ -18,11 +18,11 @@ class Evaluation(NamedTuple):
 
     Attributes:
         scores: by direction.
-        similarity: [q g] float32 cosine similarities, infrared queries by visible gallery.
+        similarity: by direction, [q g] float32 cosine similarities, queries by gallery.
     """
 
     scores: dict[Direction, Scores]
-    similarity: np.ndarray
+    similarity: dict[Direction, np.ndarray]
 
     def metrics(self) -> dict[str, float]:
         """Percentages by `<direction>/<score>`."""
@@ -43,14 +43,22 @@ def embed(embedder: Callable[[Tensor, Tensor], Tensor], loader: EvaluationLoader
     return np.concatenate(rows).astype(np.float32)
 
 
-def rank_splits(query: Split, gallery: Split, query_features: np.ndarray, gallery_features: np.ndarray) -> Evaluation:
-    """Rank a gallery for its queries and the other way round.
+def rank_test_set(data: VideoReIDData, features: Mapping[str, np.ndarray]) -> Evaluation:
+    """Rank the gallery for the queries of every direction.
+
+    A direction whose queries and gallery are another one's gallery and queries takes its similarities transposed.
 
     Args:
-        query, gallery: tracklets of the rows.
-        query_features, gallery_features: [q d] and [g d], L2-normalised.
+        data: the test set.
+        features: by name of the split, [q d] or [g d], L2-normalised, rows in the order of its tracklets.
     """
-    similarity = query_features @ gallery_features.T
-    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = query.rows, gallery.rows
-    scores = rank_both(similarity, query_identities, gallery_identities, query_cameras, gallery_cameras)
+    by_names: dict[tuple[str, str], np.ndarray] = {}
+    similarity: dict[Direction, np.ndarray] = {}
+    scores: dict[Direction, Scores] = {}
+    for direction, pair in data.test.items():
+        query, gallery = pair.query.name, pair.gallery.name
+        swapped = by_names.get((gallery, query))
+        matrix = features[query] @ features[gallery].T if swapped is None else swapped.T
+        by_names[query, gallery] = similarity[direction] = matrix
+        scores[direction] = rank(matrix, *pair.labels, same_camera_filter=data.same_camera_filter)
     return Evaluation(scores, similarity)

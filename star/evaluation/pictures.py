@@ -87,8 +87,8 @@ def ranked_lists(
 
     Args:
         data: the data set that was ranked.
-        similarity: [q g], rows in the order of `data.query`, columns of `data.gallery`, for both directions.
-        direction: "i2v" answers the rows, "v2i" the columns.
+        similarity: [q g], rows in the order of the direction's queries, columns of its gallery.
+        direction: whose queries are answered.
         path: of the PNG; its folder is made if needed.
         queries: as far as there are so many.
         answers: to each query.
@@ -98,18 +98,16 @@ def ranked_lists(
     Raises:
         EvaluationError: the similarities do not fit the data set.
     """
-    asked, answering = (data.query, data.gallery) if direction == "i2v" else (data.gallery, data.query)
-    matrix = np.asarray(similarity) if direction == "i2v" else np.asarray(similarity).T
-    (query_identities, query_cameras), (gallery_identities, gallery_cameras) = asked.rows, answering.rows
-    labels = (query_identities, gallery_identities, query_cameras, gallery_cameras)
-    valid = np.flatnonzero(rank_queries(matrix, *labels).matches)
+    asked, answering = data.test[direction]
+    labels, options = data.test[direction].labels, {"same_camera_filter": data.same_camera_filter}
+    valid = np.flatnonzero(rank_queries(similarity, *labels, **options).matches)
     chosen = np.sort(np.random.default_rng(seed).permutation(valid)[:queries])
 
     width, height = frames * _WIDTH + 2 * _BORDER, _HEIGHT + 2 * _BORDER
     columns = [_MARGIN + place * (width + _GAP) + (place > 0) * 2 * _GAP for place in range(answers + 1)]
     lines = [_MARGIN + 2 * _CAPTION + line * (height + _CAPTION + _GAP) for line in range(len(chosen))]
     cells = []
-    for line, found in zip(lines, top(matrix, *labels, chosen=chosen, count=answers), strict=True):
+    for line, found in zip(lines, top(similarity, *labels, chosen=chosen, count=answers, **options), strict=True):
         person = asked.tracklets[found.query]
         cells.append(_Cell(line, columns[0], f"query {_caption(person)}", _QUERY, asked, person))
         for place, (item, right, alike) in enumerate(zip(found.items, found.right, found.similarities, strict=True), 1):

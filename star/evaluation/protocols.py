@@ -17,10 +17,12 @@ def chance_level(
     gallery_identities: np.ndarray,
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
+    *,
+    same_camera_filter: bool = True,
 ) -> dict[str, float]:
     """Expected scores, in percent, of galleries in random order: exact, nothing is drawn.
 
-    A query has m matches among the n items its camera leaves. In a random order the expected average precision is
+    A query has m matches among the n items the filter leaves. In a random order the expected average precision is
     (1/n) sum_{i=1..n} (1 + (i-1) (m-1) / (n-1)) / i = (H_n + (n - H_n) (m-1) / (n-1)) / n with the harmonic number H_n,
     and the first r answers are all wrong with probability C(n-m, r) / C(n, r).
 
@@ -29,6 +31,7 @@ def chance_level(
         gallery_identities: [g] int.
         query_cameras: [q] int.
         gallery_cameras: [g] int.
+        same_camera_filter: as in `star.evaluation.ranking.rank`.
 
     Returns:
         R1, R5, R10, R20 and mAP, means over the queries that have a match.
@@ -41,7 +44,7 @@ def chance_level(
     cases: dict[tuple[int, int], int] = {}
     for identity, camera in zip(query_identities.tolist(), query_cameras.tolist(), strict=True):
         same_identity = gallery_identities == identity
-        removed = int(np.count_nonzero(same_identity & (gallery_cameras == camera)))
+        removed = int(np.count_nonzero(same_identity & (gallery_cameras == camera))) if same_camera_filter else 0
         case = (int(np.count_nonzero(same_identity)) - removed, len(gallery_identities) - removed)
         cases[case] = cases.get(case, 0) + 1
     valid = {case: count for case, count in cases.items() if case[0] > 0}

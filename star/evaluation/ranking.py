@@ -2,6 +2,7 @@
 
 Where the paper is silent the protocol is that of its data set (HITSZ-VCM): gallery items of the query's identity AND
 the query's camera do not count, queries left without a match are skipped, the average precision is not interpolated.
+Protocols without that filter rank all gallery items (`same_camera_filter=False`).
 
 A position in a ranking is a number of items: those more similar, plus those as similar that come earlier in the
 gallery. Hence the items themselves are never put in order: the similarities of a row are sorted by value, and the few
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from star.errors import EvaluationError
-from star.types import Direction, Scores
+from star.types import Scores
 
 RANKS = 20
 ROWS_PER_BLOCK = 64
@@ -73,6 +74,8 @@ def rank(
     gallery_identities: np.ndarray,
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
+    *,
+    same_camera_filter: bool = True,
 ) -> Scores:
     """Scores of one direction.
 
@@ -82,37 +85,13 @@ def rank(
         gallery_identities: [g] int.
         query_cameras: [q] int.
         gallery_cameras: [g] int.
+        same_camera_filter: leave out gallery items of the query's identity and camera.
 
     Raises:
         EvaluationError: shapes that do not fit, similarities that are not a number, no query with a match.
     """
-    return summarise(rank_queries(similarity, query_identities, gallery_identities, query_cameras, gallery_cameras))
-
-
-def rank_both(
-    similarity: np.ndarray,
-    infrared_identities: np.ndarray,
-    visible_identities: np.ndarray,
-    infrared_cameras: np.ndarray,
-    visible_cameras: np.ndarray,
-) -> dict[Direction, Scores]:
-    """Both directions from one matrix and its transpose.
-
-    Args:
-        similarity: [q g] float32; rows are infrared tracklets, columns visible ones.
-        infrared_identities: [q] int.
-        visible_identities: [g] int.
-        infrared_cameras: [q] int.
-        visible_cameras: [g] int.
-
-    Raises:
-        EvaluationError: as `rank`.
-    """
-    infrared, visible = (infrared_identities, infrared_cameras), (visible_identities, visible_cameras)
-    return {
-        "i2v": rank(similarity, infrared[0], visible[0], infrared[1], visible[1]),
-        "v2i": rank(np.asarray(similarity).T, visible[0], infrared[0], visible[1], infrared[1]),
-    }
+    labels = (query_identities, gallery_identities, query_cameras, gallery_cameras)
+    return summarise(rank_queries(similarity, *labels, same_camera_filter=same_camera_filter))
 
 
 def rank_queries(
@@ -121,6 +100,8 @@ def rank_queries(
     gallery_identities: np.ndarray,
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
+    *,
+    same_camera_filter: bool = True,
 ) -> QueryRanks:
     """The numbers of each query; arguments and errors of `rank`."""
     similarity, query_identities, gallery_identities, query_cameras, gallery_cameras = _checked(
@@ -129,12 +110,13 @@ def rank_queries(
     queries, gallery = similarity.shape
     pairs = _pairs(query_identities, gallery_identities)
     position = _positions(similarity, pairs)
-    same_camera = query_cameras[pairs.query] == gallery_cameras[pairs.item]
 
     order = np.lexsort((position, pairs.query))
-    query, position, same_camera = pairs.query[order], position[order], same_camera[order]
-    removed_so_far = _running_count(same_camera, query, queries)
-    query, position = query[~same_camera], (position - removed_so_far)[~same_camera]
+    query, item, position = pairs.query[order], pairs.item[order], position[order]
+    if same_camera_filter:
+        removed = query_cameras[query] == gallery_cameras[item]
+        position = position - _running_count(removed, query, queries)
+        query, position = query[~removed], position[~removed]
 
     matches = np.bincount(query, minlength=queries)
     hit = _running_count(np.ones_like(query, dtype=bool), query, queries)
@@ -160,7 +142,8 @@ def summarise(ranks: QueryRanks) -> Scores:
     if not valid.any():
         raise EvaluationError(
             f"none of the {len(valid)} queries has a match among the {ranks.gallery} gallery items: expected gallery "
-            "items of the same identity seen by another camera; look at the query and gallery lists of the data set"
+            "items of the same identity, with the same-camera filter seen by another camera; look at the query and "
+            "gallery lists of the data set"
         )
     first_hit = ranks.first_hit[valid]
     return Scores(
@@ -182,6 +165,7 @@ def top(
     *,
     chosen: np.ndarray,
     count: int = 10,
+    same_camera_filter: bool = True,
 ) -> list[Answers]:
     """The first answers to some queries, as a person would see them.
 
@@ -193,6 +177,7 @@ def top(
         gallery_cameras: [g] int.
         chosen: [n] int, positions of the queries to answer.
         count: answers to give.
+        same_camera_filter: as in `rank`.
 
     Raises:
         EvaluationError: as `rank`, or a chosen query that does not exist.
@@ -205,7 +190,8 @@ def top(
         if not 0 <= query < len(query_identities):
             raise EvaluationError(f"query {query} was chosen, expected 0 to {len(query_identities) - 1}")
         same_identity = gallery_identities == query_identities[query]
-        kept = np.flatnonzero(~(same_identity & (gallery_cameras == query_cameras[query])))
+        removed = same_identity & (gallery_cameras == query_cameras[query]) & same_camera_filter
+        kept = np.flatnonzero(~removed)
         items = kept[np.argsort(-similarity[query, kept], kind="stable")[:count]]
         answers.append(Answers(query, items, same_identity[items], similarity[query, items]))
     return answers

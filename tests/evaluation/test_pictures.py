@@ -1,5 +1,7 @@
 """The pictures: right colours in the right places, skeletons where there are any, no display needed."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.errors import EvaluationError
 from star.evaluation.pictures import cmc_curve, ranked_lists
-from star.evaluation.ranking import rank_both
-from star.types import Direction, Scores
+from star.evaluation.ranking import rank
+from star.types import Direction, Retrieval, Scores
 
 GREEN, RED = (30, 150, 60), (205, 40, 40)
 
@@ -29,8 +31,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def perfect(data):
-    identities = [split.rows[0] for split in (data.query, data.gallery)]
-    return (identities[0][:, None] == identities[1]).astype(np.float32)
+    query_identities, gallery_identities, _, _ = data.test["i2v"].labels
+    return (query_identities[:, None] == gallery_identities).astype(np.float32)
 
 
 @pytest.mark.parametrize("direction", ["i2v", "v2i"])
@@ -47,7 +49,7 @@ def test_the_direction_decides_which_side_is_answered(data, perfect, tmp_path):
     similarity[0] += 5
     options = {"answers": 1, "frames": 1}
     rows = ranked_lists(data, similarity, "i2v", tmp_path / "rows.png", **options)
-    columns = ranked_lists(data, similarity, "v2i", tmp_path / "columns.png", **options)
+    columns = ranked_lists(data, similarity.T, "v2i", tmp_path / "columns.png", **options)
     assert _pixels(rows, RED) < 10
     assert _pixels(columns, RED) > 1.9 * _pixels(columns, GREEN) > 1000
 
@@ -63,10 +65,10 @@ def test_the_choice_of_queries_follows_the_seed(data, perfect, tmp_path):
 def test_skeletons_and_missing_frames_change_the_picture(data, perfect, tmp_path):
     options = {"queries": 1, "answers": 1, "frames": 1}
     ranked_lists(data, perfect, "i2v", tmp_path / "with.png", **options)
-    bare = data.__class__(**{**vars(data), "query": data.query.__class__(**{**vars(data.query), "skeletons": None})})
+    query, gallery = data.test["i2v"]
+    bare = replace(data, test={"i2v": Retrieval(replace(query, skeletons=None), gallery)})
     ranked_lists(bare, perfect, "i2v", tmp_path / "without.png", **options)
-    elsewhere = data.query.__class__(**{**vars(data.query), "frames": FolderFrames(tmp_path)})
-    missing = data.__class__(**{**vars(data), "query": elsewhere})
+    missing = replace(data, test={"i2v": Retrieval(replace(query, frames=FolderFrames(tmp_path)), gallery)})
     ranked_lists(missing, perfect, "i2v", tmp_path / "missing.png", **options)
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
     assert _pixels(tmp_path / "missing.png", (128, 128, 128)) > 64 * 100
@@ -78,8 +80,9 @@ def test_similarities_of_another_shape_are_refused(data, tmp_path):
 
 
 def test_cmc_curve(data, perfect, tmp_path):
-    labels = (data.query.rows[0], data.gallery.rows[0], data.query.rows[1], data.gallery.rows[1])
-    path = cmc_curve(rank_both(perfect, *labels), tmp_path / "new" / "cmc.png", "perfect")
+    matrices: dict[Direction, np.ndarray] = {"i2v": perfect, "v2i": perfect.T}
+    scores: dict[Direction, Scores] = {d: rank(matrix, *data.test[d].labels) for d, matrix in matrices.items()}
+    path = cmc_curve(scores, tmp_path / "new" / "cmc.png", "perfect")
     low: dict[Direction, Scores] = {"i2v": Scores(np.full(20, 0.5), 0.5, 0.5, 6, 6, 6)}
     other = cmc_curve(low, tmp_path / "low.png", "half")
     assert cv2.imread(str(path)).shape == cv2.imread(str(other)).shape

@@ -7,7 +7,7 @@ import pytest
 from support.plain_ranking import plain_ranking
 
 from star.errors import EvaluationError
-from star.evaluation.ranking import rank, rank_both, rank_queries, top
+from star.evaluation.ranking import rank, rank_queries, top
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -95,15 +95,25 @@ def test_ties_keep_the_order_of_the_gallery():
     assert rank(similarity, np.array([3]), gallery, np.array([0]), np.ones(4, dtype=int)).cmc[0] == 1.0
 
 
-def test_both_directions_are_the_matrix_and_its_transpose():
-    case = _case(3, 30, 41, 5, 3, 6)
-    both = rank_both(*case)
-    similarity, q_identity, g_identity, q_camera, g_camera = case
-    transposed = plain_ranking(np.ascontiguousarray(similarity.T), g_identity, q_identity, g_camera, q_camera)
-    assert both["i2v"].mean_average_precision == pytest.approx(plain_ranking(*case).mean_average_precision, rel=1e-12)
-    assert both["v2i"].mean_average_precision == pytest.approx(transposed.mean_average_precision, rel=1e-12)
-    np.testing.assert_array_equal(both["v2i"].cmc, transposed.cmc)
-    assert (both["v2i"].queries, both["v2i"].gallery) == (41, 30)
+@pytest.mark.parametrize(("seed", "queries", "gallery", "identities", "cameras", "levels"), CASES)
+def test_without_the_camera_filter_equals_the_plain_loop(seed, queries, gallery, identities, cameras, levels):
+    case = _case(seed, queries, gallery, identities, cameras, levels)
+    expected = plain_ranking(*case, same_camera_filter=False)
+    scores, ranks = rank(*case, same_camera_filter=False), rank_queries(*case, same_camera_filter=False)
+    np.testing.assert_array_equal(ranks.first_hit, expected.first_hit)
+    np.testing.assert_array_equal(scores.cmc, expected.cmc)
+    np.testing.assert_allclose(ranks.average_precision, expected.average_precision, rtol=1e-12)
+    assert scores.mean_inverse_negative_penalty == pytest.approx(expected.mean_inverse_negative_penalty, rel=1e-12)
+    assert scores.valid_queries == int((expected.first_hit > 0).sum())
+
+
+def test_a_transposed_matrix_is_ranked_as_its_copy():
+    similarity, q_identity, g_identity, q_camera, g_camera = _case(3, 30, 41, 5, 3, 6)
+    labels = (g_identity, q_identity, g_camera, q_camera)
+    scores, expected = rank(similarity.T, *labels), plain_ranking(np.ascontiguousarray(similarity.T), *labels)
+    assert scores.mean_average_precision == pytest.approx(expected.mean_average_precision, rel=1e-12)
+    np.testing.assert_array_equal(scores.cmc, expected.cmc)
+    assert (scores.queries, scores.gallery) == (41, 30)
 
 
 def test_top_gives_the_first_answers_of_the_filtered_order():
@@ -121,6 +131,12 @@ def test_top_gives_the_first_answers_of_the_filtered_order():
             assert int(np.argmax(answers.right)) + 1 == first_hits[answers.query]
         else:
             assert not answers.right.any()
+
+
+def test_top_without_the_camera_filter_leaves_nothing_out():
+    similarity, *labels = _case(11, 25, 40, 4, 3, 4)
+    for answers in top(similarity, *labels, chosen=np.arange(25), count=40, same_camera_filter=False):
+        assert answers.items.tolist() == np.argsort(-similarity[answers.query], kind="stable").tolist()
 
 
 def test_top_gives_fewer_answers_when_the_gallery_has_no_more():

@@ -13,7 +13,9 @@ class PlainScores(NamedTuple):
     first_hit: np.ndarray
 
 
-def plain_ranking(similarity, query_identities, gallery_identities, query_cameras, gallery_cameras) -> PlainScores:
+def plain_ranking(
+    similarity, query_identities, gallery_identities, query_cameras, gallery_cameras, *, same_camera_filter=True
+) -> PlainScores:
     """The usual evaluation loop; NaN and 0 for queries without a match."""
     average_precision = np.full(len(similarity), np.nan)
     penalty = np.full(len(similarity), np.nan)
@@ -23,7 +25,7 @@ def plain_ranking(similarity, query_identities, gallery_identities, query_camera
         order = np.argsort(-row, kind="stable")
         same_identity = gallery_identities[order] == query_identities[query]
         same_camera = gallery_cameras[order] == query_cameras[query]
-        right = same_identity[~(same_identity & same_camera)]
+        right = same_identity[~(same_identity & same_camera)] if same_camera_filter else same_identity
         if not right.any():
             continue
         hits = right.cumsum()
