@@ -102,7 +102,7 @@ def test_the_shown_error_is_the_real_one():
 
 def test_the_table_of_experiments_is_complete():
     (table,) = re.findall(r"^\| `experiment=` \|.*?\n\n", README, flags=re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r"`([a-z_]+)`", table.split("\n", 2)[2])) >= set(group_choices()["experiment"])
+    assert set(re.findall(r"`([a-z0-9_]+)`", table.split("\n", 2)[2])) >= set(group_choices()["experiment"])
 
 
 def test_sweeps_of_the_readme_have_the_rows_of_their_study():

@@ -183,6 +183,19 @@ _RULES = (
     Rule("dataset.augmentation.erase_aspect",
          lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
          lambda c: "[smallest, largest]"),
+    Rule("dataset.augmentation.pad",
+         lambda c: c.dataset.augmentation.pad < min(c.dataset.height, c.dataset.width),
+         lambda c: f"less than the frame, dataset.height={c.dataset.height} and dataset.width={c.dataset.width}"),
+    Rule("dataset.augmentation.channel_exchange",
+         lambda c: c.dataset.augmentation.channel_exchange == 0 or c.dataset.augmentation.weighted_greyscale < 1,
+         lambda c: "0, or dataset.augmentation.weighted_greyscale below 1, which leaves clips with channels"),
+    Rule("dataset.augmentation.colour_jitter",
+         lambda c: c.dataset.augmentation.colour_jitter == 0
+         or max(_changes(c), c.dataset.augmentation.saturation) > 0,
+         lambda c: "0, or one of dataset.augmentation.{brightness,contrast,saturation} above 0"),
+    Rule("dataset.augmentation.infrared_jitter",
+         lambda c: c.dataset.augmentation.infrared_jitter == 0 or _changes(c) > 0,
+         lambda c: "0, or one of dataset.augmentation.{brightness,contrast} above 0"),
     Rule("dataset.generate",
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),
@@ -227,6 +240,11 @@ def _broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -
         except (AttributeError, TypeError):
             continue
     return broken
+
+
+def _changes(config: Config) -> float:
+    """The largest change a jitter makes to a frame without colours."""
+    return max(config.dataset.augmentation.brightness, config.dataset.augmentation.contrast)
 
 
 def _path(text: str) -> Path:

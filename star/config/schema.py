@@ -92,6 +92,15 @@ class Augmentation:
     erase: float = probability()
     erase_area: list[float] = numbers(2, above=0, maximum=1)
     erase_aspect: list[float] = numbers(2, above=0)
+    geometry: Literal["clip", "frame"]
+    erase_per: Literal["clip", "frame"]
+    weighted_greyscale: float = probability()
+    channel_exchange: float = probability()
+    colour_jitter: float = probability()
+    infrared_jitter: float = probability()
+    brightness: float = number(minimum=0, maximum=1)
+    contrast: float = number(minimum=0, maximum=1)
+    saturation: float = number(minimum=0, maximum=1)
 
 
 @dataclass(frozen=True, kw_only=True)

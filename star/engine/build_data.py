@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from star.config.schema import Config
+from star.data.colour import ColourOptions
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.skeleton_source import require_skeletons
@@ -54,6 +55,9 @@ def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
         erase=augmentation.erase,
         erase_area=(augmentation.erase_area[0], augmentation.erase_area[1]),
         erase_aspect=(augmentation.erase_aspect[0], augmentation.erase_aspect[1]),
+        geometry=augmentation.geometry,
+        erase_per=augmentation.erase_per,
+        colour=ColourOptions(**{name: getattr(augmentation, name) for name in ColourOptions._fields}),
         identities=schedule.identities,
         tracklets=schedule.tracklets,
         batches=schedule.batches_per_epoch,

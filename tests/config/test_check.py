@@ -55,6 +55,9 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
     augmentation = dataset.augmentation
     assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
     assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3])
+    assert (augmentation.geometry, augmentation.erase_per) == ("clip", "clip")
+    colours = ("weighted_greyscale", "channel_exchange", "colour_jitter", "infrared_jitter")
+    assert all(getattr(augmentation, name) == 0 for name in colours)
     assert (backbone.block, backbone.layers, backbone.last_stride, backbone.out_channels) == (
         "bottleneck",
         [3, 4, 6, 3],
@@ -102,6 +105,26 @@ def test_every_problem_is_listed_at_once():
         (["hardware=gpu"], "hardware.target", "no GPU build"),
         (["backbone.pretrained=no/such/file.npz"], "backbone.pretrained", "an existing file"),
         (["style.gain=[2,1]"], "style.gain", "[smallest, largest]"),
+        (["dataset.augmentation.pad=32"], "dataset.augmentation.pad", "dataset.height=64 and dataset.width=32"),
+        (["dataset.augmentation.geometry=frames"], "dataset.augmentation.geometry", "one of clip, frame"),
+        (["dataset.augmentation.erase_per=3"], "dataset.augmentation.erase_per", "one of clip, frame"),
+        (["dataset.augmentation.colour_jitter=1.5"], "dataset.augmentation.colour_jitter", "at most 1"),
+        (["dataset.augmentation.brightness=2"], "dataset.augmentation.brightness", "at most 1"),
+        (
+            ["dataset.augmentation.weighted_greyscale=1", "dataset.augmentation.channel_exchange=0.5"],
+            "dataset.augmentation.channel_exchange",
+            "weighted_greyscale below 1",
+        ),
+        (
+            ["dataset.augmentation={infrared_jitter:0.5,brightness:0,contrast:0}"],
+            "dataset.augmentation.infrared_jitter",
+            "{brightness,contrast} above 0",
+        ),
+        (
+            ["dataset.augmentation={colour_jitter:0.5,brightness:0,contrast:0,saturation:0}"],
+            "dataset.augmentation.colour_jitter",
+            "{brightness,contrast,saturation} above 0",
+        ),
         (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "importable class"),
         (["dataset=hitsz_vcm"], "dataset.root", "dataset.root=FOLDER"),
         (["dataset=hitsz_vcm", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
