@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def check_origin(
                 f"skeletons {store.path} are of another data set: they hold {found} of {len(sample)} sampled frames, "
                 f"expected at least half; {remedy}"
             )
-    inside, confident = _joints_inside(store, keys, frames)
+    inside, confident = count_inside(frames, keys, store.read)
     if 2 * inside < confident:
         raise DataError(
             f"skeletons {store.path} do not belong to these frames: {inside} of {confident} confident joints lie "
@@ -107,10 +108,20 @@ def require_skeletons(data: VideoReIDData) -> None:
         )
 
 
-def _joints_inside(store: Hdf5Skeletons | NpySkeletons, keys: list[str], frames: FrameSource) -> tuple[int, int]:
+def count_inside(frames: FrameSource, keys: Sequence[str], read: Callable[[str], np.ndarray | None]) -> tuple[int, int]:
+    """How many joints lie inside their frame, in a sample of about twenty frames spread over `keys`.
+
+    Args:
+        frames: where the pixels are; frames that cannot be decoded are passed over.
+        keys: of the frames.
+        read: [j 3] in pixels of a stored frame, or None.
+
+    Returns:
+        Joints inside, joints counted: those with confidence 0.3 or more.
+    """
     inside = confident = 0
     for key in keys[:: max(1, len(keys) // _SAMPLED_FRAMES)]:
-        joints = store.read(key)
+        joints = read(key)
         if joints is None:
             continue
         try:

@@ -1,0 +1,76 @@
+"""Which frame of the index an image of another program's results is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from star.pose.frame_list import FrameList
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+class Frame(NamedTuple):
+    """One frame of the index: split and key."""
+
+    split: str
+    key: str
+
+
+class FrameNames:
+    """Finds frames by the names and paths programs give their images.
+
+    A frame `0001/ir/D2/7` of a list is found by, in this order: its name in the index (`0001M1D2T1F7.jpg`, in whatever
+    folder), any path that ends in its whole key, its flat form (`0001_ir_D2_7`), or an end of its key (`ir/D2/7`,
+    `D2/7.jpg`, `7.jpg`) that no other frame shares. A key that two splits share is told apart by the folder before it
+    (`Train/0001/...`).
+
+    Args:
+        splits: frames by split.
+    """
+
+    def __init__(self, splits: Mapping[str, FrameList]):
+        self._whole: dict[str, list[Frame]] = {}
+        self._named: dict[str, Frame] = {}
+        self._tails: dict[int, dict[str, list[Frame]]] = {}
+        for split, listed in splits.items():
+            for key in dict.fromkeys(listed.keys):
+                self._whole.setdefault(key, []).append(Frame(split, key))
+            self._named |= {
+                name.rpartition(".")[0]: Frame(split, key) for name, key in zip(listed.names, listed.keys, strict=False)
+            }
+        self._flat = {key.replace("/", "_"): frames for key, frames in self._whole.items()}
+        self._depths = sorted({key.count("/") + 1 for key in self._whole}, reverse=True)
+
+    def find(self, image: str) -> list[Frame]:
+        """The frames an image may be: none, one, or several if its name does not say which."""
+        parts = [part for part in image.replace("\\", "/").split("/") if part not in ("", ".")]
+        if not parts:
+            return []
+        stem, dot, suffix = parts[-1].rpartition(".")
+        if stem and f"{dot}{suffix}".lower() in _SUFFIXES:
+            parts[-1] = stem
+        if parts[-1] in self._named:
+            return [self._named[parts[-1]]]
+        for depth in self._depths:
+            if len(parts) >= depth and (frames := self._whole.get("/".join(parts[-depth:]))):
+                return self._by_folder(frames, parts[:-depth])
+        if frames := self._flat.get(parts[-1]):
+            return self._by_folder(frames, parts[:-1])
+        return self._tail(len(parts)).get("/".join(parts), [])
+
+    def _by_folder(self, frames: list[Frame], folders: list[str]) -> list[Frame]:
+        if len(frames) == 1 or not folders:
+            return frames
+        return [frame for frame in frames if frame.split.lower() == folders[-1].lower()] or frames
+
+    def _tail(self, parts: int) -> dict[str, list[Frame]]:
+        """Frames by the last parts of their key; of those that share one the first two are kept."""
+        if parts not in self._tails:
+            tails: dict[str, list[Frame]] = {}
+            for key, frames in self._whole.items():
+                if key.count("/") >= parts:
+                    sharing = tails.setdefault("/".join(key.split("/")[-parts:]), [])
+                    sharing += frames[: 2 - len(sharing)]
+            self._tails[parts] = tails
+        return self._tails[parts]

@@ -1,0 +1,107 @@
+"""Joints into pixels of the stored frames, and the check that they are such pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from star.data.frame_size import frame_size
+from star.data.skeleton_source import count_inside
+from star.errors import DataError
+from star.pose.frame_list import FrameList
+from star.pose.importers.frame_names import Frame
+from star.pose.importers.result import Person
+
+Coordinates = Literal["pixels", "normalised", "centred"]
+COORDINATES: tuple[Coordinates, ...] = ("pixels", "normalised", "centred")
+"""Pixels; 0..1 of the frame (OpenPose's `--keypoint_scale 3`); -1..1 of the frame (`--keypoint_scale 4`)."""
+
+_LOOKS_NORMALISED = 2.0
+
+
+class Placed(NamedTuple):
+    """Skeletons as they are stored.
+
+    Attributes:
+        skeletons: [j 3] float32 of each frame, in pixels of the stored frame, confidence in 0..1.
+        unreadable: messages about frames whose size is needed and cannot be read.
+        clipped: confidences outside 0..1, set to the nearer end.
+    """
+
+    skeletons: dict[Frame, np.ndarray]
+    unreadable: list[str]
+    clipped: int
+
+
+def place_in_stored_frames(
+    persons: Mapping[Frame, Person],
+    splits: Mapping[str, FrameList],
+    coordinates: Coordinates,
+    source_size: tuple[int, int] | None,
+) -> Placed:
+    """Scale every skeleton to its stored frame.
+
+    Args:
+        persons: of the frames.
+        splits: where the frames are; only their headers are read, and only if a size is needed.
+        coordinates: of the persons' joints.
+        source_size: (height, width) of the frames the joints are pixels of; None: the stored ones.
+
+    Raises:
+        DataError: the size of no frame can be read.
+    """
+    placed: dict[Frame, np.ndarray] = {}
+    unreadable = []
+    clipped = 0
+    for frame, person in persons.items():
+        joints = person.joints.copy()
+        if coordinates != "pixels" or source_size is not None:
+            try:
+                height, width = frame_size(splits[frame.split].frames, frame.key)
+            except DataError as error:
+                unreadable.append(str(error))
+                continue
+            if coordinates == "centred":
+                joints[joints[:, 2] > 0, :2] += 1
+            rows, columns = source_size or ((2, 2) if coordinates == "centred" else (1, 1))
+            joints[:, :2] *= (width / columns, height / rows)
+        confidence = joints[:, 2].clip(0, 1)
+        clipped += int((confidence != joints[:, 2]).sum())
+        joints[:, 2] = confidence
+        placed[frame] = joints.astype(np.float32)
+    if not placed:
+        raise DataError(f"the size of no frame can be read; first: {unreadable[0]}")
+    return Placed(placed, unreadable, clipped)
+
+
+def require_plausible(
+    skeletons: Mapping[Frame, np.ndarray], splits: Mapping[str, FrameList], coordinates: Coordinates, given: str
+) -> None:
+    """Refuse joints that cannot be pixels of the stored frames.
+
+    Args:
+        skeletons: in pixels of the stored frames.
+        splits: where the frames are; frames that cannot be decoded are passed over.
+        coordinates: what the source was said to have.
+        given: the source, for messages.
+
+    Raises:
+        DataError: all coordinates of a split are within -2..2 though they should be pixels, or most confident joints
+            of a sample of frames lie outside their frame.
+    """
+    for split, listed in splits.items():
+        keys = [key for key in listed.keys if Frame(split, key) in skeletons]
+        largest = max((float(np.abs(skeletons[Frame(split, key)][:, :2]).max()) for key in keys), default=0.0)
+        if coordinates == "pixels" and 0 < largest <= _LOOKS_NORMALISED:
+            raise DataError(
+                f"{given}: no coordinate of {split} is larger than {largest:g}, expected pixels; give "
+                "coordinates=normalised (0..1) or coordinates=centred (-1..1)"
+            )
+        inside, confident = count_inside(listed.frames, keys, lambda key, split=split: skeletons[Frame(split, key)])
+        if 2 * inside < confident:
+            raise DataError(
+                f"{given}: {inside} of {confident} confident joints lie inside a sample of the frames of {split}, "
+                "expected most of them; give source_size=[HEIGHT,WIDTH] if the joints were estimated on resized frames"
+            )
