@@ -85,8 +85,8 @@ def _ambiguous(images: dict[str, list[Frame]]) -> str:
     ]
     more = ["..."] if len(images) > NAMED else []
     return (
-        f"{len(images):,} names of images may each be several frames ({'; '.join(shown + more)}); expected paths that end "
-        "like the frames' (0001/ir/D2/7.jpg, or result files in such folders) or the names of the index "
+        f"{len(images):,} names of images may each be several frames ({'; '.join(shown + more)}); expected paths that "
+        "end like the frames' (0001/ir/D2/7.jpg, or result files in such folders) or the names of the index "
         "(0001M1D2T1F7.jpg)"
     )
 
