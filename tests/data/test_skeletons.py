@@ -1,3 +1,5 @@
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -70,6 +72,20 @@ def test_interrupted_writing_keeps_the_old_file(tmp_path):
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
     with pytest.raises(DataError, match=r"shape \(16, 3\)"):
         _write(path, {KEY: plain_joints()[:16]})
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
+    _write(tmp_path / "dataset-train.h5", {KEY: plain_joints()})
+    before = (tmp_path / "dataset-train.h5").read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"dataset-train\.h5 cannot be written: No space left on device"):
+        _write(tmp_path / "dataset-train.h5", {"0063/ir/D2/122": plain_joints()})
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset-train.h5"]
+    assert (tmp_path / "dataset-train.h5").read_bytes() == before
 
 
 def test_npy_form(tmp_path):
