@@ -30,7 +30,7 @@ class Tracklet(NamedTuple):
         identity: number of the person on disk.
         camera: number of the camera on disk.
         modality: "visible" or "infrared".
-        frames: keys `<identity>/<ir|rgb>/D<camera>/<frame>` in time order, without suffix; also the skeleton keys.
+        frames: keys `<identity>/<ir|rgb>/<camera>/<frame>` in time order, without suffix; also the skeleton keys.
     """
 
     identity: int

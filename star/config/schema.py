@@ -107,9 +107,13 @@ class Augmentation:
 class Dataset:
     """conf/dataset."""
 
-    kind: Literal["hitsz_vcm", "synthetic"]
+    kind: Literal["hitsz_vcm", "bupt_campus", "synthetic"]
     root: str | None
     skeletons: str | None
+    protocol: Literal["full", "official_drop64"]
+    same_camera_filter: bool | None
+    auxiliary: bool
+    fake_infrared: bool
     min_frames: int = number(minimum=1)
     frames: int = number(minimum=1)
     height: int = number(minimum=16)

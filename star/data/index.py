@@ -8,6 +8,7 @@ with 1-based, inclusive positions in the name list.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ def read_names(path: Path) -> NameList:
     Raises:
         DataError: the file is missing or empty, or a line is not a name; gives file and line.
     """
-    names = _lines(path)
+    names = read_lines(path)
     parts = _NAME.findall("\n".join(names))
     if len(parts) != len(names):
         number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
@@ -80,7 +81,7 @@ def read_tracks(path: Path, names: NameList) -> TrackList:
     """
     tracklets: list[Tracklet] = []
     other_camera: list[int] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         where = f"{path}:{number}"
         code, first, last, identity, camera = _integers(line, where)
         if not 1 <= first <= last <= len(names.keys):
@@ -117,7 +118,7 @@ def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
     """
     count = len(tracks.tracklets)
     positions: dict[int, None] = {}
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         for word in line.split():
             where = f"{path}:{number}"
             if not word.isdecimal():
@@ -136,13 +137,20 @@ def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
     return list(positions)
 
 
-def _lines(path: Path) -> list[str]:
+def read_lines(path: Path, expected: Sequence[str] = INDEX_FILES) -> list[str]:
+    """The lines of an index file without the spaces around them; empty lines at the end are dropped.
+
+    Args:
+        path: the file.
+        expected: names of the index files, for the message if it is missing.
+
+    Raises:
+        DataError: the file is missing, empty or not text; names it.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DataError(
-            f"index file {path} is missing; expected {', '.join(INDEX_FILES)} in the folder info or at the root"
-        ) from None
+        raise DataError(f"index file {path} is missing; expected {', '.join(expected)} beside it") from None
     except OSError as error:
         raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

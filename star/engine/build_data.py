@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from star.config.schema import Config
+from star.data.bupt_campus import read_bupt_campus
 from star.data.colour import ColourOptions
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
@@ -29,8 +32,9 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     root = Path(str(dataset.root)).expanduser()
     if dataset.kind == "synthetic":
         root = _generated(config, root)
-    data = read_hitsz_vcm(
+    data = _reader(config)(
         root,
+        same_camera_filter=dataset.same_camera_filter,
         skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
         min_frames=min_frames or dataset.min_frames,
         name=dataset.kind,
@@ -39,6 +43,18 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     if config.skeleton_graph.used:
         require_skeletons(data)
     return data
+
+
+def _reader(config: Config) -> Callable[..., VideoReIDData]:
+    dataset = config.dataset
+    if dataset.kind != "bupt_campus":
+        return read_hitsz_vcm
+    return partial(
+        read_bupt_campus,
+        protocol=dataset.protocol,
+        auxiliary=dataset.auxiliary,
+        fake_infrared=dataset.fake_infrared,
+    )
 
 
 def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:

@@ -189,7 +189,7 @@ def _params(config: Config) -> dict[str, object]:
     params: dict[str, object] = {"seed": config.seed}
     for group in ("backbone", "skeleton_graph", "style", "schedule"):
         params |= {f"{group}.{key}": value for key, value in values[group].items()}
-    keys = ("kind", "min_frames", "frames", "height", "width", "on_bad_frame")
+    keys = ("kind", "min_frames", "auxiliary", "fake_infrared", "frames", "height", "width", "on_bad_frame")
     params |= {f"dataset.{key}": values["dataset"][key] for key in keys}
     return params | {f"loss.{name}": term["weight"] for name, term in config.loss.items()}
 

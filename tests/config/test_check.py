@@ -31,8 +31,8 @@ def test_the_experiments_of_the_paper_and_its_ablations_exist():
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_with_every_backbone_and_dataset(experiment: str, backbone: str, tmp_path: Path):
-    for dataset in ("synthetic", "hitsz_vcm"):
-        root = [f"dataset.root={tmp_path}"] if dataset == "hitsz_vcm" else []
+    for dataset in group_choices()["dataset"]:
+        root = [] if dataset == "synthetic" else [f"dataset.root={tmp_path}"]
         config = check_overrides([f"experiment={experiment}", f"backbone={backbone}", f"dataset={dataset}", *root])
         assert config.dataset.kind == dataset
 
@@ -128,6 +128,18 @@ def test_every_problem_is_listed_at_once():
         (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "importable class"),
         (["dataset=hitsz_vcm"], "dataset.root", "dataset.root=FOLDER"),
         (["dataset=hitsz_vcm", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
+        (["dataset=bupt_campus"], "dataset.root", "dataset.root=FOLDER"),
+        (["dataset=bupt_campus", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
+        (["dataset=bupt_campus", "dataset.protocol=drop64"], "dataset.protocol", "one of full, official_drop64"),
+        (
+            ["dataset=bupt_campus", "dataset.protocol=official_drop64", "dataset.min_frames=12"],
+            "dataset.min_frames",
+            "leaves no tracklet out",
+        ),
+        (["dataset.protocol=official_drop64"], "dataset.protocol", "full, or dataset=bupt_campus"),
+        (["dataset.same_camera_filter=null"], "dataset.same_camera_filter", "true or false"),
+        (["dataset.auxiliary=true"], "dataset.auxiliary", "only dataset=bupt_campus"),
+        (["dataset.fake_infrared=true"], "dataset.fake_infrared", "only dataset=bupt_campus"),
         (["schedule.learning_rate=${nothing}"], "schedule.learning_rate", "resolves"),
     ],
 )

@@ -1,0 +1,191 @@
+"""The whole index of BUPTCampus, its files held against each other, and the files of its frames."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from star.data.bupt_lists import (
+    AUXILIARY_FILE,
+    FOLDERS,
+    INDEX_FILES,
+    KEY_FOLDERS,
+    PATHS_FILE,
+    SUFFIX,
+    TEST_FILES,
+    TRAIN_FILES,
+    FrameTable,
+    TrackLine,
+    read_track_lines,
+)
+from star.data.frames import read_file
+from star.errors import DataError
+from star.types import Tracklet
+
+FRAMES_FOLDER = "DATA"
+CAMERAS = {"LS3": 0, "G25": 1, "CQ1": 2, "W4": 3, "TSG1": 4, "TSG2": 5}
+"""Numbers of the cameras, as the official code gives them."""
+
+_FAKE = "FakeIR"
+
+
+@dataclass(frozen=True)
+class CampusFrames:
+    """The frames of BUPTCampus as files.
+
+    Attributes:
+        path: the folder `DATA`.
+        visible: folder of the visible frames, `RGB` or `FakeIR`.
+        suffixes: by key, of the frames whose file is no `.jpg`.
+    """
+
+    path: Path
+    visible: str = FOLDERS["visible"]
+    suffixes: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, key: str) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            DataError: the file is missing or cannot be read; names it.
+        """
+        return read_file(self.name(key))
+
+    def name(self, key: str) -> str:
+        """The file, for messages."""
+        identity, modality, rest = key.split("/", 2)
+        folder = FOLDERS["infrared"] if modality == KEY_FOLDERS["infrared"] else self.visible
+        return f"{self.path}/{identity}/{folder}/{rest}{self.suffixes.get(key, SUFFIX)}"
+
+
+@dataclass(frozen=True)
+class CampusIndex:
+    """The index files, read.
+
+    Attributes:
+        root: the data set's folder.
+        tracks: by list file, each tracklet with the line that names it; without the auxiliary list if there is none.
+        suffixes: by key, of the frames whose file is no `.jpg`.
+        notes: oddities a user should know.
+    """
+
+    root: Path
+    tracks: dict[str, list[tuple[TrackLine, Tracklet]]]
+    suffixes: dict[str, str]
+    notes: tuple[str, ...]
+
+    def frames(self, *, fake_infrared: bool = False) -> CampusFrames:
+        """Where the frames are; `fake_infrared` takes the visible ones from `FakeIR`."""
+        return CampusFrames(self.root / FRAMES_FOLDER, _FAKE if fake_infrared else FOLDERS["visible"], self.suffixes)
+
+    def keys(self) -> dict[str, list[str]]:
+        """The keys of all frames of "train", with the auxiliary set, and of "test", as the skeleton files hold them."""
+        return {
+            split: list(dict.fromkeys(key for file in files for _, t in self.tracks.get(file, ()) for key in t.frames))
+            for split, files in (("train", TRAIN_FILES), ("test", TEST_FILES))
+        }
+
+
+def read_index(root: Path | str | None) -> CampusIndex:
+    """Read the lists and the frame table.
+
+    Raises:
+        DataError: root is not set or not the folder of the data set, or an index file is missing, malformed or
+            contradicts another; names file and line.
+    """
+    root = _find_root(root)
+    table = FrameTable.read(root / PATHS_FILE)
+    lists = [file for file in (*TRAIN_FILES, *TEST_FILES) if file != AUXILIARY_FILE or (root / file).is_file()]
+    lines = {file: read_track_lines(root / file) for file in lists}
+    further = sorted({line.camera for listed in lines.values() for line in listed} - CAMERAS.keys())
+    cameras = CAMERAS | {name: len(CAMERAS) + number for number, name in enumerate(further)}
+    tracks = {
+        file: [
+            (line, Tracklet(int(line.identity), cameras[line.camera], modality, table.keys(line, modality)))
+            for line in listed
+            for modality in line.modalities
+        ]
+        for file, listed in lines.items()
+    }
+    notes = [f"cameras {', '.join(further)} are none of BUPTCampus ({', '.join(CAMERAS)})"] if further else []
+    return CampusIndex(root, tracks, table.suffixes, tuple(notes + _oddities(tracks)))
+
+
+def missing_files(frames: CampusFrames, tracks: Sequence[tuple[TrackLine, Tracklet]]) -> list[str]:
+    """A note on frames the table names and the disk does not have.
+
+    Raises:
+        DataError: a tracklet has none of its frames on disk.
+    """
+    folders: dict[str, set[str]] = {}
+    missing = named = 0
+    first = ""
+    for line, tracklet in tracks:
+        folder = frames.name(tracklet.frames[0]).rpartition("/")[0]
+        if folder not in folders:
+            folders[folder] = _listed(folder)
+        start = tracklet.frames[0].rindex("/") + 1
+        there = folders[folder]
+        absent = [key for key in tracklet.frames if key[start:] + frames.suffixes.get(key, SUFFIX) not in there]
+        if len(absent) == len(tracklet.frames):
+            raise DataError(
+                f"{line.where}: none of the {len(absent)} frames of this {tracklet.modality} tracklet is on disk, "
+                f"first {frames.name(absent[0])}"
+            )
+        named += len(tracklet.frames)
+        missing += len(absent)
+        first = first or (f"{frames.name(absent[0])} ({line.where})" if absent else "")
+    return [f"{missing} of {named} frames that {PATHS_FILE} names are not on disk, first {first}"] if missing else []
+
+
+def _listed(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise DataError(f"folder {folder} cannot be read: {error.strerror}") from error
+
+
+def _find_root(root: Path | str | None) -> Path:
+    expected = f"the folder with {FRAMES_FOLDER} and {', '.join(INDEX_FILES)}"
+    if root is None or not str(root):
+        raise DataError(f"dataset.root is not set: expected {expected}; give dataset.root=<folder>")
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"dataset.root: given {root}, which is not a folder; expected {expected}")
+    missing = [name for name in (FRAMES_FOLDER, *INDEX_FILES) if name != AUXILIARY_FILE and not (root / name).exists()]
+    if missing:
+        inside = root.name == FRAMES_FOLDER and (root.parent / PATHS_FILE).is_file()
+        raise DataError(
+            f"dataset.root: {', '.join(str(root / name) for name in missing)} missing; expected {expected}"
+            + (f"; give its parent, {root.parent}" if inside else "")
+        )
+    return root
+
+
+def _oddities(tracks: dict[str, list[tuple[TrackLine, Tracklet]]]) -> list[str]:
+    """What the official code accepts in silence."""
+    notes = []
+    for file, listed in tracks.items():
+        times = Counter(t.frames for _, t in listed)
+        again = len(listed) - len(times)
+        if again:
+            first = next(line.where for line, t in listed if times[t.frames] > 1)
+            notes.append(f"{file} repeats {again} tracklets, first {first}")
+        lengths: dict[str, set[int]] = {}
+        for line, t in listed:
+            lengths.setdefault(line.where, set()).add(len(t.frames))
+        unequal = [where for where, found in lengths.items() if len(found) > 1]
+        if unequal:
+            notes.append(f"{len(unequal)} pairs have more frames in one modality than in the other, first {unequal[0]}")
+    people = {file: {t.identity for _, t in listed} for file, listed in tracks.items()}
+    for one, other in (("train.txt", AUXILIARY_FILE), *((a, b) for a in TRAIN_FILES for b in TEST_FILES)):
+        shared = people.get(one, set()) & people.get(other, set())
+        if shared:
+            shown = ", ".join(map(str, sorted(shared)[:10]))
+            notes.append(f"{len(shared)} identities are both in {one} and in {other}: {shown}")
+    return notes
