@@ -114,12 +114,13 @@ def _evaluate(arguments: Sequence[str]) -> None:
 def _report(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("star-report", description=report.__doc__)
     parser.add_argument("study", type=Path, help="folder with study.yaml, e.g. experiments/quickstart")
+    parser.add_argument("--size", help="which size of the study, e.g. cpu (default: the first in study.yaml)")
     parser.add_argument("--uri", help="MLflow tracking store (default: sqlite in the outputs folder)")
     options = parser.parse_args(arguments)
     from star.config.paths import outputs_folder
     from star.report import report as rebuild
 
-    sys.stdout.write(rebuild(options.study, uri=options.uri, outputs=outputs_folder()) + "\n")
+    sys.stdout.write(rebuild(options.study, uri=options.uri, outputs=outputs_folder(), size=options.size) + "\n")
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -13,13 +13,14 @@ from star.report.table import make_table
 __all__ = ["report"]
 
 
-def report(study_folder: Path, *, uri: str | None, outputs: Path) -> str:
+def report(study_folder: Path, *, uri: str | None, outputs: Path, size: str | None = None) -> str:
     """Rebuild the table of a study and write it to `<outputs>/reports/<study>/report.{md,csv,tex}`.
 
     Args:
         study_folder: folder of study.yaml.
         uri: address of the MLflow store; None is the one in the outputs folder.
         outputs: folder of runs and reports.
+        size: of the study; None is its first.
 
     Returns:
         The Markdown and where the files are.
@@ -31,7 +32,7 @@ def report(study_folder: Path, *, uri: str | None, outputs: Path) -> str:
     from star.tracking.runs import study_runs
     from star.tracking.store import store_uri
 
-    study = load_study(Path(study_folder))
+    study = load_study(Path(study_folder), size)
     collected = collect(study, study_runs(store_uri(uri, outputs), study.name))
     final, best = make_table(collected), make_table(collected, "best_on_test")
     text = markdown(collected, final, best)

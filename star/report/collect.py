@@ -10,17 +10,22 @@ settings, data, code or packages changed since, which is noted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from star.errors import ReportError
-from star.report.study import Row, Study
+from star.report.study import STUDY_FILE, Row, Study
 from star.types import DIRECTIONS
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord
 
 PROTOCOL_TAGS = {"protocol": "protocol", "clip": "clip", "data_fingerprint": "data fingerprint"}
+VARYING_FACTS = {
+    "protocol": ("protocol",),
+    "clip": ("clip",),
+    "data": ("data fingerprint", *(f"valid queries {direction}" for direction in DIRECTIONS)),
+}
 SHARED_SETTINGS = ("backbone.", "schedule.", "dataset.")
 
 
@@ -29,7 +34,7 @@ class Collected:
     """The runs of a study.
 
     Attributes:
-        study: the study.
+        study: the study; where its rows differ in T or frame size on purpose, their labels say in which.
         runs: by row name and seed; every row of the study is a key.
         missing: row and seed without a run.
         notes: what a reader should know about runs left out or unlike each other.
@@ -74,6 +79,7 @@ def collect(study: Study, records: Iterable[RunRecord]) -> Collected:
             collected.notes += _superseded(row, seed, runs)
     _refuse_mixture(collected)
     collected.notes += _unlike_settings(collected)
+    collected.study = _with_clips(collected)
     return collected
 
 
@@ -83,6 +89,17 @@ def measured_alike(run: RunRecord) -> dict[str, str]:
     for direction in DIRECTIONS:
         count = run.metrics.get(f"final/{direction}/valid_queries")
         facts[f"valid queries {direction}"] = "not recorded" if count is None else f"{count:.0f}"
+    return facts
+
+
+def shared_facts(collected: Collected) -> dict[str, str]:
+    """What the caption says of all runs of the table: `measured_alike`, or that a fact varies as the study wants it."""
+    if not collected.all:
+        return {}
+    facts = measured_alike(collected.all[0][2])
+    for name in _varying(collected.study):
+        values = {measured_alike(run)[name] for _, _, run in collected.all}
+        facts[name] = facts[name] if len(values) == 1 else "varies by row"
     return facts
 
 
@@ -125,12 +142,14 @@ def _superseded(row: Row, seed: int, runs: Sequence[RunRecord]) -> list[str]:
 
 def _refuse_mixture(collected: Collected) -> None:
     problems = []
+    varying = _varying(collected.study)
     for name in measured_alike(collected.all[0][2]) if collected.all else ():
-        values: dict[str, list[str]] = {}
-        for _, _, run in collected.all:
-            values.setdefault(measured_alike(run)[name], []).append(describe(run))
-        if len(values) > 1:
-            problems += [f"  {name}: {value}: {', '.join(runs)}" for value, runs in values.items()]
+        for runs in _groups(collected, by_row=name in varying):
+            values: dict[str, list[str]] = {}
+            for run in runs:
+                values.setdefault(measured_alike(run)[name], []).append(describe(run))
+            if len(values) > 1:
+                problems += [f"  {name}: {value}: {', '.join(ids)}" for value, ids in values.items()]
     if problems:
         raise ReportError(
             "\n".join(
@@ -138,10 +157,36 @@ def _refuse_mixture(collected: Collected) -> None:
                     f"the runs of study {collected.study.name} were not measured alike and cannot stand in one table:",
                     *problems,
                     "train the odd ones again like the others (the newest run of a row and seed counts), or give them "
-                    "another study: delete them or change their tag `study` in MLflow",
+                    "another study: delete them or change their tag `study` in MLflow; rows that differ on purpose "
+                    f"are allowed by `varies` in {collected.study.folder / STUDY_FILE}",
                 ]
             )
         )
+
+
+def _varying(study: Study) -> set[str]:
+    return {name for fact in study.varies for name in VARYING_FACTS[fact]}
+
+
+def _groups(collected: Collected, by_row: bool) -> list[list[RunRecord]]:
+    """The runs that must be alike: of each row for itself, or all."""
+    if by_row:
+        return [list(runs.values()) for runs in collected.runs.values()]
+    return [[run for _, _, run in collected.all]]
+
+
+def _with_clips(collected: Collected) -> Study:
+    """The study with T and frame size in the labels of its rows, where rows differ in them on purpose."""
+    clips = {row.name: run.tags.get("clip") for row, _, run in collected.all}
+    if "clip" not in collected.study.varies or len(set(clips.values())) < 2:
+        return collected.study
+    return replace(
+        collected.study,
+        rows=tuple(
+            replace(row, label=f"{row.label} ({clips[row.name]})") if clips.get(row.name) else row
+            for row in collected.study.rows
+        ),
+    )
 
 
 def _unlike_settings(collected: Collected) -> list[str]:

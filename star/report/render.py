@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from star.report.collect import Collected, measured_alike
+from star.report.collect import Collected, shared_facts
 from star.report.study import Study, multirun_command
 from star.report.table import Cell, Table
 
@@ -114,7 +114,7 @@ def _caption(collected: Collected, final: Table) -> str:
     )
     if not collected.all:
         return text
-    facts = [f"{name}: {value}" for name, value in measured_alike(collected.all[0][2]).items()]
+    facts = [f"{name}: {value}" for name, value in shared_facts(collected).items()]
     seeds = ", ".join(map(str, sorted({seed for _, seed, _ in collected.all})))
     return f"{text}\n{'; '.join([*facts, f'seeds: {seeds}'])}."
 

@@ -1,9 +1,11 @@
 """Which runs count for which row, and which are refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from star.errors import ReportError
-from star.report.collect import collect
+from star.report.collect import collect, shared_facts
 
 
 def _ids(collected):
@@ -95,3 +97,20 @@ def test_unlike_settings_are_noted(study, make_run):
         "the runs differ in schedule.epochs: 2 in b0; 12 in s0, s1, c0",
         "the runs of STAR & co differ in skeleton_graph.bones: True in s0; False in s1",
     ]
+
+
+def test_rows_may_differ_where_the_study_says_so(study, make_run):
+    runs = [make_run("b0", "baseline", 0), make_run("s0", "star", 0, clip="T=12 64x32")]
+    runs += [make_run("s1", "star", 1, clip="T=12 64x32")]
+    collected = collect(replace(study, varies=("clip",)), runs)
+    assert [row.label for row in collected.study.rows] == ["Baseline (T=6 64x32)", "STAR & co (T=12 64x32)", "Cubic"]
+    assert shared_facts(collected)["clip"] == "varies by row"
+    assert shared_facts(collected)["protocol"] == "synthetic: same-camera filter"
+    with pytest.raises(ReportError, match="data fingerprint"):
+        collect(replace(study, varies=("clip",)), [*runs, make_run("b1", "baseline", 1, data_fingerprint="e")])
+
+
+def test_the_seeds_of_a_row_may_not_differ_even_there(study, make_run):
+    runs = [make_run("s0", "star", 0), make_run("s1", "star", 1, clip="T=12 64x32")]
+    with pytest.raises(ReportError, match="clip: T=12 64x32: s1"):
+        collect(replace(study, varies=("clip",)), runs)

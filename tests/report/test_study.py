@@ -101,3 +101,72 @@ def test_the_published_figures_are_cited(project):
         "HHA",
     }
     assert all(row.source for row in published)
+
+
+SIZED = """
+title: Two sizes
+baseline: baseline
+rows:
+  - {name: baseline, label: Baseline, experiment: baseline}
+  - {name: star, label: STAR, experiment: star, sizes: [cpu]}
+columns: [i2v/mAP]
+varies: [clip]
+sizes:
+  paper: {common: [size=paper], fill_in: [dataset.root=ROOT], seeds: [0, 1], title: On paper}
+  cpu: {common: [size=cpu], seeds: [0]}
+"""
+
+
+@pytest.fixture
+def sized(tmp_path):
+    folder = tmp_path / "sized"
+    folder.mkdir()
+    (folder / "study.yaml").write_text(SIZED)
+    return folder
+
+
+def test_the_first_size_is_the_usual_one(sized):
+    study = load_study(sized)
+    assert (study.name, study.size, study.sizes, study.varies) == ("sized/paper", "paper", ("paper", "cpu"), ("clip",))
+    assert (study.title, study.common, study.fill_in, study.seeds) == (
+        "On paper",
+        ("size=paper",),
+        ("dataset.root=ROOT",),
+        (0, 1),
+    )
+    assert [row.name for row in study.rows] == ["baseline"]
+    assert study.arguments == str(sized)
+
+
+def test_another_size(sized):
+    study = load_study(sized, "cpu")
+    assert (study.name, study.title, study.common, study.fill_in) == ("sized/cpu", "Two sizes", ("size=cpu",), ())
+    assert [row.name for row in study.rows] == ["baseline", "star"]
+    assert study.arguments == f"{sized} --size cpu"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("cpu: {common: [size=cpu], seeds: [0]}", "cpu: {common: [size=cpu]}", "sizes.cpu: seeds: given nothing"),
+        ("cpu: {common", "cpu: {commun", "sizes.cpu: given key commun, expected only title, text, common"),
+        ("sizes: [cpu]", "sizes: [gpu]", "rows[1].sizes: given ['gpu'], expected a list of paper, cpu"),
+        ("varies: [clip]", "varies: [seed]", "varies: given seed, expected one of protocol, clip, data"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "seeds: given [0, 0], expected different numbers"),
+        ("common: [size=cpu]", "common: [cpu]", "common: given cpu, expected key=value"),
+        ("  cpu:", "  c/pu:", "sizes: given c/pu, expected names of letters"),
+    ],
+)
+def test_wrong_sizes_are_named_whichever_is_asked_for(sized, old, new, complaint):
+    assert old in SIZED
+    (sized / "study.yaml").write_text(SIZED.replace(old, new, 1))
+    with pytest.raises(ReportError) as caught:
+        load_study(sized, "paper")
+    assert complaint in str(caught.value)
+
+
+def test_a_size_there_is_not(sized, study_folder):
+    with pytest.raises(ReportError, match="size: given gpu, expected one of paper, cpu"):
+        load_study(sized, "gpu")
+    with pytest.raises(ReportError, match="size: given cpu, expected none: this study has one size only"):
+        load_study(study_folder, "cpu")
