@@ -161,7 +161,7 @@ def _find_root(root: Path | str | None) -> Path:
     if missing:
         inside = root.name == FRAMES_FOLDER and (root.parent / PATHS_FILE).is_file()
         raise DataError(
-            f"dataset.root: {', '.join(str(root / name) for name in missing)} missing; expected {expected}"
+            f"dataset.root: given {root}, which has no {', '.join(missing)}; expected {expected}"
             + (f"; give its parent, {root.parent}" if inside else "")
         )
     return root

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from star.data.decode import load_frame
+from star.data.matches import count_valid
 from star.data.skeleton_source import CONFIDENT
 from star.errors import DataError
-from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality, Split, VideoReIDData
+from star.types import MODALITIES, NUMBER_OF_JOINTS, Direction, Modality, Split, VideoReIDData
 
 _SAMPLED = 1000
 _SHOWN = 10
@@ -35,6 +36,21 @@ class SplitReport(NamedTuple):
     cameras: dict[Modality, list[int]]
 
 
+class DirectionReport(NamedTuple):
+    """What one direction ranks.
+
+    Attributes:
+        query, gallery: modalities.
+        queries, valid, items: queries, those of them with a match, gallery tracklets.
+    """
+
+    query: Modality
+    gallery: Modality
+    queries: int
+    valid: int
+    items: int
+
+
 class SkeletonReport(NamedTuple):
     """Skeletons of the checked frames of one modality.
 
@@ -55,6 +71,7 @@ class DatasetReport(NamedTuple):
     Attributes:
         name, protocol, notes: of the data set.
         splits: train, then those of the test set.
+        directions: of the test set.
         checked: frames that were decoded.
         bad: messages of all frames that could not be; each names its file.
         heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
@@ -65,6 +82,7 @@ class DatasetReport(NamedTuple):
     protocol: str
     notes: tuple[str, ...]
     splits: tuple[SplitReport, ...]
+    directions: dict[Direction, DirectionReport]
     checked: int
     bad: tuple[str, ...]
     heights: tuple[int, int]
@@ -117,6 +135,7 @@ def check_dataset(
         protocol=data.protocol,
         notes=data.notes,
         splits=tuple(map(count_split, data.splits)),
+        directions=count_directions(data),
         checked=len(found),
         bad=tuple(report.error for report in found if report.error),
         heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
@@ -130,14 +149,20 @@ def check_dataset(
 def format_report(report: DatasetReport) -> str:
     """The report as lines for the terminal."""
     lines = [f"data set {report.name} ({report.protocol})"]
+    width = max(8, *(len(split.name) for split in report.splits))
     for split in report.splits:
         cameras = "; ".join(f"{m} {', '.join(map(str, numbers))}" for m, numbers in split.cameras.items())
         lines.append(
-            f"  {split.name:<8} {split.identities:>6,} identities {split.tracklets:>7,} tracklets "
+            f"  {split.name:<{width}} {split.identities:>6,} identities {split.tracklets:>7,} tracklets "
             f"{split.frames:>9,} frames   cameras: {cameras}"
         )
+    lines += [
+        f"  {direction:<{width}} {d.queries:>6,} {d.query} queries, {d.valid:,} with a match among {d.items:,} "
+        f"{d.gallery} gallery tracklets"
+        for direction, d in report.directions.items()
+    ]
     lines.append(
-        f"  frames   {report.checked:,} checked, {len(report.bad):,} bad; height {report.heights[0]} to "
+        f"  {'frames':<{width}} {report.checked:,} checked, {len(report.bad):,} bad; height {report.heights[0]} to "
         f"{report.heights[1]}, width {report.widths[0]} to {report.widths[1]} pixels"
     )
     lines += [f"    {message}" for message in report.bad[:_SHOWN]]
@@ -179,6 +204,20 @@ def count_split(split: Split) -> SplitReport:
         frames=len({key for tracklet in split.tracklets for key in tracklet.frames}),
         cameras={m: numbers for m, numbers in cameras.items() if numbers},
     )
+
+
+def count_directions(data: VideoReIDData) -> dict[Direction, DirectionReport]:
+    """Count without opening a frame."""
+    return {
+        direction: DirectionReport(
+            pair.query.modality,
+            pair.gallery.modality,
+            len(pair.query.tracklets),
+            count_valid(pair, data.same_camera_filter),
+            len(pair.gallery.tracklets),
+        )
+        for direction, pair in data.test.items()
+    }
 
 
 def _skeletons(found: list[_FrameReport]) -> SkeletonReport:

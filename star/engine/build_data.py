@@ -12,6 +12,7 @@ from star.data.bupt_campus import read_bupt_campus
 from star.data.colour import ColourOptions
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
+from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
 from star.data.synthetic import generate
 from star.engine.progress import counting
@@ -26,7 +27,7 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
         min_frames: instead of `dataset.min_frames`.
 
     Raises:
-        DataError: the data set cannot be used, or a skeleton experiment has no skeletons.
+        DataError: the data set cannot be used, has nothing to rank, or lacks the skeletons an experiment uses.
     """
     dataset = config.dataset
     root = Path(str(dataset.root)).expanduser()
@@ -40,6 +41,7 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
         name=dataset.kind,
         limit_identities=config.debug.limit_identities,
     )
+    require_matches(data)
     if config.skeleton_graph.used:
         require_skeletons(data)
     return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from star.config.schema import Config
-from star.data.check import check_dataset, count_split, format_report
+from star.data.check import check_dataset, count_directions, count_split, format_report
 from star.data.contact_sheet import contact_sheet
 from star.engine.build_data import load_data
 from star.engine.progress import counting
@@ -30,7 +30,12 @@ def check_data(config: Config, sheet: Path | None = None) -> str:
         everything = load_data(config, min_frames=1)
         report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)
     text = format_report(
-        report._replace(protocol=data.protocol, notes=data.notes, splits=tuple(map(count_split, data.splits)))
+        report._replace(
+            protocol=data.protocol,
+            notes=data.notes,
+            splits=tuple(map(count_split, data.splits)),
+            directions=count_directions(data),
+        )
     )
     if sheet is not None:
         text += f"\ncontact sheet: {contact_sheet(data, sheet)}"

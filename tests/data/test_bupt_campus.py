@@ -1,0 +1,351 @@
+"""BUPTCampus against a miniature in its layout; what the official code keeps is counted again here, line by line."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from support.tiny_bupt import CAMERAS, TinyBupt, write_tiny_bupt
+from support.tiny_vcm import plain_joints
+
+from star.data import bupt_campus
+from star.data.bupt_campus import read_bupt_campus
+from star.data.check import check_dataset, format_report
+from star.data.decode import load_frame
+from star.data.matches import count_valid, require_matches
+from star.errors import DataError
+from star.pose.frame_list import list_frames
+from star.types import VideoReIDData
+
+LISTS = ("train.txt", "query.txt", "gallery.txt")
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> TinyBupt:
+    return write_tiny_bupt(tmp_path_factory.mktemp("bupt") / "BUPTCampus", skeletons=True)
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> TinyBupt:
+    """More than 64 queries and 128 gallery tracklets of each modality, one frame each."""
+    root = tmp_path_factory.mktemp("many") / "BUPTCampus"
+    return write_tiny_bupt(root, identities=2, auxiliary=0, infrared_queries=71, visible_queries=68, frames=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path, pattern: TinyBupt) -> Path:
+    """A fresh data set with skeletons, free to be broken."""
+    shutil.copytree(pattern.root, tmp_path / "BUPTCampus")
+    return tmp_path / "BUPTCampus"
+
+
+def _rewrite(path: Path, change: Callable[[dict], None]) -> None:
+    table = json.loads(path.read_text())
+    change(table)
+    path.write_text(json.dumps(table))
+
+
+def _sizes(data: VideoReIDData) -> dict[str, int]:
+    return {split.name: len(split.tracklets) for split in data.splits}
+
+
+def test_the_lists_become_five_splits(pattern: TinyBupt):
+    data = read_bupt_campus(pattern.root)
+    assert _sizes(data) == {
+        "train": 16,
+        **{"infrared query": 3, "visible gallery": 6, "visible query": 3, "infrared gallery": 6},
+    }
+    sides = {"i2v": ("infrared", "visible"), "v2i": ("visible", "infrared")}
+    for direction, pair in data.test.items():
+        query, gallery = sides[direction]
+        assert {t.modality for t in pair.query.tracklets} == {query}
+        assert {t.modality for t in pair.gallery.tracklets} == {gallery}
+    assert data.train.identities == (1, 2, 3, 4) and data.notes == ()
+    infrared, visible = data.train.tracklets[:2]
+    assert (infrared.identity, infrared.camera, infrared.modality) == (1, 1, "infrared")
+    assert infrared.frames == tuple(f"1/ir/G25/1_IR_G25_1_{8635 + n}" for n in range(4))
+    assert visible.frames[0] == "1/rgb/G25/1_RGB_G25_1_8635" and visible.camera == 1
+    assert data.train.frames.name(visible.frames[0]) == f"{pattern.root}/DATA/1/RGB/G25/1_RGB_G25_1_8635.jpg"
+    assert all(load_frame(s.frames, key).shape == (48, 24, 3) for s in data.splits for key in s.tracklets[0].frames)
+
+
+def _official_counts(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Queries, queries with a match and gallery of each direction, as the official test code would have them.
+
+    Its sampler makes one list of the positions of each modality in file order, cuts the visible one, and the ranking
+    skips queries whose identity is not in the gallery; cameras play no part.
+    """
+    ranked = {}
+    for name in ("query", "gallery"):
+        lines = [line.split() for line in (root / f"{name}.txt").read_text().splitlines()]
+        visible = [number for number, line in enumerate(lines) if line[1] == "RGB"]
+        while len(visible) % 64:
+            visible.pop()
+        infrared = [number for number, line in enumerate(lines) if line[1] == "IR"]
+        ranked[name] = {"RGB": [lines[n][0] for n in visible], "IR": [lines[n][0] for n in infrared]}
+    counts = {}
+    for direction, query, gallery in (("i2v", "IR", "RGB"), ("v2i", "RGB", "IR")):
+        queries, items = ranked["query"][query], ranked["gallery"][gallery]
+        counts[direction] = (len(queries), sum(identity in items for identity in queries), len(items))
+    return counts
+
+
+def _counts(data: VideoReIDData) -> dict[str, tuple[int, int, int]]:
+    return {
+        direction: (len(p.query.tracklets), count_valid(p, data.same_camera_filter), len(p.gallery.tracklets))
+        for direction, p in data.test.items()
+    }
+
+
+def test_official_drop64_has_the_counts_of_the_official_code(many: TinyBupt):
+    data = read_bupt_campus(many.root, protocol="official_drop64")
+    assert _counts(data) == _official_counts(many.root) == {"i2v": (71, 64, 128), "v2i": (64, 64, 139)}
+    assert not data.same_camera_filter
+    assert data.protocol == "bupt_campus official_drop64: 1-frame filter, no same-camera filter"
+    full = read_bupt_campus(many.root)
+    for direction, pair in full.test.items():
+        for whole, kept in zip(pair, data.test[direction], strict=True):
+            assert whole.tracklets[: len(kept.tracklets)] == kept.tracklets
+
+
+def test_full_ranks_everything_with_or_without_the_camera_filter(many: TinyBupt):
+    data = read_bupt_campus(many.root)
+    assert data.protocol == "bupt_campus full: 1-frame filter, same-camera filter"
+    assert _counts(data) == {"i2v": (71, 47, 139), "v2i": (68, 46, 139)}
+    without = read_bupt_campus(many.root, same_camera_filter=False)
+    assert without.protocol == "bupt_campus full: 1-frame filter, no same-camera filter"
+    assert _counts(without) == {"i2v": (71, 71, 139), "v2i": (68, 68, 139)}
+    filtered = read_bupt_campus(many.root, protocol="official_drop64", same_camera_filter=True)
+    assert filtered.protocol.endswith("1-frame filter, same-camera filter")
+    assert _counts(filtered)["i2v"][1] < 64
+
+
+@pytest.mark.parametrize("visible", [3, 64])
+def test_official_drop64_leaves_nothing_of_few_and_of_exact_multiples(tmp_path: Path, visible: int):
+    """The official slice `[:-(n % 64)]` is empty for n = 64 too."""
+    small = write_tiny_bupt(tmp_path, identities=2, infrared_queries=2, visible_queries=visible, frames=1)
+    with pytest.raises(DataError, match=rf"none of the {visible} visible query .* dataset\.protocol=full"):
+        read_bupt_campus(small.root, protocol="official_drop64")
+
+
+def test_the_auxiliary_set_joins_the_training_set_only(pattern: TinyBupt, root: Path):
+    data = read_bupt_campus(pattern.root, auxiliary=True)
+    assert data.train.identities == (1, 2, 3, 4, 5, 6) and len(data.train.tracklets) == 20
+    plain = read_bupt_campus(pattern.root)
+    assert (data.test.keys(), data.protocol, data.fingerprint) == (plain.test.keys(), plain.protocol, plain.fingerprint)
+    for file in (*root.glob("*.h5"), root / "train_auxiliary.txt"):
+        file.unlink()
+    assert _sizes(read_bupt_campus(root)) == _sizes(plain)
+    with pytest.raises(DataError, match=r"train_auxiliary\.txt is missing, and dataset\.auxiliary=true"):
+        read_bupt_campus(root, auxiliary=True)
+
+
+def test_fake_infrared_frames_stand_in_for_visible_ones(pattern: TinyBupt):
+    data, plain = read_bupt_campus(pattern.root, fake_infrared=True), read_bupt_campus(pattern.root)
+    for split, real in zip(data.splits, plain.splits, strict=True):
+        assert split.tracklets == real.tracklets
+        for key in (t.frames[0] for t in split.tracklets):
+            fake, true = split.frames.name(key), real.frames.name(key)
+            assert fake == true.replace("/RGB/", "/FakeIR/") and Path(fake).is_file()
+    key = next(t.frames[0] for t in data.train.tracklets if t.modality == "visible")
+    fake, true = (np.ptp(load_frame(source.train.frames, key), axis=2) for source in (data, plain))
+    assert fake.max() == 0 < true.max()
+
+
+def test_skeletons_have_the_keys_of_the_frames(pattern: TinyBupt, root: Path):
+    data = read_bupt_campus(pattern.root, auxiliary=True)
+    for split in data.splits:
+        assert split.skeletons is not None
+        assert np.array_equal(np.asarray(split.skeletons.read(split.tracklets[-1].frames[0])), plain_joints())
+    lists = list_frames(pattern.root, "bupt_campus")
+    assert {split: list(listed.keys) for split, listed in lists.items()} == pattern.keys
+    assert lists["test"].names[0] == Path(lists["test"].frames.name(lists["test"].keys[0])).name
+    (root / "dataset-train.h5").rename(root / "a.h5")
+    (root / "dataset-test.h5").rename(root / "dataset-train.h5")
+    (root / "a.h5").rename(root / "dataset-test.h5")
+    with pytest.raises(DataError, match="of another data set or split"):
+        read_bupt_campus(root)
+
+
+def test_limit_and_shortest_tracklet(pattern: TinyBupt):
+    data = read_bupt_campus(pattern.root, limit_identities=3)
+    assert data.train.identities == (1, 2, 3) and data.protocol.endswith("first 3 identities")
+    assert {t.identity for s in data.test_splits for t in s.tracklets} == {7, 8, 9}
+    assert read_bupt_campus(pattern.root, min_frames=4).protocol.startswith("bupt_campus full: 4-frame filter")
+    with pytest.raises(DataError, match=r"no train tracklet is left with dataset\.min_frames=5"):
+        read_bupt_campus(pattern.root, min_frames=5)
+
+
+def test_fingerprint_follows_the_index_but_not_the_place(root: Path, pattern: TinyBupt):
+    before = read_bupt_campus(pattern.root).fingerprint
+    assert read_bupt_campus(root).fingerprint == before
+    with (root / "query.txt").open("a") as file:
+        file.write((root / "query.txt").read_text().splitlines()[0] + "\n")
+    for file in root.glob("*.h5"):
+        file.unlink()
+    assert read_bupt_campus(root).fingerprint != before
+
+
+@pytest.mark.parametrize("name", ["data_paths.json", *LISTS])
+def test_missing_and_empty_index_files_are_named(root: Path, name: str):
+    (root / name).write_text(" \n")
+    with pytest.raises(DataError, match=rf"{re.escape(name)}(:\d+: no JSON| is empty)"):
+        read_bupt_campus(root)
+    (root / name).unlink()
+    with pytest.raises(DataError, match=rf"which has no {re.escape(name)}; expected the folder with DATA"):
+        read_bupt_campus(root)
+
+
+def test_a_root_that_is_another_folder(tmp_path: Path, root: Path):
+    nothing = "which has no DATA, data_paths.json, train.txt, query.txt, gallery.txt"
+    for given, message in ((None, "is not set"), (tmp_path / "no", "is not a folder"), (tmp_path, nothing)):
+        with pytest.raises(DataError, match=message):
+            read_bupt_campus(given)
+    with pytest.raises(DataError, match=rf"give its parent, {re.escape(str(root))}"):
+        read_bupt_campus(root / "DATA")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "text", "message"),
+    [
+        ("train.txt", 2, "1 RGB/IR CQ1", r"train\.txt:2: given '1 RGB/IR CQ1', expected identity modality camera"),
+        ("train.txt", 2, "", r"train\.txt:2: given ''"),
+        ("train.txt", 2, "one RGB/IR CQ1 1", r"train\.txt:2: given 'one RGB/IR CQ1 1'"),
+        ("train.txt", 2, "1 RGB CQ1 1", r"train\.txt:2: given modality RGB, expected RGB/IR in train\.txt"),
+        ("train_auxiliary.txt", 1, "5 IR TSG2 1", r"train_auxiliary\.txt:1: given modality IR, expected RGB/IR"),
+        ("query.txt", 3, "9 RGB/IR CQ1 1", r"query\.txt:3: given modality RGB/IR, expected RGB or IR in query\.txt"),
+        ("gallery.txt", 1, "7 FakeIR G25 1", r"gallery\.txt:1: given modality FakeIR, expected RGB or IR"),
+        ("train.txt", 2, "99 RGB/IR CQ1 1", r"train\.txt:2: .*data_paths\.json has no identity 99"),
+        ("query.txt", 1, "7 IR W4 1", r"query\.txt:1: .* has no camera W4 of 7/IR \(it has LS3, G25\)"),
+        ("query.txt", 1, "7 IR LS3 9", r"query\.txt:1: .* has no tracklet 9 of 7/IR/LS3 \(it has 1\)"),
+    ],
+)
+def test_lines_that_are_wrong_are_named(root: Path, edit, name: str, line: int, text: str, message: str):
+    edit(root / name, line, text)
+    with pytest.raises(DataError, match=message):
+        read_bupt_campus(root)
+
+
+def test_an_identity_without_one_modality(root: Path):
+    _rewrite(root / "data_paths.json", lambda table: table["2"].pop("RGB"))
+    with pytest.raises(DataError, match=r"train\.txt:3: .*data_paths\.json has no modality RGB of 2 \(it has IR\)"):
+        read_bupt_campus(root)
+
+
+def _set(*keys: str, to: object) -> Callable[[dict], None]:
+    def change(table: dict) -> None:
+        for key in keys[:-1]:
+            table = table[key]
+        table[keys[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ([], "gives no frames for 7/IR/LS3/1"),
+        ("7/IR/LS3/a.jpg", "gives no frames for 7/IR/LS3/1"),
+        ([3], "gives no frames for 7/IR/LS3/1"),
+        (["8/IR/LS3/8_IR_LS3_1_1.jpg"], r"names the frame '8/IR/LS3/8_IR_LS3_1_1\.jpg', expected 7/IR/LS3/<name>"),
+        (["7/RGB/LS3/a.jpg"], "expected 7/IR/LS3/<name>"),
+        (["7/IR/LS3/deeper/a.jpg"], "expected 7/IR/LS3/<name>"),
+        (["7/IR/LS3/a"], "expected 7/IR/LS3/<name>"),
+        (["7/IR/LS3/nothing.jpg"], r"none of the 1 frames of this infrared tracklet is on disk, first .*nothing\.jpg"),
+    ],
+)
+def test_entries_of_the_frame_table_that_cannot_be_used(root: Path, entry: object, message: str):
+    _rewrite(root / "data_paths.json", _set("7", "IR", "LS3", "1", to=entry))
+    with pytest.raises(DataError, match=rf"query\.txt:1: .*{message}"):
+        read_bupt_campus(root)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"1": ', "\xff"])
+def test_a_frame_table_that_is_none(root: Path, text: str):
+    (root / "data_paths.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"data_paths\.json"):
+        read_bupt_campus(root)
+
+
+def test_frames_that_are_not_on_disk_are_counted_and_found_by_the_check(root: Path):
+    data = read_bupt_campus(root)
+    gone = [data.test["v2i"].query.frames.name(key) for key in data.test["v2i"].query.tracklets[0].frames[1:3]]
+    for file in gone:
+        Path(file).unlink()
+    broken = read_bupt_campus(root)
+    assert broken.notes == (
+        f"2 of 136 frames that data_paths.json names are not on disk, first {gone[0]} ({root}/query.txt:2)",
+    )
+    report = check_dataset(broken)
+    assert [f"frame {file} is missing" for file in gone] == list(report.bad)
+    with pytest.raises(DataError, match=r"train\.txt:1: none of the 4 frames of this visible tracklet"):
+        shutil.rmtree(root / "DATA" / "1" / "RGB")
+        read_bupt_campus(root)
+
+
+def test_png_frames_keep_their_suffix(root: Path):
+    data = read_bupt_campus(root)
+    key = data.train.tracklets[0].frames[0]
+    path = Path(data.train.frames.name(key))
+    cv2.imwrite(str(path.with_suffix(".png")), load_frame(data.train.frames, key))
+    path.unlink()
+    (root / "data_paths.json").write_text((root / "data_paths.json").read_text().replace(path.name, f"{path.stem}.png"))
+    again = read_bupt_campus(root)
+    assert again.notes == () and again.train.tracklets == data.train.tracklets
+    assert again.train.frames.name(key) == str(path.with_suffix(".png"))
+
+
+def test_what_the_official_code_accepts_is_noted(root: Path):
+    for file in root.glob("*.h5"):
+        file.unlink()
+    _rewrite(root / "data_paths.json", lambda table: table["1"]["RGB"]["G25"]["1"].pop())
+    moved = json.loads((root / "data_paths.json").read_text())
+    for modality in ("RGB", "IR"):
+        files = moved["2"][modality].pop("CQ1")
+        (root / "DATA" / "2" / modality / "CQ1").rename(root / "DATA" / "2" / modality / "ROOF")
+        moved["2"][modality]["ROOF"] = {"1": [file.replace("/CQ1/", "/ROOF/") for file in files["1"]]}
+    (root / "data_paths.json").write_text(json.dumps(moved))
+    lines = (root / "train.txt").read_text().replace("2 RGB/IR CQ1 1", "2 RGB/IR ROOF 1")
+    (root / "train.txt").write_text(lines + "3 RGB/IR W4 1\n7 RGB/IR LS3 1\n")
+    notes = read_bupt_campus(root).notes
+    assert notes == (
+        f"cameras ROOF are none of BUPTCampus ({', '.join(CAMERAS)})",
+        f"train.txt repeats 2 tracklets, first {root}/train.txt:5",
+        f"1 pairs have more frames in one modality than in the other, first {root}/train.txt:1",
+        "1 identities are both in train.txt and in query.txt: 7",
+        "1 identities are both in train.txt and in gallery.txt: 7",
+    )
+
+
+def test_nothing_to_rank_is_said_before_training(tmp_path: Path):
+    """The only infrared query and its gallery tracklet are from one camera."""
+    data = write_tiny_bupt(tmp_path, infrared_queries=3, visible_queries=3, frames=1)
+    lines = [line for line in (data.root / "gallery.txt").read_text().splitlines() if line.split()[0] in ("8", "9")]
+    (data.root / "gallery.txt").write_text("\n".join(lines))
+    require_matches(read_bupt_campus(data.root, same_camera_filter=False))
+    with pytest.raises(DataError, match=r"none of the 3 infrared queries .* seen by another camera, so i2v cannot"):
+        require_matches(read_bupt_campus(data.root))
+
+
+def test_published_counts_are_checked_where_one_is_met(many: TinyBupt, monkeypatch: pytest.MonkeyPatch):
+    assert read_bupt_campus(many.root).notes == ()
+    monkeypatch.setattr(bupt_campus, "_PUBLISHED", {**bupt_campus._PUBLISHED, "infrared queries": 71})
+    notes = read_bupt_campus(many.root).notes
+    assert "not the published BUPTCampus: 2 training identities, 1,074 published" in notes
+    assert "not the published BUPTCampus: 68 visible queries, 540 published" in notes
+    assert not any("infrared queries," in note or "auxiliary" in note or "kept" in note for note in notes)
+    notes = read_bupt_campus(many.root, protocol="official_drop64").notes
+    assert "not the published BUPTCampus: 64 visible queries kept, 512 published" in notes
+    assert "not the published BUPTCampus: 128 visible gallery tracklets kept, 2,368 published" in notes
+    assert "not the published BUPTCampus: 64 infrared queries with a match, 522 published" in notes
+
+
+def test_the_check_says_what_each_direction_ranks(pattern: TinyBupt):
+    text = format_report(check_dataset(read_bupt_campus(pattern.root)))
+    assert "3 infrared queries, 2 with a match among 6 visible gallery tracklets" in text
+    assert "3 visible queries, 2 with a match among 6 infrared gallery tracklets" in text
+    assert "136 checked, 0 bad" in text and "visible query" in text
