@@ -104,6 +104,19 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cleaning:
+    """conf/dataset, key `cleaning`."""
+
+    interpolate: bool
+    max_gap: int = number(minimum=1)
+    filter: Literal["none", "savitzky_golay", "one_euro"]
+    window: int = number(minimum=3)
+    order: int = number(minimum=1)
+    min_cutoff: float = number(above=0)
+    beta: float = number(minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """conf/dataset."""
 
@@ -120,6 +133,7 @@ class Dataset:
     width: int = number(minimum=16)
     on_bad_frame: Literal["stop", "skip"]
     min_confidence: float = probability()
+    cleaning: Cleaning
     augmentation: Augmentation
     generate: dict[str, Any] | None
 

@@ -10,8 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from star.data.cleaning import Cleaning
 from star.data.decode import load_frame
-from star.data.joints import fill_missing, read_clip_joints
+from star.data.joints import FrameJoints, fill_missing, read_joints
+from star.data.tracklet_joints import TrackletJoints
 from star.data.transforms import Augmentation, augment_frame, augment_joints
 from star.errors import DataError
 from star.types import Split
@@ -29,10 +31,16 @@ class ClipReader:
         on_bad_frame: "stop" raises at the first frame that cannot be decoded; "skip" lets the nearest good frame of the
             clip stand in, with its joints, logs each such file once and counts each use.
         min_confidence: joints below it are missing (see `star.data.joints`).
+        cleaning: of the joints over their tracklet; None: as they are stored.
     """
 
-    def __init__(self, split: Split, *, on_bad_frame: OnBadFrame, min_confidence: float):
+    def __init__(
+        self, split: Split, *, on_bad_frame: OnBadFrame, min_confidence: float, cleaning: Cleaning | None = None
+    ):
         self._split = split
+        self._cleaned = (
+            TrackletJoints(split, cleaning, min_confidence) if cleaning is not None and split.skeletons else None
+        )
         self._on_bad_frame = on_bad_frame
         self._min_confidence = min_confidence
         self._lock = threading.Lock()
@@ -41,18 +49,25 @@ class ClipReader:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Since the start: frames, bad_frames, bad_files, frames_without_skeleton, low_joints and nan_joints."""
+        """Since the start: frames, bad frames and files, what was missing in the store, and joints interpolated."""
         with self._lock:
             names = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints")
-            return {name: self._counts[name] for name in names} | {"bad_files": len(self._logged)}
+            counts = {name: self._counts[name] for name in (*names, "interpolated_joints")}
+            return counts | {"bad_files": len(self._logged)}
 
     def read(
-        self, keys: Sequence[str], augmentations: Sequence[Augmentation], frames: np.ndarray, joints: np.ndarray
+        self,
+        tracklet: Sequence[str],
+        keys: Sequence[str],
+        augmentations: Sequence[Augmentation],
+        frames: np.ndarray,
+        joints: np.ndarray,
     ) -> None:
         """Read one clip.
 
         Args:
-            keys: t frame keys in time order; repeats are decoded once.
+            tracklet: keys of all frames of the clip's tracklet in time order.
+            keys: t of them in time order; repeats are decoded once.
             augmentations: t, of the frames.
             frames: [t h w 3] uint8, contiguous; receives the frames.
             joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
@@ -73,14 +88,22 @@ class ClipReader:
         if self._split.skeletons is None:
             joints[:] = 0
         else:
-            clip = read_clip_joints(self._split.skeletons, used, sizes, self._min_confidence)
+            clip = self._read_joints(tracklet, used, sizes)
             filled = fill_missing(clip.joints, clip.present)
             known = np.broadcast_to(clip.present.any(axis=0)[:, None], (*clip.present.shape, 1))
             moved = augment_joints(np.concatenate([filled, known], axis=2), augmentations, height, width)
             joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
-            found.update(frames_without_skeleton=clip.frames_without, low_joints=clip.low, nan_joints=clip.not_finite)
+            found.update(clip.counts)
         with self._lock:
             self._counts += found
+
+    def _read_joints(
+        self, tracklet: Sequence[str], keys: Sequence[str], sizes: Sequence[tuple[int, int]]
+    ) -> FrameJoints:
+        if self._cleaned is not None:
+            return self._cleaned.read(tracklet, keys)
+        assert self._split.skeletons is not None
+        return read_joints(self._split.skeletons, keys, sizes, self._min_confidence)
 
     def _decode(self, keys: Sequence[str]) -> list[tuple[str, np.ndarray]]:
         """Key and pixels of each frame, bad ones replaced."""

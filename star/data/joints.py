@@ -1,9 +1,11 @@
-"""Joints of a clip from the store: normalised to the frame, gaps filled.
+"""Joints of frames from the store: normalised to the frame, what is missing found, gaps filled.
 
-Policy for gaps. A joint is missing when its frame has no skeleton, when one of its numbers is not finite, or when its
-confidence is below `min_confidence`. A missing joint gets confidence 0 and the coordinates of the same joint in the
-nearest frame of the clip that has it (the earlier one of two); zeros if no frame has it. Coordinates are copied after
-normalisation, because the stored frames of a tracklet differ in size.
+Policy for gaps. A joint is missing when its frame has no skeleton, when one of its numbers is not finite, when its
+confidence is below `min_confidence`, or when it is 0, with which estimators mark a joint they did not find. Cleaning
+(`star.data.cleaning`), if it is switched on, fills short gaps from the tracklet. A joint that is still missing gets
+confidence 0 and the coordinates of the same joint in the nearest frame of the clip that has it (the earlier one of
+two); zeros if no frame has it. Coordinates are copied after normalisation, because the stored frames of a tracklet
+differ in size.
 """
 
 from __future__ import annotations
@@ -16,28 +18,44 @@ import numpy as np
 from star.types import NUMBER_OF_JOINTS, SkeletonStore
 
 
-class ClipJoints(NamedTuple):
-    """Joints of one clip as the store has them.
+class FrameJoints(NamedTuple):
+    """Joints of some frames.
 
     Attributes:
         joints: [t j 3] float32, x and y in 0..1 of the stored frame, confidence in 0..1; 0 where missing.
         present: [t j] bool, False where missing.
-        frames_without: frames that have no skeleton.
-        not_finite: joints with a number that is not finite.
-        low: joints below the smallest confidence.
+        without: [t] bool, the frame has no skeleton.
+        not_finite: [t j] bool, stored with a number that is not finite.
+        low: [t j] bool, stored with confidence 0 or below the smallest confidence.
+        interpolated: [t j] bool, missing in the store, filled by the cleaning.
     """
 
     joints: np.ndarray
     present: np.ndarray
-    frames_without: int
-    not_finite: int
-    low: int
+    without: np.ndarray
+    not_finite: np.ndarray
+    low: np.ndarray
+    interpolated: np.ndarray
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind, under the names of `ClipReader.counts`."""
+        return {
+            "frames_without_skeleton": int(self.without.sum()),
+            "nan_joints": int(self.not_finite.sum()),
+            "low_joints": int(self.low.sum()),
+            "interpolated_joints": int(self.interpolated.sum()),
+        }
+
+    def rows(self, rows: Sequence[int]) -> FrameJoints:
+        """The frames with these numbers, repeats allowed."""
+        return FrameJoints(*(array[list(rows)] for array in self))
 
 
-def read_clip_joints(
+def read_joints(
     store: SkeletonStore, keys: Sequence[str], sizes: Sequence[tuple[int, int]], min_confidence: float
-) -> ClipJoints:
-    """Read the joints of a clip and find the missing ones.
+) -> FrameJoints:
+    """Read the joints of frames and find the missing ones.
 
     Args:
         store: of the split.
@@ -54,11 +72,12 @@ def read_clip_joints(
             joints[row] = skeleton / np.array([width, height, 1], np.float32)
     finite = np.isfinite(joints).all(axis=2)
     joints[~finite] = 0
-    low = finite & stored[:, None] & (joints[..., 2] < min_confidence)
+    confidence = joints[..., 2]
+    low = finite & stored[:, None] & ((confidence <= 0) | (confidence < min_confidence))
     present = finite & stored[:, None] & ~low
     joints[~present] = 0
-    np.clip(joints[..., 2], 0, 1, out=joints[..., 2])
-    return ClipJoints(joints, present, int((~stored).sum()), int((~finite).sum()), int(low.sum()))
+    np.clip(confidence, 0, 1, out=confidence)
+    return FrameJoints(joints, present, ~stored, ~finite, low, np.zeros_like(present))
 
 
 def fill_missing(joints: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from star.data.cleaning import Cleaning
 from star.data.clip import ClipReader, OnBadFrame
 from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.frame_sampling import clip_positions
@@ -45,7 +46,7 @@ class TrainLoader:
         identities, tracklets: P and K, see `star.data.sampler.epoch_plan`.
         seed: of everything drawn here.
         workers: threads, at least 1; they do not change the batches.
-        on_bad_frame, min_confidence: see `star.data.clip.ClipReader`.
+        on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         batches: per epoch; None: min(visible, infrared tracklets) // (P * K).
 
     Raises:
@@ -74,13 +75,14 @@ class TrainLoader:
         geometry: DrawnPer = "clip",
         erase_per: DrawnPer = "clip",
         colour: ColourOptions = COLOURS_KEPT,
+        cleaning: Cleaning | None = None,
     ):
         cv2.setNumThreads(0)
         self._split = split
         self._shape = (frames, height, width)
         self._seed = seed
         self._workers = workers
-        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence)
+        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
         self._draw = partial(
             draw_clip,
             geometry=geometry,
@@ -139,7 +141,8 @@ class TrainLoader:
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
         positions = clip_positions(len(tracklet.frames), len(frames), rng)
         augmentations = self._draw(rng, tracklet.modality, len(frames))
-        self._reader.read([tracklet.frames[i] for i in positions], augmentations, frames, joints)
+        keys = [tracklet.frames[i] for i in positions]
+        self._reader.read(tracklet.frames, keys, augmentations, frames, joints)
 
 
 class EvaluationLoader:
@@ -150,7 +153,7 @@ class EvaluationLoader:
         frames, height, width: t, h and w of a clip.
         batch: clips a batch; the last batch is padded with copies of its last clip.
         workers: threads, at least 1.
-        on_bad_frame, min_confidence: see `star.data.clip.ClipReader`.
+        on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
 
     Raises:
         DataError: the split mixes modalities.
@@ -167,6 +170,7 @@ class EvaluationLoader:
         workers: int,
         on_bad_frame: OnBadFrame = "stop",
         min_confidence: float = 0.0,
+        cleaning: Cleaning | None = None,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
@@ -175,7 +179,7 @@ class EvaluationLoader:
         self._shape = (frames, height, width)
         self._batch = batch
         self._workers = workers
-        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence)
+        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
 
     def __len__(self) -> int:
         """Batches, the last padded one included."""
@@ -201,7 +205,8 @@ class EvaluationLoader:
         tasks: list[Task] = []
         for row, tracklet in enumerate(tracklets):
             keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
-            tasks.append(partial(self._reader.read, keys, [PLAIN] * len(keys), frames[row], joints[row]))
+            plain = [PLAIN] * len(keys)
+            tasks.append(partial(self._reader.read, tracklet.frames, keys, plain, frames[row], joints[row]))
         return ClipBatch(frames, joints, len(tracklets)), tasks
 
 

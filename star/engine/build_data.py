@@ -9,6 +9,7 @@ from pathlib import Path
 
 from star.config.schema import Config
 from star.data.bupt_campus import read_bupt_campus
+from star.data.cleaning import Cleaning
 from star.data.colour import ColourOptions
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
@@ -83,6 +84,7 @@ def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
         workers=config.hardware.loader_workers,
         on_bad_frame=dataset.on_bad_frame,
         min_confidence=dataset.min_confidence,
+        cleaning=_cleaning(config),
     )
 
 
@@ -98,12 +100,19 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
         workers=config.hardware.loader_workers,
         on_bad_frame=dataset.on_bad_frame,
         min_confidence=dataset.min_confidence,
+        cleaning=_cleaning(config),
     )
 
 
 def _read_by_network(config: Config, split: Split) -> Split:
     """Without its skeletons where the network has no use for them."""
     return split if config.skeleton_graph.used else replace(split, skeletons=None)
+
+
+def _cleaning(config: Config) -> Cleaning | None:
+    options = config.dataset.cleaning
+    cleaning = Cleaning(**{name: getattr(options, name) for name in Cleaning._fields})
+    return cleaning if cleaning.used else None
 
 
 def _generated(config: Config, parent: Path) -> Path:

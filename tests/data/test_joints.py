@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from star.data.joints import fill_missing, read_clip_joints
+from star.data.joints import fill_missing, read_joints
 
 
 class _Store:
@@ -44,8 +44,13 @@ def test_reading_normalises_by_each_frame_and_counts_what_is_missing():
     broken[5, 2] = 0.1
     broken[6, 2] = 1.2
     store = _Store({"a": whole, "c": broken})
-    found = read_clip_joints(store, ["a", "b", "c"], [(40, 20), (40, 20), (80, 100)], min_confidence=0.2)
-    assert (found.frames_without, found.not_finite, found.low) == (1, 2, 1)
+    found = read_joints(store, ["a", "b", "c"], [(40, 20), (40, 20), (80, 100)], min_confidence=0.2)
+    assert found.counts == {
+        "frames_without_skeleton": 1,
+        "nan_joints": 2,
+        "low_joints": 1,
+        "interpolated_joints": 0,
+    }
     assert np.allclose(found.joints[0], [0.5, 0.5, 0.5]) and np.allclose(found.joints[2, 0], [0.1, 0.25, 0.5])
     assert np.allclose(found.joints[2, 6], [0.1, 0.25, 1.0])
     assert not found.present[1].any() and found.present[0].all()
@@ -55,12 +60,22 @@ def test_reading_normalises_by_each_frame_and_counts_what_is_missing():
     assert np.allclose(filled[1], [0.5, 0.5, 0]) and np.allclose(filled[2, 3], [0.5, 0.5, 0])
 
 
-def test_confidence_zero_is_not_low_without_a_threshold():
-    joints = np.full((17, 3), [1, 1, 0], np.float32)
-    found = read_clip_joints(_Store({"a": joints}), ["a"], [(2, 2)], min_confidence=0.0)
-    assert found.low == 0 and found.present.all()
+def test_confidence_zero_marks_a_joint_that_was_not_found():
+    joints = np.full((17, 3), [1, 1, 1e-6], np.float32)
+    joints[:4] = 0
+    joints[4, 2] = -0.1
+    found = read_joints(_Store({"a": joints}), ["a"], [(2, 2)], min_confidence=0.0)
+    assert found.counts["low_joints"] == 5
+    assert np.flatnonzero(~found.present[0]).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_rows_repeat_and_count_as_often():
+    joints = np.full((17, 3), [1, 1, 0.5], np.float32)
+    found = read_joints(_Store({"a": joints}), ["a", "b"], [(2, 2)] * 2, min_confidence=0.0).rows([0, 1, 1])
+    assert found.joints.shape == (3, 17, 3) and found.present[:, 0].tolist() == [True, False, False]
+    assert found.counts["frames_without_skeleton"] == 2
 
 
 def test_clip_without_any_skeleton_is_zero():
-    found = read_clip_joints(_Store({}), ["a", "b"], [(2, 2)] * 2, min_confidence=0.0)
-    assert (fill_missing(found.joints, found.present) == 0).all() and found.frames_without == 2
+    found = read_joints(_Store({}), ["a", "b"], [(2, 2)] * 2, min_confidence=0.0)
+    assert (fill_missing(found.joints, found.present) == 0).all() and found.without.all()

@@ -133,6 +133,7 @@ def test_missing_low_and_broken_joints_are_filled_counted_and_logged(tiny, caplo
         "frames_without_skeleton": 36,
         "nan_joints": 36,
         "low_joints": 36,
+        "interpolated_joints": 0,
         "bad_frames": 0,
         "bad_files": 0,
     }

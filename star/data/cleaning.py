@@ -1,0 +1,135 @@
+"""Temporal cleaning of the joints of a tracklet: short gaps filled, jitter filtered.
+
+Both work joint by joint, on x and y in 0..1 of the stored frame (the stored frames of a tracklet differ in size), with
+the number of the frame in the tracklet as time. Left and right are never exchanged, and a frame's other joints have no
+say.
+
+Interpolation. A gap is a run of frames in which the joint is missing, between two frames that have it. Gaps of at most
+`max_gap` frames are filled: x and y are the value, at the missing frame, of the straight line that fits best the two
+nearest frames on either side which have the joint, weighted by confidence / distance^2 (a joint of constant velocity is
+met exactly whatever the confidences). The new confidence is that of the less sure neighbour of the gap times
+1 - d / (max_gap + 1), d = frames to the nearest of the two; so it is below both. Longer gaps and those at the ends of a
+tracklet stay missing.
+
+Filter. Each run of frames that have the joint, the filled ones included, is filtered by itself; confidences stay.
+`savitzky_golay` is SciPy's (Savitzky and Golay 1964), polynomials of degree `order` over `window` frames; where a run
+is shorter than the window, over the longest odd number of frames in it, and not at all if that is no more than `order`.
+`one_euro` is the 1 euro filter of Casiez, Roussel and Vogel (CHI 2012) in its authors' package, with cut-offs in cycles
+a frame. It looks back only and so lags; here a run is filtered forwards and backwards and the mean of both is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+from OneEuroFilter import OneEuroFilter
+
+from star.data.joints import FrameJoints
+
+FilterName = Literal["none", "savitzky_golay", "one_euro"]
+
+_SUPPORT = 2
+_DERIVATIVE_CUTOFF = 0.1
+
+
+class Cleaning(NamedTuple):
+    """What is cleaned and how.
+
+    Attributes:
+        interpolate: fill gaps.
+        max_gap: longest gap that is filled, frames.
+        filter: "none", "savitzky_golay" or "one_euro".
+        window: of the Savitzky-Golay filter, frames, odd.
+        order: degree of its polynomials, below the window.
+        min_cutoff: of the 1 euro filter at rest, cycles a frame.
+        beta: how much its cut-off rises with the speed, cycles a frame for one frame height (or width) a frame.
+    """
+
+    interpolate: bool
+    max_gap: int
+    filter: FilterName
+    window: int
+    order: int
+    min_cutoff: float
+    beta: float
+
+    @property
+    def used(self) -> bool:
+        """Whether anything is done at all."""
+        return self.interpolate or self.filter != "none"
+
+
+def clean(tracklet: FrameJoints, options: Cleaning) -> FrameJoints:
+    """Clean the joints of all frames of one tracklet, in time order.
+
+    Args:
+        tracklet: as the store has them.
+        options: what to do.
+
+    Returns:
+        New joints; what is missing, not finite or low in the store stays marked as such.
+    """
+    joints = tracklet.joints.astype(np.float64)
+    present = tracklet.present.copy()
+    for joint in range(joints.shape[1]):
+        if options.interpolate:
+            _fill_gaps(joints[:, joint], present[:, joint], options.max_gap)
+        if options.filter != "none":
+            for run in _runs(present[:, joint]):
+                joints[run, joint, :2] = _filtered(joints[run, joint, :2], options)
+    return tracklet._replace(
+        joints=joints.astype(np.float32), present=present, interpolated=present & ~tracklet.present
+    )
+
+
+def _fill_gaps(track: np.ndarray, present: np.ndarray, max_gap: int) -> None:
+    """Fill the gaps of one joint in place; track is [t 3], present [t]."""
+    times = np.flatnonzero(present)
+    known = track[times]
+    for place in np.flatnonzero(np.diff(times) > 1):
+        before, after = int(times[place]), int(times[place + 1])
+        if after - before - 1 > max_gap:
+            continue
+        support = slice(max(0, place + 1 - _SUPPORT), place + 1 + _SUPPORT)
+        confidence = min(known[place, 2], known[place + 1, 2])
+        for frame in range(before + 1, after):
+            track[frame, :2] = _line_at(frame, times[support], known[support])
+            track[frame, 2] = confidence * (1 - min(frame - before, after - frame) / (max_gap + 1))
+            present[frame] = True
+
+
+def _line_at(frame: int, times: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """[2]: the weighted least-squares line through known [k 3] at times [k], at one frame between them."""
+    distance = (times - frame).astype(np.float64)
+    weights = known[:, 2] / distance**2
+    total, first, second = weights.sum(), weights @ distance, weights @ distance**2
+    return ((second - first * distance) * weights) @ known[:, :2] / (total * second - first**2)
+
+
+def _runs(present: np.ndarray) -> Iterator[slice]:
+    """Where the joint is there without a break."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], present.astype(np.int8), [0]])))
+    for start, end in edges.reshape(-1, 2):
+        yield slice(int(start), int(end))
+
+
+def _filtered(points: np.ndarray, options: Cleaning) -> np.ndarray:
+    """[t 2] from [t 2]."""
+    if options.filter == "one_euro":
+        return (_one_euro(points, options) + _one_euro(points[::-1], options)[::-1]) / 2
+    window = min(options.window, len(points) - 1 + len(points) % 2)
+    if window <= options.order:
+        return points
+    from scipy.signal import savgol_filter  # takes two seconds, which only those who filter should wait
+
+    return savgol_filter(points, window, options.order, axis=0)
+
+
+def _one_euro(points: np.ndarray, options: Cleaning) -> np.ndarray:
+    smooth = np.empty_like(points)
+    for axis in range(points.shape[1]):
+        low_pass = OneEuroFilter(1.0, options.min_cutoff, options.beta, _DERIVATIVE_CUTOFF)
+        smooth[:, axis] = [low_pass(value) for value in points[:, axis].tolist()]
+    return smooth
