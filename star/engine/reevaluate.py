@@ -44,7 +44,7 @@ def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last",
     model = build_model(config, identities=len(data.train.identities))
     NetworkState(model).restore(tensors)
     evaluation = build_evaluation(config, model, data)()
-    lines = [f"{folder}, checkpoint {label}: epoch {state['epoch']}, step {state['step']}"]
+    lines = [f"{folder}, checkpoint {label}: epoch {state['epoch']}, step {state['step']}; {data.protocol}"]
     lines += describe(evaluation.scores, chance_levels(data))
     lines.append(_comparison(evaluation.metrics(), state["scores"]))
     return "\n".join(lines)

@@ -36,7 +36,17 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     """
     final = evaluation.metrics()
     chance = chance_levels(data)
-    record = {"final": final, "best_on_test": history.best_on_test, "chance": chance, "steps": history.step}
+    record = {
+        "protocol": data.protocol,
+        "ranked": {
+            d: {"queries": s.queries, "valid_queries": s.valid_queries, "gallery": s.gallery}
+            for d, s in evaluation.scores.items()
+        },
+        "final": final,
+        "best_on_test": history.best_on_test,
+        "chance": chance,
+        "steps": history.step,
+    }
     (folder / SCORES_FILE).write_text(json.dumps(record, indent=1))
     tracker.log_metrics({f"final/{name}": value for name, value in final.items()}, history.step)
     optimistic = {f"best_on_test/{name}": v for name, v in history.best_on_test.items() if name.endswith(("R1", "mAP"))}
@@ -72,7 +82,8 @@ def describe(scores: dict[Direction, Scores], chance: dict[Direction, dict[str, 
         m = score.as_metrics()
         shown = "  ".join(f"{name} {m[name]:.2f}" for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"))
         lines.append(
-            f"{direction}: {shown}  ({score.valid_queries} of {score.queries} queries valid; "
+            f"{direction}: {shown}  ({score.valid_queries} of {score.queries} queries valid, "
+            f"{score.gallery} gallery tracklets; "
             f"chance R1 {chance[direction]['R1']:.2f} mAP {chance[direction]['mAP']:.2f})"
         )
     return lines

@@ -10,13 +10,16 @@ from star.evaluation.protocols import chance_level, clip_text
 from star.evaluation.ranking import rank
 
 
-def test_exact_over_all_orders():
+@pytest.mark.parametrize(("same_camera_filter", "first"), [(True, 2 / 4), (False, 3 / 5)])
+def test_exact_over_all_orders(same_camera_filter: bool, first: float):
     gallery, cameras = np.array([1, 1, 2, 3, 1]), np.array([1, 2, 1, 1, 1])
-    labels = (np.array([1]), gallery, np.array([2]), cameras)
-    scores = [rank(np.array([order], dtype=np.float32), *labels) for order in permutations(range(5))]
-    chance = chance_level(*labels)
+    labels, options = (np.array([1]), gallery, np.array([2]), cameras), {"same_camera_filter": same_camera_filter}
+    scores = [rank(np.array([order], dtype=np.float32), *labels, **options) for order in permutations(range(5))]
+    chance = chance_level(*labels, **options)
     assert chance["mAP"] == pytest.approx(100 * np.mean([score.mean_average_precision for score in scores]))
-    assert chance["R1"] == pytest.approx(100 * np.mean([score.cmc[0] for score in scores])) == pytest.approx(50)
+    assert (
+        chance["R1"] == pytest.approx(100 * np.mean([score.cmc[0] for score in scores])) == pytest.approx(100 * first)
+    )
     assert chance["R5"] == pytest.approx(100)
 
 
