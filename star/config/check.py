@@ -175,6 +175,9 @@ _RULES = (
          lambda c: not c.skeleton_graph.frame_guidance
          or c.backbone.out_channels % c.skeleton_graph.attention_heads == 0,
          lambda c: f"a divisor of the backbone's {c.backbone.out_channels} channels"),
+    Rule("pooling.kind",
+         lambda c: c.pooling.kind == "gem" or not c.skeleton_graph.sequence_guidance,
+         lambda c: "gem: skeleton_graph.sequence_guidance=true mixes pooling.guided_powers instead"),
     Rule("loss", lambda c: bool(c.loss), lambda c: "at least one term"),
     Rule("style.gain", lambda c: c.style.gain[0] <= c.style.gain[1], lambda c: "[smallest, largest]"),
     Rule("dataset.augmentation.erase_area",

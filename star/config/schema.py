@@ -79,6 +79,7 @@ class Style:
 class Pooling:
     """conf/pooling."""
 
+    kind: Literal["gem", "max"]
     power: float = number(above=0)
     guided_powers: list[float] = numbers(None, above=0)
 

@@ -109,6 +109,7 @@ def build_model(config: Config, *, identities: int) -> VideoReID:
         attention_heads=s.attention_heads,
         joint_dropout=s.joint_dropout,
         joint_attention_dropout=s.joint_attention_dropout,
+        pooling=config.pooling.kind,
         power=config.pooling.power,
         guided_powers=config.pooling.guided_powers,
         seed=config.seed,

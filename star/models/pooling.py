@@ -6,6 +6,7 @@
 | w = softmax over the powers of linear maps of z        | `GuidedPooling.mixture`        |
 | X = sum_p w_p u_p                                      | `GuidedPooling`                |
 | baseline: generalised mean with p = 3                  | `GeneralisedMean`              |
+| ablation: the limit of large p                         | `Maximum`                      |
 
 We differ in one guard: features are taken as at least 1e-6. A power below 1 has an infinite slope at zero, which would
 make the gradient NaN where a channel is dead in all frames.
@@ -17,7 +18,7 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 
 from star.errors import ConfigError, Problem
-from star.ops import Rearrange
+from star.ops import Rearrange, Reduce
 
 _SMALLEST = 1e-6
 _EPSILON = 1e-12
@@ -48,6 +49,18 @@ class GeneralisedMean(nn.Cell):
     def construct(self, frames: Tensor) -> Tensor:
         """[b t d], not negative -> [b d] float32."""
         return generalised_mean(frames, self.power)
+
+
+class Maximum(nn.Cell):
+    """The largest value of each channel over the frames; a power large enough to come near it overflows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.largest = Reduce("b t d -> b d", "max")
+
+    def construct(self, frames: Tensor) -> Tensor:
+        """[b t d] -> [b d] float32."""
+        return self.largest(ops.cast(frames, ms.float32))
 
 
 class GuidedPooling(nn.Cell):

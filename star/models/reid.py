@@ -6,7 +6,7 @@
 | f', features under the style attack | `disturbed_features`; reuses the outputs of stages 1 and 2             |
 | S, g, z                             | `Skeleton`: `bone_features`, `joint_features`, `descriptor`            |
 | F, guided frame features            | `FrameGuidance`; without it F = f                                      |
-| X, clip feature                     | `clip_features`, by `GuidedPooling` or, without it, `GeneralisedMean`  |
+| X, clip feature                     | `clip_features`, by `GuidedPooling`, `GeneralisedMean` or `Maximum`    |
 | frame head, clip head, pose head    | `frame_neck` (shared by f and f'), `clip_neck`, `pose_classifier`      |
 | baseline                            | every skeleton option off; the same class                              |
 
@@ -26,7 +26,7 @@ from star.models.initial import initialise
 from star.models.joint_graph import Graph
 from star.models.neck import Neck
 from star.models.normalise import Normalise
-from star.models.pooling import GeneralisedMean, GuidedPooling
+from star.models.pooling import GeneralisedMean, GuidedPooling, Maximum
 from star.models.resnet import ResNet
 from star.models.skeleton import Skeleton
 from star.models.style import StyleAugmentation, restyle
@@ -49,7 +49,8 @@ class VideoReID(nn.Cell):
         pose_classifier: identity logits from the pose descriptor.
         graph, coordinates, joint_dropout, joint_attention_dropout: see `Skeleton`.
         attention_heads: of the frame guidance.
-        power: of the pooling without sequence guidance.
+        pooling: generalised mean or maximum over the frames, without sequence guidance.
+        power: of the generalised mean.
         guided_powers: of the pooling with sequence guidance.
         seed: decides every initial weight, by parameter name (see `star.models.initial`).
 
@@ -79,6 +80,7 @@ class VideoReID(nn.Cell):
         attention_heads: int = 4,
         joint_dropout: float = 0.3,
         joint_attention_dropout: float = 0.6,
+        pooling: Literal["gem", "max"] = "gem",
         power: float = 3.0,
         guided_powers: Sequence[float] = (0.7, 1.0, 3.0, 5.0, 7.0),
         seed: int = 0,
@@ -115,7 +117,7 @@ class VideoReID(nn.Cell):
         if sequence_guidance:
             self.pooling = GuidedPooling(d, self.skeleton.descriptor_channels, guided_powers)
         else:
-            self.pooling = GeneralisedMean(power)
+            self.pooling = Maximum() if pooling == "max" else GeneralisedMean(power)
         self.frame_neck = Neck(d, identities)
         self.clip_neck = Neck(d, identities)
         if pose_classifier:

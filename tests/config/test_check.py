@@ -71,6 +71,16 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
     assert config.pooling.guided_powers == [0.7, 1, 3, 5, 7]
 
 
+def test_a_size_is_a_choice_of_data_backbone_and_schedule():
+    usual, _ = compose_run([])
+    assert compose_run(["size=paper"])[0] == usual
+    small, _ = compose_run(["size=cpu", "experiment=frames_10"])
+    assert (small.dataset.kind, small.dataset.frames) == ("synthetic", 10)
+    assert small.schedule.epochs < usual.schedule.epochs
+    chosen, _ = compose_run(["size=cpu", "dataset=hitsz_vcm", "experiment=star"])
+    assert chosen.dataset.kind == "hitsz_vcm" and chosen.backbone == small.backbone
+
+
 def test_the_release_variant():
     config = check_overrides(["experiment=star_release", "dataset=synthetic"])
     skeleton = config.skeleton_graph
@@ -126,6 +136,7 @@ def test_every_problem_is_listed_at_once():
             "{brightness,contrast,saturation} above 0",
         ),
         (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "importable class"),
+        (["pooling=max"], "pooling.kind", "gem: skeleton_graph.sequence_guidance=true"),
         (["dataset=hitsz_vcm"], "dataset.root", "dataset.root=FOLDER"),
         (["dataset=hitsz_vcm", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
         (["dataset=bupt_campus"], "dataset.root", "dataset.root=FOLDER"),

@@ -27,6 +27,7 @@ VARIANTS = {
     "plain": ({**NO_SKELETON, "style_augmentation": False, "style_attack": False}, set()),
     "star": ({}, ATTACK_KEYS | {"bone_features", "joint_features"}),
     "frame_only": ({"joints": False, "sequence_guidance": False}, ATTACK_KEYS | {"bone_features"}),
+    "baseline_max": ({**NO_SKELETON, "pooling": "max"}, ATTACK_KEYS),
     "sequence_only": ({"frame_guidance": False}, ATTACK_KEYS | {"bone_features", "joint_features"}),
     "bones_only": ({"joints": False}, ATTACK_KEYS | {"bone_features"}),
     "joints_only": ({"bones": False, "frame_guidance": False}, ATTACK_KEYS | {"joint_features"}),
