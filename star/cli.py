@@ -37,7 +37,7 @@ def check() -> None:
 
 
 def skeletons() -> None:
-    """`star-skeletons`: write the skeleton files of a data set with a pose estimator."""
+    """`star-skeletons KEY=VALUE ...`: write the skeleton files of a data set, estimated or imported."""
     _exit_with(_skeletons)
 
 
@@ -141,16 +141,11 @@ def _check(arguments: Sequence[str]) -> None:
 
 
 def _skeletons(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("star-skeletons", description=skeletons.__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="data set in the HITSZ-VCM layout")
-    parser.add_argument("--out", type=Path, required=True, help="folder for dataset-train.h5 and dataset-test.h5")
-    parser.add_argument("--model", type=Path, required=True, help="MoveNet SinglePose .tflite file")
-    options = parser.parse_args(arguments)
-    from star.engine.progress import counting
-    from star.pose.extract import extract_skeletons
-    from star.pose.movenet import MoveNet
+    from star.config.commands import read_command
+    from star.config.skeletons import COMMAND, RULES, SkeletonsConfig
+
+    config = read_command(arguments, COMMAND, SkeletonsConfig, RULES)
+    from star.engine.make_skeletons import make_skeletons
 
     _log_to_terminal()
-    with counting("estimating joints") as show:
-        summary = extract_skeletons(options.root, options.out, MoveNet(options.model), on_progress=show)
-    sys.stdout.write(f"{summary}\n")
+    sys.stdout.write(make_skeletons(config) + "\n")

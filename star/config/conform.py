@@ -19,7 +19,8 @@ def conform(value: dict[str, Any], schema: type[T], problems: list[Problem], pre
 
     Args:
         value: plain containers, as `OmegaConf.to_container` gives them.
-        schema: a dataclass; its annotations give the types, `field(metadata=...)` the bounds.
+        schema: a dataclass; its annotations give the types, `field(metadata=...)` the bounds, and `key` the name in
+            `value` where that is no name of a field. Of a union of dataclasses the one whose `kind` is given is taken.
         problems: extended in place, keys in dotted form.
         prefix: dotted key of `value` itself, empty at the root.
 
@@ -27,17 +28,18 @@ def conform(value: dict[str, Any], schema: type[T], problems: list[Problem], pre
         The dataclass; what was wrong is None in it.
     """
     hints = typing.get_type_hints(schema)
-    fields = {f.name: f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    fields = {f.metadata.get("key", f.name): f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key in value:
         if key not in fields:
             problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{_nearest(str(key), fields)}"))
-    built: dict[str, Any] = dict.fromkeys(fields)
+    built: dict[str, Any] = {}
     for name, f in fields.items():
         key = _join(prefix, name)
+        built[f.name] = None
         if name not in value:
-            problems.append(Problem(key, "nothing", describe(hints[name], f.metadata)))
+            problems.append(Problem(key, "nothing", describe(hints[f.name], f.metadata)))
         else:
-            built[name] = _convert(value[name], hints[name], f.metadata, key, problems)
+            built[f.name] = _convert(value[name], hints[f.name], f.metadata, key, problems)
     return schema(**built)
 
 
@@ -46,6 +48,8 @@ def describe(kind: Any, bounds: typing.Mapping[str, Any] | None = None) -> str:
     bounds = bounds or {}
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
+        if all(map(dataclasses.is_dataclass, arguments)):
+            return "a group of keys"
         return " or ".join(describe(a, bounds if a is not type(None) else None) for a in arguments)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
@@ -67,11 +71,16 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        others = [a for a in arguments if a is not type(None)]
+        if all(map(dataclasses.is_dataclass, arguments)):
+            return _convert_choice(value, arguments, key, problems)
         mine: list[Problem] = []
-        result = _convert(value, others[0], bounds, key, mine)
+        for other in (a for a in arguments if a is not type(None)):
+            mine = []
+            result = _convert(value, other, bounds, key, mine)
+            if not mine:
+                return result
         problems.extend(p._replace(expected=describe(kind, bounds)) if p.key == key else p for p in mine)
-        return result
+        return None
     if dataclasses.is_dataclass(kind):
         if isinstance(value, dict):
             return conform(value, typing.cast(type, kind), problems, key)
@@ -98,6 +107,16 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     if is_scalar(value, kind) and _within(value, bounds):
         return kind(value)
     return wrong()
+
+
+def _convert_choice(value: Any, schemas: tuple[Any, ...], key: str, problems: list[Problem]) -> Any:
+    by_kind = {kind: s for s in schemas for kind in typing.get_args(typing.get_type_hints(s)["kind"])}
+    if not isinstance(value, dict):
+        return problems.append(Problem(key, "null" if value is None else repr(value), "a group of keys"))
+    kind = value.get("kind")
+    if not isinstance(kind, str) or kind not in by_kind:
+        return problems.append(Problem(f"{key}.kind", repr(kind), f"one of {', '.join(by_kind)}"))
+    return conform(value, by_kind[kind], problems, key)
 
 
 def is_scalar(value: Any, kind: Any) -> bool:

@@ -2,22 +2,85 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 
 from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_log = logging.getLogger(__name__)
+
+
+class _Rate(TextColumn):
+    """Frames, or whatever is counted, a second."""
+
+    def render(self, task: Task) -> Text:
+        """Empty until it can be known."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f} {task.fields['unit']}/s")
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for a countable job; gives a function to call with the number done and the total."""
+def counting(what: str, unit: str = "frames", *, every: float = 10) -> Iterator[Callable[[int, int], None]]:
+    """Progress, rate and time left of a countable job: a bar on a terminal, else a line now and then in the log.
+
+    The number done at the first call is where the job begins (0, or what an earlier run has left).
+
+    Args:
+        what: is done.
+        unit: that is counted.
+        every: seconds between two lines.
+
+    Yields:
+        A function to call with the number done and the total.
+    """
     console = get_console()
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    if not console.is_terminal:
+        yield _Lines(what, unit, every)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(""), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks: list[TaskID] = []
+
+        def show(done: int, total: int) -> None:
+            if not tasks:
+                tasks.append(progress.add_task(what, total=total, completed=done, unit=unit))
+            progress.update(tasks[0], completed=done, total=total)
+
+        yield show
+
+
+class _Lines:
+    """Progress as log lines."""
+
+    def __init__(self, what: str, unit: str, every: float):
+        self._what, self._unit, self._every = what, unit, every
+        self._first: tuple[float, int] | None = None
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._next = (now, done), now + self._every
+        elif now >= self._next or (done == total and now - self._first[0] >= self._every):
+            self._next = now + self._every
+            rate = (done - self._first[1]) / (now - self._first[0])
+            left = f", {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""
+            _log.info(
+                "%s: %s of %s %s, %.1f %s/s%s",
+                self._what,
+                f"{done:,}",
+                f"{total:,}",
+                self._unit,
+                rate,
+                self._unit,
+                left,
+            )
 
 
 class TrainingProgress:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
@@ -24,6 +24,25 @@ class Outer:
     pair: list[float] = numbers(2, minimum=0)
     steps: dict[int, float]
     inner: Inner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circle:
+    kind: Literal["circle", "disc"]
+    radius: float = number(above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    kind: Literal["square"]
+    side: int = number(minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    shape: Circle | Square
+    labels: str | list[str] | None
+    import_: bool = field(metadata={"key": "import"})
 
 
 GOOD: dict[str, Any] = {
@@ -84,3 +103,32 @@ def test_each_wrong_value_is_named_with_what_was_expected(changes: dict, key: st
 def test_all_problems_are_found_at_once():
     found = problems_of(rate=2, flag="no", inner={"size": 0, "kind": "z", "other": 1})
     assert {p.key for p in found} == {"rate", "flag", "inner.size", "inner.kind", "inner.other"}
+
+
+def test_of_several_dataclasses_the_kind_chooses():
+    found: list[Problem] = []
+    given = {"shape": {"kind": "disc", "radius": 2}, "labels": "one", "import": True}
+    assert conform(given, Drawing, found) == Drawing(shape=Circle(kind="disc", radius=2.0), labels="one", import_=True)
+    several = {**given, "shape": {"kind": "square", "side": 1}, "labels": ["one", "two"]}
+    assert conform(several, Drawing, found).labels == ["one", "two"]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "expected"),
+    [
+        ({"shape": {"kind": "square", "radius": 1, "side": 1}}, "shape.radius", "no such key (known here: kind, side)"),
+        ({"shape": {"kind": "star"}}, "shape.kind", "one of circle, disc, square"),
+        ({"shape": {"kind": ["square"]}}, "shape.kind", "one of circle, disc, square"),
+        ({"shape": None}, "shape", "a group of keys"),
+        ({"labels": 3}, "labels", "a text or a list of texts or null"),
+        ({"import": "yes"}, "import", "true or false"),
+        ({"import_": True}, "import_", "did you mean import?"),
+    ],
+)
+def test_wrong_choices_are_named(changes: dict, key: str, expected: str):
+    found: list[Problem] = []
+    conform({"shape": {"kind": "square", "side": 1}, "labels": None, "import": True, **changes}, Drawing, found)
+    (problem,) = found
+    assert problem.key == key
+    assert expected in problem.expected

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "star.evaluation": {"star.data"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
-        *("star.models", "star.ops", "star.tracking"),
+        *("star.models", "star.ops", "star.pose", "star.tracking"),
     },
     "star.cli": {"star.config", "star.data", "star.engine", "star.evaluation", "star.pose", "star.report"},
 }

@@ -28,6 +28,50 @@ def test_model_files_that_are_none(tmp_path):
         MoveNet(tmp_path / "model.tflite")
 
 
+class _BrightestPoint:
+    """In the place of the runtime: all joints at the middle of the brightest pixels of the input."""
+
+    def __init__(self, model_path, num_threads):
+        self._square = np.zeros((1, 192, 192, 3), np.uint8)
+
+    def allocate_tensors(self):
+        pass
+
+    def get_input_details(self):
+        return [{"index": 0, "shape": np.array([1, 192, 192, 3]), "dtype": np.uint8}]
+
+    def get_output_details(self):
+        return [{"index": 1, "shape": np.array([1, 1, 17, 3])}]
+
+    def set_tensor(self, index, value):
+        self._square = value
+
+    def invoke(self):
+        pass
+
+    def get_tensor(self, index):
+        light = self._square[0, ..., 0].astype(float) ** 2
+        y, x = np.mgrid[:192, :192] + 0.5
+        place = (y * light).sum() / light.sum() / 192, (x * light).sum() / light.sum() / 192
+        return np.tile(np.array([*place, 0.9], np.float32), (1, 1, 17, 1))
+
+
+@pytest.mark.parametrize("size", [(128, 64), (97, 53), (61, 200), (300, 31), (33, 33), (481, 101), (24, 12)])
+def test_a_blob_comes_back_where_it_was(monkeypatch, tmp_path, size):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    monkeypatch.setattr(interpreter, "Interpreter", _BrightestPoint)
+    (tmp_path / "model.tflite").touch()
+    height, width = size
+    model = MoveNet(tmp_path / "model.tflite")
+    rng = np.random.default_rng(height)
+    for point in rng.uniform(0.2, 0.8, (5, 2)) * (width, height):
+        y, x = np.mgrid[:height, :width] + 0.5
+        spread = 0.01 * max(size) + 0.5
+        blob = 255 * np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / (2 * spread**2))
+        joints = model.estimate(np.repeat(blob.astype(np.uint8)[..., None], 3, axis=2))
+        assert np.abs(joints[:, :2] - point).max() < 0.5 * max(size) / 192 + 0.1
+
+
 @pytest.mark.data
 def test_people_are_found_in_real_crops(shared):
     pytest.importorskip("ai_edge_litert")
