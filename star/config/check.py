@@ -209,11 +209,20 @@ _RULES = (
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),
     Rule("dataset.root",
-         lambda c: c.dataset.kind == "synthetic" or c.dataset.root is not None,
+         lambda c: c.dataset.kind == "synthetic" or c.dataset.root is not None or c.dataset.pack is not None,
          lambda c: "the folder of the data set (dataset.root=FOLDER), or dataset=synthetic for generated data"),
     Rule("dataset.root",
-         lambda c: c.dataset.kind == "synthetic" or c.dataset.root is None or _path(c.dataset.root).is_dir(),
+         lambda c: c.dataset.kind == "synthetic"
+         or c.dataset.root is None
+         or c.dataset.pack is not None
+         or _path(c.dataset.root).is_dir(),
          lambda c: "an existing folder"),
+    Rule("dataset.pack",
+         lambda c: c.dataset.pack is None or _path(c.dataset.pack).is_file(),
+         lambda c: "an existing file; star-pack writes it (pack.out=FILE)"),
+    Rule("dataset.skeletons",
+         lambda c: c.dataset.skeletons is None or c.dataset.pack is None,
+         lambda c: "null with dataset.pack: a pack holds the skeletons it was packed with; pack again with these"),
     Rule("dataset.protocol",
          lambda c: c.dataset.kind == "bupt_campus" or c.dataset.protocol == "full",
          lambda c: "full, or dataset=bupt_campus"),

@@ -124,6 +124,7 @@ class Dataset:
     kind: Literal["hitsz_vcm", "bupt_campus", "synthetic"]
     root: str | None
     skeletons: str | None
+    pack: str | None
     protocol: Literal["full", "official_drop64"]
     same_camera_filter: bool | None
     auxiliary: bool

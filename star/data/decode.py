@@ -1,7 +1,8 @@
-"""JPEG files to RGB frames, refusing what OpenCV would silently half-decode."""
+"""Encoded frames to RGB: JPEG files, refusing what OpenCV would silently half-decode, and raw frames of a pack."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ from star.types import FrameSource
 _START_OF_IMAGE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
+_RAW_START = b"P6"
+_RAW = re.compile(rb"P6\n(\d{1,5}) (\d{1,5})\n255\n")
 # EXIF orientation is ignored: skeletons are in pixels of the frame as it is stored.
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -35,17 +38,19 @@ def decode_frame(data: bytes, name: str) -> np.ndarray:
     so the end-of-image marker is looked for first. Damage that leaves the markers in place is not noticed.
 
     Args:
-        data: the bytes of a JPEG file.
+        data: the bytes of a JPEG file, or what `encode_raw` gives.
         name: of the file, for messages.
 
     Returns:
-        [h w 3] uint8, RGB.
+        [h w 3] uint8, RGB; do not write into it.
 
     Raises:
         DataError: the bytes are empty, truncated or no JPEG; names the file.
     """
     if not data:
         raise DataError(f"frame {name} is empty (0 bytes)")
+    if data.startswith(_RAW_START) and (header := _RAW.match(data)):
+        return _decode_raw(data, header, name)
     if not data.startswith(_START_OF_IMAGE):
         raise DataError(f"frame {name} is not a JPEG file (starts with bytes {data[:4].hex(' ')})")
     if not _is_complete(data):
@@ -57,6 +62,19 @@ def decode_frame(data: bytes, name: str) -> np.ndarray:
     if frame is None:
         raise DataError(f"frame {name} starts like a JPEG file but cannot be decoded")
     return frame
+
+
+def encode_raw(frame: np.ndarray) -> bytes:
+    """An [h w 3] uint8 RGB frame as a PPM file: a short header and the pixels."""
+    height, width = frame.shape[:2]
+    return f"P6\n{width} {height}\n255\n".encode() + frame.tobytes()
+
+
+def _decode_raw(data: bytes, header: re.Match[bytes], name: str) -> np.ndarray:
+    width, height = map(int, header.groups())
+    if len(data) - header.end() != 3 * width * height or not width * height:
+        raise DataError(f"frame {name} is damaged: {len(data)} bytes for {height} x {width} uncompressed pixels")
+    return np.frombuffer(data, np.uint8, offset=header.end()).reshape(height, width, 3)
 
 
 def _is_complete(data: bytes) -> bool:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 from star.config.schema import Config
-from star.data.bupt_campus import read_bupt_campus
 from star.data.cleaning import Cleaning
 from star.data.colour import ColourOptions
-from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
-from star.data.synthetic import generate
-from star.engine.progress import counting
+from star.engine.read_data import read_dataset
 from star.types import Split, VideoReIDData
 
 
@@ -30,34 +24,12 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     Raises:
         DataError: the data set cannot be used, has nothing to rank, or lacks the skeletons an experiment uses.
     """
-    dataset = config.dataset
-    root = Path(str(dataset.root)).expanduser()
-    if dataset.kind == "synthetic":
-        root = _generated(config, root)
-    data = _reader(config)(
-        root,
-        same_camera_filter=dataset.same_camera_filter,
-        skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
-        min_frames=min_frames or dataset.min_frames,
-        name=dataset.kind,
-        limit_identities=config.debug.limit_identities,
-    )
+    dataset = config.dataset if min_frames is None else replace(config.dataset, min_frames=min_frames)
+    data = read_dataset(dataset, workers=config.hardware.loader_workers, limit=config.debug.limit_identities)
     require_matches(data)
     if config.skeleton_graph.used:
         require_skeletons(data)
     return data
-
-
-def _reader(config: Config) -> Callable[..., VideoReIDData]:
-    dataset = config.dataset
-    if dataset.kind != "bupt_campus":
-        return read_hitsz_vcm
-    return partial(
-        read_bupt_campus,
-        protocol=dataset.protocol,
-        auxiliary=dataset.auxiliary,
-        fake_infrared=dataset.fake_infrared,
-    )
 
 
 def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
@@ -113,9 +85,3 @@ def _cleaning(config: Config) -> Cleaning | None:
     options = config.dataset.cleaning
     cleaning = Cleaning(**{name: getattr(options, name) for name in Cleaning._fields})
     return cleaning if cleaning.used else None
-
-
-def _generated(config: Config, parent: Path) -> Path:
-    with counting("generating frames") as show:
-        levels = config.dataset.generate or {}
-        return generate(parent, workers=config.hardware.loader_workers, progress=show, **levels)

@@ -196,7 +196,7 @@ def _params(config: Config) -> dict[str, object]:
 
 def _write_run_files(config: Config, job: Job, mark: Fingerprint, tracker: RunRecorder) -> None:
     values = asdict(config)
-    for group, key in (("dataset", "root"), ("dataset", "skeletons"), ("backbone", "pretrained")):
+    for group, key in (("dataset", "root"), ("dataset", "skeletons"), ("dataset", "pack"), ("backbone", "pretrained")):
         if values[group][key] is not None and not values[group][key].startswith("hf://"):
             values[group][key] = str(Path(values[group][key]).expanduser().resolve())
     OmegaConf.save(OmegaConf.create(values), job.folder / "config.yaml")

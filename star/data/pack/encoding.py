@@ -1,0 +1,81 @@
+"""The bytes of one frame in a pack: as they are, or resized once and encoded again."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from star.data.decode import decode_frame, encode_raw
+from star.data.pack.contents import Frame
+from star.data.transforms import PLAIN, augment_frame
+from star.errors import DataError
+
+Encoding = Literal["jpeg", "raw"]
+_SUFFIXES: dict[Encoding, str] = {"jpeg": ".jpg", "raw": ".ppm"}
+
+
+class Storage(NamedTuple):
+    """How frames are stored.
+
+    Attributes:
+        size: (height, width) they are resized to, as the loader would; None keeps their bytes.
+        encoding: of resized frames: "jpeg", or "raw" (PPM: a byte a channel, exactly the resized frame).
+        quality: of the JPEG files, 1 to 100; colours are kept at full resolution.
+    """
+
+    size: tuple[int, int] | None = None
+    encoding: Encoding = "jpeg"
+    quality: int = 95
+
+    def __str__(self) -> str:
+        """For protocol and messages."""
+        if self.size is None:
+            return "frames as they are"
+        how = "uncompressed" if self.encoding == "raw" else f"as JPEG of quality {self.quality}"
+        return f"frames stored at {self.size[0]}x{self.size[1]} {how}"
+
+    def member(self, frame: Frame) -> str:
+        """Name of a frame in the archive."""
+        if self.size is None:
+            return frame.member
+        return str(PurePosixPath(frame.member).with_suffix(_SUFFIXES[self.encoding]))
+
+
+class EncodedFrame(NamedTuple):
+    """What a pack stores of one frame.
+
+    Attributes:
+        data: its bytes; empty if it is left out.
+        size: (height, width) of the frame before it was packed.
+        problem: why it is left out; None otherwise.
+    """
+
+    data: bytes
+    size: tuple[int, int] = (0, 0)
+    problem: DataError | None = None
+
+
+def encode_frame(frame: Frame, storage: Storage) -> EncodedFrame:
+    """Read a frame, make sure that it can be decoded, and encode it for the pack."""
+    try:
+        data = frame.frames.read(frame.key)
+        pixels = decode_frame(data, frame.frames.name(frame.key))
+    except DataError as error:
+        return EncodedFrame(b"", problem=error)
+    height, width = pixels.shape[:2]
+    return EncodedFrame(data if storage.size is None else _resized(pixels, storage, storage.size), (height, width))
+
+
+def _resized(pixels: np.ndarray, storage: Storage, size: tuple[int, int]) -> bytes:
+    resized = np.empty((*size, 3), np.uint8)
+    augment_frame(pixels, PLAIN, resized)
+    if storage.encoding == "raw":
+        return encode_raw(resized)
+    grey = (resized[..., :1] == resized).all()
+    options = [cv2.IMWRITE_JPEG_QUALITY, storage.quality]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, encoded = cv2.imencode(".jpg", resized[..., 0] if grey else cv2.cvtColor(resized, cv2.COLOR_RGB2BGR), options)
+    return encoded.tobytes()

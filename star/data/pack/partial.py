@@ -1,0 +1,99 @@
+"""A file in the making: locked against a second writer, and renamed when it is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+
+from star.errors import DataError
+
+_log = logging.getLogger(__name__)
+
+
+class PartialFile:
+    """`<name>.partial` beside a file, open for appending. A context manager; what was written stays after an error.
+
+    The lock is the kernel's: it ends with the process, however that ends.
+
+    Args:
+        target: the file it becomes.
+
+    Attributes:
+        path: of the partial file.
+        descriptor: open for reading and writing.
+        end: its length; the next byte is written there.
+
+    Raises:
+        DataError: the folder cannot be written, or another process is writing this file.
+    """
+
+    def __init__(self, target: Path):
+        self._target = target
+        self.path = target.with_name(f"{target.name}.partial")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.descriptor = self._open_and_lock()
+        except OSError as error:
+            raise DataError(f"pack {target} cannot be written: {error.strerror}; give another pack.out") from error
+        self.end = os.fstat(self.descriptor).st_size
+
+    def append(self, data: bytes) -> None:
+        """Write at the end; OSError where that fails leaves some of the data there."""
+        left = memoryview(data)
+        while left:
+            written = os.pwrite(self.descriptor, left, self.end)
+            self.end += written
+            left = left[written:]
+
+    def cut(self, length: int) -> None:
+        """Drop what is behind `length`."""
+        if length != self.end:
+            os.ftruncate(self.descriptor, length)
+            self.end = length
+
+    def publish(self) -> None:
+        """Give the file its own name, once its bytes are on the disk."""
+        os.fsync(self.descriptor)
+        os.replace(self.path, self._target)
+        folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def __enter__(self) -> PartialFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+
+    def _open_and_lock(self) -> int:
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_still(descriptor):
+                    return descriptor
+            except BlockingIOError:
+                os.close(descriptor)
+                raise DataError(
+                    f"pack {self._target} is being written by another process ({self.path.name} is locked); wait for "
+                    "it, or give another pack.out"
+                ) from None
+            except OSError as error:
+                _log.warning("%s cannot be locked (%s): do not pack into it twice at once", self.path, error.strerror)
+                return descriptor
+            os.close(descriptor)
+
+    def _is_still(self, descriptor: int) -> bool:
+        """Whether the path is this file: another process may have published it between opening and locking."""
+        try:
+            there, mine = os.stat(self.path), os.fstat(descriptor)
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
