@@ -1,7 +1,8 @@
-"""A picture of a data set: several people, each as a visible and an infrared strip of frames."""
+"""Pictures of a data set, as stored and as trained on: people as a visible and an infrared strip of frames."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
-from star.types import MODALITIES, Modality, Split, Tracklet, VideoReIDData
+from star.types import MODALITIES, Modality, Split, Tracklet, TrainBatch, VideoReIDData
 
 _HEIGHT, _WIDTH = 192, 96
 _LABEL = 22
@@ -51,7 +52,39 @@ def contact_sheet(
         ]
         gap = np.full((strips[0].shape[0], _GAP, 3), _PAPER, np.uint8)
         lines.append(np.concatenate([strips[0], gap, strips[1]], axis=1))
-    sheet = np.concatenate(lines)
+    return save_sheet(np.concatenate(lines), path)
+
+
+def augmented_sheet(batch: TrainBatch, identities: Sequence[int], path: Path | str, *, rows: int = 8) -> Path:
+    """Write a PNG of what training gets: one pair of clips a row, all their frames, scaled to a height of 192.
+
+    Args:
+        batch: of the training loader; joints of confidence 0 are not drawn.
+        identities: number on disk of each class label.
+        path: of the PNG; its folder is made if needed.
+        rows: pairs, as far as the batch has so many.
+
+    Raises:
+        DataError: the picture cannot be written.
+    """
+    halves = {"visible": (batch.visible, batch.visible_joints), "infrared": (batch.infrared, batch.infrared_joints)}
+    lines = []
+    for row, label in enumerate(batch.identities[:rows]):
+        strips = []
+        for modality, (frames, joints) in halves.items():
+            strip = np.concatenate([_scaled(*pair) for pair in zip(frames[row], joints[row], strict=True)], axis=1)
+            strips.append(np.concatenate([_label(f"{identities[label]:04d}  {modality}", strip.shape[1]), strip]))
+        gap = np.full((strips[0].shape[0], _GAP, 3), _PAPER, np.uint8)
+        lines.append(np.concatenate([strips[0], gap, strips[1]], axis=1))
+    return save_sheet(np.concatenate(lines), path)
+
+
+def save_sheet(sheet: np.ndarray, path: Path | str) -> Path:
+    """Write [h w 3] uint8, RGB, as PNG.
+
+    Raises:
+        DataError: the picture cannot be written.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,17 +112,24 @@ def _strip(split: Split, tracklet: Tracklet, frames: int, skeletons: bool) -> np
     label = (
         f"{name} {tracklet.identity:04d}  {tracklet.modality}  camera {tracklet.camera}  {len(tracklet.frames)} frames"
     )
-    return np.concatenate([_label(label, frames), np.concatenate(pictures, axis=1)])
+    return np.concatenate([_label(label, frames * _WIDTH), np.concatenate(pictures, axis=1)])
 
 
 def _blank_strip(frames: int, label: str) -> np.ndarray:
-    return np.concatenate([_label(label, frames), np.full((_HEIGHT, frames * _WIDTH, 3), _PAPER, np.uint8)])
+    return np.concatenate([_label(label, frames * _WIDTH), np.full((_HEIGHT, frames * _WIDTH, 3), _PAPER, np.uint8)])
 
 
-def _label(text: str, frames: int) -> np.ndarray:
-    bar = np.full((_LABEL, frames * _WIDTH, 3), _PAPER, np.uint8)
+def _label(text: str, width: int) -> np.ndarray:
+    bar = np.full((_LABEL, width, 3), _PAPER, np.uint8)
     cv2.putText(bar, text, (4, _LABEL - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
     return bar
+
+
+def _scaled(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """A frame of a batch with its skeleton, as high as the other pictures."""
+    width = max(1, round(frame.shape[1] * _HEIGHT / frame.shape[0]))
+    size = np.array([width, _HEIGHT, 1], np.float32)
+    return draw_skeleton(cv2.resize(frame, (width, _HEIGHT), interpolation=cv2.INTER_AREA), joints * size)
 
 
 def _picture(split: Split, key: str, skeletons: bool) -> np.ndarray:

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from star.data.coco import BONES
-from star.data.contact_sheet import contact_sheet
+from star.data.contact_sheet import augmented_sheet, contact_sheet
 from star.data.draw import draw_skeleton
 from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.loader import TrainLoader
 from star.errors import DataError
 
 
@@ -70,3 +71,25 @@ def test_missing_joints_are_not_drawn():
     frame = np.zeros((100, 100, 3), np.uint8)
     assert not draw_skeleton(frame, _joints(0.0)).any()
     assert not draw_skeleton(frame, np.full((17, 3), np.nan)).any()
+
+
+def test_augmented_sheet_shows_the_frames_and_joints_of_the_batch(whole, tmp_path):
+    shape = {"frames": 3, "height": 48, "width": 24}
+    moves = {"pad": 4, "flip": 0.5, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
+    loader = TrainLoader(whole.train, **shape, **moves, identities=2, tracklets=2, seed=0, workers=1, geometry="frame")
+    batch = next(iter(loader.epoch(0)))
+    drawn = _picture(augmented_sheet(batch, whole.train.identities, tmp_path / "new" / "drawn.png", rows=3))
+    bare = batch._replace(visible_joints=0 * batch.visible_joints, infrared_joints=0 * batch.infrared_joints)
+    plain = _picture(augmented_sheet(bare, whole.train.identities, tmp_path / "plain.png", rows=3))
+    assert drawn.shape == plain.shape == (3 * (192 + 22), 2 * 3 * 96 + 6, 3)
+    for row in range(3):
+        for half, (clips, joints) in enumerate(
+            ((batch.visible, batch.visible_joints), (batch.infrared, batch.infrared_joints))
+        ):
+            for column in range(3):
+                top, left = 214 * row + 22, 294 * half + 96 * column
+                place = np.s_[top : top + 192, left : left + 96]
+                frame = cv2.resize(plain[place].astype(np.uint8), (24, 48), interpolation=cv2.INTER_AREA)
+                assert np.abs(frame[..., ::-1].astype(int) - clips[row, column]).max() <= 1
+                x, y = (joints[row, column, 8, :2] * (96, 192)).astype(int)
+                assert (drawn[top + y, left + x] != plain[top + y, left + x]).any()
