@@ -33,7 +33,7 @@ def report(study_folder: Path, *, uri: str | None, outputs: Path, size: str | No
     from star.tracking.store import store_uri
 
     study = load_study(Path(study_folder), size)
-    collected = collect(study, study_runs(store_uri(uri, outputs), study.name))
+    collected = collect(study, study_runs(store_uri(uri, outputs), study.name), outputs)
     final, best = make_table(collected), make_table(collected, "best_on_test")
     text = markdown(collected, final, best)
     files = {

@@ -1,7 +1,7 @@
 """Which runs stand behind which row of a study.
 
 A run belongs to a study by its tag `study` (or because it was finished before and the study found it), and to the row
-with its `experiment` whose overrides are all among the run's own; of several such rows, to the one with most overrides.
+that asks for its settings (`star.report.rows`).
 Only FINISHED runs with all scores of the table count, and only seeds the study names. Of several such runs of one row
 and seed the newest counts. Equal fingerprints mean that the older one is the same computation; other fingerprints, that
 settings, data, code or packages changed since, which is noted.
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from star.errors import ReportError
+from star.report.rows import Rows
 from star.report.study import STUDY_FILE, Row, Study
 from star.types import DIRECTIONS
 
@@ -51,20 +53,23 @@ class Collected:
         return [(row, seed, run) for row in self.study.rows for seed, run in self.runs[row.name].items()]
 
 
-def collect(study: Study, records: Iterable[RunRecord]) -> Collected:
+def collect(study: Study, records: Iterable[RunRecord], outputs: Path | None = None) -> Collected:
     """Sort a study's runs into its rows.
 
     Args:
         study: the study.
         records: all its runs, whatever their status.
+        outputs: where composed settings are kept between calls.
 
     Raises:
-        ReportError: the runs that count differ in protocol, clip, data or number of valid queries.
+        ReportError: the runs that count differ in protocol, clip, data or number of valid queries, or a row cannot be
+            composed.
     """
+    rows = Rows(study, outputs)
     collected = Collected(study, {row.name: {} for row in study.rows})
     counted: dict[tuple[str, int], list[RunRecord]] = {}
     for run in sorted(records, key=lambda record: record.start):
-        row, reason = _row_of(study, run)
+        row, reason = _counting_row(rows, run)
         if row is None:
             collected.notes.append(f"run {describe(run)} is not counted: {reason}")
         else:
@@ -108,25 +113,15 @@ def describe(run: RunRecord) -> str:
     return f"{run.run_id} ({run.tags.get('experiment', 'no experiment')}, seed {run.tags.get('seed', 'unknown')})"
 
 
-def _row_of(study: Study, run: RunRecord) -> tuple[Row | None, str]:
+def _counting_row(rows: Rows, run: RunRecord) -> tuple[Row | None, str]:
     """The run's row, or None and why it does not count."""
     if run.status != "FINISHED":
         return None, f"it is {run.status}"
-    given = f" {run.tags.get('overrides', '')} "
-    rows = [
-        row
-        for row in study.rows
-        if row.experiment == run.tags.get("experiment") and all(f" {part} " in given for part in row.overrides)
-    ]
-    if not rows:
-        return None, "no row of the study has its experiment and overrides"
-    seed = run.tags.get("seed", "unknown")
-    if seed not in map(str, study.seeds):
-        return None, f"the study has no seed {seed}"
-    absent = [column for column in study.columns if f"final/{column}" not in run.metrics]
-    if absent:
+    row, reason = rows.row_of(run)
+    absent = [column for column in rows.study.columns if f"final/{column}" not in run.metrics]
+    if row is not None and absent:
         return None, f"it has no final {', '.join(absent)}"
-    return max(rows, key=lambda row: len(row.overrides)), ""
+    return row, reason
 
 
 def _superseded(row: Row, seed: int, runs: Sequence[RunRecord]) -> list[str]:

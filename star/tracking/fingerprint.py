@@ -48,7 +48,7 @@ class Fingerprint(NamedTuple):
 
     def differences(self, other: Fingerprint) -> list[str]:
         """The entries in which `other` differs, e.g. `config.schedule.epochs: 12, was 10`."""
-        mine, theirs = _flat(self._asdict()), _flat(other._asdict())
+        mine, theirs = flat(self._asdict()), flat(other._asdict())
         return [
             f"{key}: {mine.get(key, 'absent')}, was {theirs.get(key, 'absent')}"
             for key in sorted(mine.keys() | theirs.keys())
@@ -72,6 +72,12 @@ def fingerprint(config: Config, data_fingerprint: str) -> Fingerprint:
         config: a checked configuration.
         data_fingerprint: of the data set as read, `VideoReIDData.fingerprint`.
     """
+    weights = _weights_digest(config.backbone.pretrained)
+    return Fingerprint(relevant_values(config), data_fingerprint, weights, code_digest(), _versions())
+
+
+def relevant_values(config: Config) -> dict[str, Any]:
+    """The configuration as plain JSON values, without names, paths and whatever cannot change a number."""
     values = json.loads(json.dumps(asdict(config)))
     for name in ("study", "resume", "rerun", "tracker"):
         values.pop(name)
@@ -87,8 +93,14 @@ def _weights_digest(source: str | None) -> str:
         return "none"
     if source.startswith("hf://"):
         return source
+    path = Path(source).expanduser()
+    return _file_digest(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _file_digest(path: Path, changed: int) -> str:
     digest = hashlib.sha256()
-    with Path(source).expanduser().open("rb") as file:
+    with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -115,7 +127,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted keys."""
     if not isinstance(node, dict):
         return {prefix: node}
-    return {k: v for key, value in node.items() for k, v in _flat(value, f"{prefix}.{key}" if prefix else key).items()}
+    return {k: v for key, value in node.items() for k, v in flat(value, f"{prefix}.{key}" if prefix else key).items()}

@@ -1,0 +1,153 @@
+"""The settings a study asks of its runs, held against those a run was trained with.
+
+A run belongs to the row whose settings it has, whichever way they were written: `experiment=frames_6` is
+`experiment=star dataset.frames=6`, and a run of another study is as good as one of this. Left out are paths and what
+cannot change a number (see `star.tracking.fingerprint`), the hardware, and what the study lets the user fill in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from star.errors import Problem, ReportError
+from star.report.study import STUDY_FILE, Row, Study
+
+if TYPE_CHECKING:
+    from star.tracking.runs import RunRecord
+
+Settings = dict[str, Any]
+"""Values by dotted key, e.g. `schedule.epochs`."""
+
+_DECISIVE = ("loss.", "schedule.decay.")
+
+
+def asked_settings(study: Study, outputs: Path | None = None) -> dict[tuple[str, int], Settings]:
+    """What each row asks for with each seed, by name of the row and seed.
+
+    Composing takes a quarter of a second a row, so the answer is kept until the study, `conf/` or the schema changes.
+
+    Args:
+        study: the study.
+        outputs: where the answer is kept, in `studies/`; None keeps nothing.
+
+    Raises:
+        ReportError: a row that cannot be composed, or with keys that do not exist; lists all of them.
+    """
+    if outputs is None:
+        return _compose(study)
+    path, digest = outputs / "studies" / study.name / "settings.json", _digest(study)
+    with suppress(OSError, ValueError, KeyError):
+        kept = json.loads(path.read_text())
+        if kept["digest"] == digest:
+            return {(row, seed): settings for row, seed, settings in kept["asked"]}
+    asked = _compose(study)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_text(json.dumps({"digest": digest, "asked": [[*key, value] for key, value in asked.items()]}))
+        os.replace(fresh, path)
+    return asked
+
+
+def _digest(study: Study) -> str:
+    """Of everything that decides what a study asks for."""
+    rows = [[row.name, row.experiment, row.overrides] for row in study.rows]
+    about = [study.name, study.common, study.fill_in, study.seeds, rows]
+    digest = hashlib.sha256(json.dumps(about).encode())
+    package = Path(__file__).parents[1]
+    sources = [*package.joinpath("config").glob("*.py"), package / "tracking" / "fingerprint.py", Path(__file__)]
+    sources += Path(str(files("star.conf"))).rglob("*.yaml")
+    for path in sorted(sources):
+        digest.update(str(path).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _compose(study: Study) -> dict[tuple[str, int], Settings]:
+    from omegaconf import OmegaConf
+
+    from star.config.compose import compose_run
+    from star.config.conform import conform
+    from star.config.schema import Config
+
+    found: dict[Problem, list[str]] = {}
+    asked: dict[tuple[str, int], Settings] = {}
+    for row in study.rows:
+        composed, problems = compose_run(row_overrides(study, row))
+        for seed in study.seeds if composed else ():
+            composed.seed = seed
+            values: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+            config = conform(values, Config, problems)
+            if problems:
+                break
+            asked[row.name, seed] = settings_of(study, config)
+        for problem in problems:
+            found.setdefault(problem, []).append(row.name)
+    if found:
+        raise ReportError(describe_problems(study, found))
+    return asked
+
+
+def row_overrides(study: Study, row: Row) -> list[str]:
+    """The overrides of a row's runs, but for the seed and what the user fills in."""
+    return [f"experiment={row.experiment}", f"study={study.name}", *study.common, *row.overrides]
+
+
+def settings_of(study: Study, config: Any) -> Settings:
+    """The settings of a configuration, as far as a study's runs are told apart by them."""
+    from star.tracking.fingerprint import flat, relevant_values
+
+    return _comparable(study, flat(relevant_values(config)))
+
+
+def trained_settings(study: Study, run: RunRecord) -> Settings | None:
+    """The settings a run was trained with; None if its folder is not on this machine."""
+    from star.tracking.fingerprint import flat
+
+    if run.folder is None:
+        return None
+    try:
+        return _comparable(study, flat(json.loads((run.folder / "fingerprint.json").read_text())["config"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def differences(asked: Settings, trained: Settings) -> list[str]:
+    """What differs, e.g. `schedule.epochs is 12, asked is 10`.
+
+    A key that only one side has is one the software did not have then or has no more: it does not count. But loss terms
+    and steps of the schedule are there or not.
+    """
+    lines = []
+    for key in sorted(asked.keys() | trained.keys()):
+        known = key in asked and key in trained
+        decisive = key.startswith(_DECISIVE[1]) or (key.startswith(_DECISIVE[0]) and key.endswith(".weight"))
+        if (known or decisive) and asked.get(key, "absent") != trained.get(key, "absent"):
+            lines.append(f"{key} is {trained.get(key, 'absent')}, asked is {asked.get(key, 'absent')}")
+    return lines
+
+
+def describe_problems(study: Study, found: dict[Problem, list[str]]) -> str:
+    """All problems of a study's rows as one message; `found` has the rows of each."""
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    lines = [f"{study.folder / STUDY_FILE}, size {study.size}, has {count}:" if study.size else ""]
+    lines[0] = lines[0] or f"{study.folder / STUDY_FILE} has {count}:"
+    for problem, rows in found.items():
+        every = len(rows) == len(study.rows)
+        where = "every row" if every else f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}"
+        lines.append(f"  {where}: {problem.key}: given {problem.given}, expected {problem.expected}")
+    return "\n".join(lines)
+
+
+def _comparable(study: Study, values: Settings) -> Settings:
+    filled_in = {override.partition("=")[0].lstrip("+~") for override in study.fill_in}
+    return {
+        key: value
+        for key, value in values.items()
+        if not key.startswith("hardware.") and not any(key == f or key.startswith(f"{f}.") for f in filled_in)
+    }
