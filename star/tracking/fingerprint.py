@@ -84,8 +84,7 @@ def relevant_values(config: Config) -> dict[str, Any]:
     for group, keys in _IRRELEVANT.items():
         for key in keys:
             values[group].pop(key)
-    source = config.backbone.pretrained
-    return Fingerprint(values, data_fingerprint, _weights_digest(source), code_digest(), _versions())
+    return values
 
 
 def _weights_digest(source: str | None) -> str:
