@@ -65,11 +65,12 @@ def read_joints(
     """
     joints = np.zeros((len(keys), NUMBER_OF_JOINTS, 3), np.float32)
     stored = np.zeros(len(keys), bool)
-    for row, (key, (height, width)) in enumerate(zip(keys, sizes, strict=True)):
+    for row, key in enumerate(keys):
         skeleton = store.read(key)
         if skeleton is not None:
             stored[row] = True
-            joints[row] = skeleton / np.array([width, height, 1], np.float32)
+            joints[row] = skeleton
+    joints /= np.array([(width, height, 1) for height, width in sizes], np.float32)[:, None]
     finite = np.isfinite(joints).all(axis=2)
     joints[~finite] = 0
     confidence = joints[..., 2]

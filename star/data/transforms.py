@@ -145,20 +145,19 @@ def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray
     """Resize and augment one frame.
 
     Args:
-        frame: [h' w' 3] uint8, any size.
+        frame: [h' w' 3] uint8, any size; one of the right size is not resampled.
         augmentation: of the frame.
         out: [h w 3] uint8, contiguous; receives the result.
     """
     height, width = out.shape[:2]
     frame = _reduce(frame, height, width)
     right, down, flip, erased, colour = augmentation
-    moved = right != 0 or down != 0
-    resized = cv2.resize(frame, (width, height), dst=None if moved else out, interpolation=cv2.INTER_LINEAR)
-    recolour(resized, colour)
-    if flip:
-        cv2.flip(resized, 1, dst=resized)
+    moved = flip or right != 0 or down != 0
+    if frame.shape != out.shape or colour != UNCHANGED or not moved:
+        frame = cv2.resize(frame, (width, height), dst=None if moved else out, interpolation=cv2.INTER_LINEAR)
+        recolour(frame, colour)
     if moved:
-        _place(resized, -right if flip else right, down, out)
+        _place(frame, flip, right, down, out)
     if erased is not None:
         top, left, rows, columns = erased
         cv2.rectangle(out, (left, top), (left + columns - 1, top + rows - 1), ERASED, cv2.FILLED)
@@ -191,16 +190,23 @@ def _reduce(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return frame if size == (columns, rows) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
-def _place(image: np.ndarray, right: int, down: int, out: np.ndarray) -> None:
-    """Copy an image to its shifted place and blacken what it leaves uncovered."""
+def _place(image: np.ndarray, flip: bool, right: int, down: int, out: np.ndarray) -> None:
+    """Copy a shifted image, mirrored after the shift, and blacken what it leaves uncovered."""
     height, width = out.shape[:2]
     top, bottom = max(0, down), height + min(0, down)
     left, end = max(0, right), width + min(0, right)
-    out[top:bottom, left:end] = image[top - down : bottom - down, left - right : end - right]
-    out[:top] = 0
-    out[bottom:] = 0
-    out[top:bottom, :left] = 0
-    out[top:bottom, end:] = 0
+    source = image[top - down : bottom - down, left - right : end - right]
+    if flip:
+        left, end = width - end, width - left
+        cv2.flip(source, 1, dst=out[top:bottom, left:end])
+    else:
+        out[top:bottom, left:end] = source
+    if down:
+        out[:top] = 0
+        out[bottom:] = 0
+    if right:
+        out[top:bottom, :left] = 0
+        out[top:bottom, end:] = 0
 
 
 def _draw_rectangle(
