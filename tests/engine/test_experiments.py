@@ -1,7 +1,11 @@
-"""Every shipped experiment trains: PyNative here, graph mode against it among the slow tests."""
+"""Every shipped experiment trains: PyNative here, graph mode against it among the slow tests.
+
+Experiments that only augment differently share the network of `star` and take their steps with one copy of it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +15,24 @@ from support.commands import SMALL
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
+from star.config.schema import Config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, draws_of_step
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep, sgd
+from star.models.reid import VideoReID
 
-EXPERIMENTS = group_choices()["experiment"]
+AUGMENTATIONS = {
+    "channel_exchange": {"channel_exchange"},
+    "colour_jitter": {"colour_jitter"},
+    "frame_augmentation": {"geometry", "erase_per"},
+    "frame_erasing": {"erase_per"},
+    "weighted_greyscale": {"weighted_greyscale"},
+}
+"""Experiments that differ from `star` in these keys of `dataset.augmentation` alone."""
+EXPERIMENTS = [name for name in group_choices()["experiment"] if name not in AUGMENTATIONS]
+SHAPES = {"frames_6": {"frames": 6}, "frames_10": {"frames": 10}, "large_frames": {"height": 384, "width": 192}}
+"""What experiments say about the clips; the overrides that make a run small leave these keys to them."""
 FROZEN = {"model.frame_neck.norm.beta", "model.clip_neck.norm.beta"}
 UNUSED = {"sequence_only": {"model.skeleton.bones.lstm.weight_hh_l0_reverse"}}
 """Of S only the last frame is used there, the first step of the reverse direction, which has nothing to remember."""
@@ -28,18 +44,55 @@ class Trained(NamedTuple):
     after: dict[str, np.ndarray]
 
 
-def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
-    overrides = [f"experiment={experiment}", *SMALL, "dataset=hitsz_vcm", f"dataset.root={root}"]
-    config = check_overrides([*overrides, f"hardware.mode={mode}", f"schedule.batches_per_epoch={steps}"])
-    data = load_data(config)
-    model = build_model(config, identities=len(data.train.identities))
+def configure(experiment: str, root: Path, *overrides: str) -> Config:
+    own = {f"dataset.{key}" for key in SHAPES.get(experiment, {})}
+    small = [text for text in SMALL if text.partition("=")[0] not in own]
+    return check_overrides(
+        [f"experiment={experiment}", *small, "dataset=hitsz_vcm", f"dataset.root={root}", *overrides]
+    )
+
+
+def build(config: Config, identities: int, steps: int) -> tuple[VideoReID, TrainStep]:
+    model = build_model(config, identities=identities)
     rates = np.full(steps, 0.01, np.float32)
     optimiser = sgd([(group, rates) for group in model.parameter_groups()], momentum=0.9, nesterov=True, weight_decay=0)
-    step = TrainStep(model, build_losses(config), optimiser, graph=mode == "graph", clip_norm=None)
+    graph = config.hardware.mode == "graph"
+    return model, TrainStep(model, build_losses(config), optimiser, graph=graph, clip_norm=None)
+
+
+def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
+    config = configure(experiment, root, f"hardware.mode={mode}", f"schedule.batches_per_epoch={steps}")
+    data = load_data(config)
+    model, step = build(config, len(data.train.identities), steps)
     draw = draws_of_step(config)
     before = NetworkState(model).tensors()
-    losses = [step(batch, draw(i), i) for i, batch in enumerate(train_loader(config, data).epoch(0))]
+    losses = []
+    for i, batch in enumerate(train_loader(config, data).epoch(0)):
+        shape = {"frames": config.dataset.frames, "height": config.dataset.height, "width": config.dataset.width}
+        assert batch.visible.shape == (2, *shape.values(), 3) and shape == shape | SHAPES.get(experiment, {})
+        losses.append(step(batch, draw(i), i))
     return Trained(losses, before, NetworkState(model).tensors())
+
+
+@pytest.fixture(scope="module")
+def star_step(tiny_root: Path) -> TrainStep:
+    """A training step of the network of `star`."""
+    config = configure("star", tiny_root)
+    return build(config, len(load_data(config).train.identities), len(AUGMENTATIONS))[1]
+
+
+@pytest.mark.parametrize("experiment", AUGMENTATIONS)
+def test_every_augmentation_is_star_on_other_batches_and_trains(experiment: str, tiny_root: Path, star_step: TrainStep):
+    star, config = configure("star", tiny_root), configure(experiment, tiny_root)
+    plain, augmented = asdict(star), asdict(config)
+    keys = augmented["dataset"]["augmentation"]
+    assert {key for key in keys if keys[key] != plain["dataset"]["augmentation"][key]} == AUGMENTATIONS[experiment]
+    keys.update(plain["dataset"]["augmentation"])
+    assert augmented == plain
+    data = load_data(config)
+    batch, unchanged = (next(iter(train_loader(c, data).epoch(0))) for c in (config, star))
+    assert not np.array_equal(batch.visible, unchanged.visible)
+    assert np.isfinite(list(star_step(batch, draws_of_step(config)(0), 0).values())).all()
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
