@@ -128,6 +128,7 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("overrides", nargs="*", help=_OVERRIDES)
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
+    parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
     options = parser.parse_args(arguments)
     from star.config.check import check_overrides
 
@@ -137,7 +138,7 @@ def _check(arguments: Sequence[str]) -> None:
     if not options.config_only:
         from star.engine.check_data import check_data
 
-        sys.stdout.write(check_data(config, sheet=options.sheet) + "\n")
+        sys.stdout.write(check_data(config, sheet=options.sheet, augmented=options.augmented) + "\n")
 
 
 def _skeletons(arguments: Sequence[str]) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from star.config.schema import Config
 from star.data.check import check_dataset, count_directions, count_split, format_report
-from star.data.contact_sheet import contact_sheet
-from star.engine.build_data import load_data
+from star.data.contact_sheet import augmented_sheet, contact_sheet
+from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
 from star.errors import DataError
 
 
-def check_data(config: Config, sheet: Path | None = None) -> str:
+def check_data(config: Config, sheet: Path | None = None, augmented: Path | None = None) -> str:
     """Read the index, decode every frame of every tracklet, also of those too short to be used, look up its skeleton.
 
     Args:
         config: checked configuration.
         sheet: where to write a picture of some tracklets; None: no picture.
+        augmented: where to write a picture of the first training batch; None: no picture.
 
     Returns:
         The report as text.
@@ -39,6 +41,10 @@ def check_data(config: Config, sheet: Path | None = None) -> str:
     )
     if sheet is not None:
         text += f"\ncontact sheet: {contact_sheet(data, sheet)}"
+    if augmented is not None:
+        with closing(train_loader(config, data).epoch(0)) as batches:
+            picture = augmented_sheet(next(batches), data.train.identities, augmented)
+        text += f"\nfirst training batch: {picture}"
     if report.bad and config.dataset.on_bad_frame == "stop":
         raise DataError(f"{len(report.bad)} bad frames (dataset.on_bad_frame=skip trains without them)\n{text}")
     return text
