@@ -16,6 +16,7 @@ from star.data import bupt_campus
 from star.data.bupt_campus import read_bupt_campus
 from star.data.check import check_dataset, format_report
 from star.data.decode import load_frame
+from star.data.loader import TrainLoader
 from star.data.matches import count_valid, require_matches
 from star.errors import DataError
 from star.pose.frame_list import list_frames
@@ -154,6 +155,29 @@ def test_fake_infrared_frames_stand_in_for_visible_ones(pattern: TinyBupt):
     key = next(t.frames[0] for t in data.train.tracklets if t.modality == "visible")
     fake, true = (np.ptp(load_frame(source.train.frames, key), axis=2) for source in (data, plain))
     assert fake.max() == 0 < true.max()
+
+
+def test_batches_pair_modalities_of_primary_and_auxiliary_identities(pattern: TinyBupt):
+    data = read_bupt_campus(pattern.root, auxiliary=True, fake_infrared=True)
+    loader = TrainLoader(
+        data.train,
+        frames=2,
+        height=32,
+        width=16,
+        pad=2,
+        flip=0.5,
+        erase=0.0,
+        erase_area=(0.1, 0.2),
+        erase_aspect=(0.5, 2.0),
+        identities=6,
+        tracklets=2,
+        seed=0,
+        workers=1,
+        batches=1,
+    )
+    (batch,) = loader.epoch(0)
+    assert sorted(set(batch.identities.tolist())) == [0, 1, 2, 3, 4, 5]
+    assert np.ptp(batch.visible, axis=-1).max() <= 1 and batch.visible_joints[..., 2].max() > 0
 
 
 def test_skeletons_have_the_keys_of_the_frames(pattern: TinyBupt, root: Path):
