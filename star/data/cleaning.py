@@ -5,11 +5,12 @@ the number of the frame in the tracklet as time. Left and right are never exchan
 say.
 
 Interpolation. A gap is a run of frames in which the joint is missing, between two frames that have it. Gaps of at most
-`max_gap` frames are filled: x and y are the value, at the missing frame, of the straight line that fits best the two
-nearest frames on either side which have the joint, weighted by confidence / distance^2 (a joint of constant velocity is
-met exactly whatever the confidences). The new confidence is that of the less sure neighbour of the gap times
-1 - d / (max_gap + 1), d = frames to the nearest of the two; so it is below both. Longer gaps and those at the ends of a
-tracklet stay missing.
+`max_gap` frames are filled: x and y are the value, at the missing frame, of the parabola that fits best the nearest
+frames which have the joint, three on either side and none of them more than `max_gap` + 3 frames away, weighted by
+confidence / distance. With fewer than two on a side it is a straight line. So unsure joints have little say, and a
+constant velocity is met exactly whatever the confidences. The new confidence is that of the less sure neighbour of the
+gap times 1 - d / (max_gap + 1), d = frames to the nearest of the two; so it is below both. Longer gaps and those at the
+ends of a tracklet stay missing.
 
 Filter. Each run of frames that have the joint, the filled ones included, is filtered by itself; confidences stay.
 `savitzky_golay` is SciPy's (Savitzky and Golay 1964), polynomials of degree `order` over `window` frames; where a run
@@ -30,7 +31,7 @@ from star.data.joints import FrameJoints
 
 FilterName = Literal["none", "savitzky_golay", "one_euro"]
 
-_SUPPORT = 2
+_SUPPORT = 3
 _DERIVATIVE_CUTOFF = 0.1
 
 
@@ -92,20 +93,22 @@ def _fill_gaps(track: np.ndarray, present: np.ndarray, max_gap: int) -> None:
         before, after = int(times[place]), int(times[place + 1])
         if after - before - 1 > max_gap:
             continue
-        support = slice(max(0, place + 1 - _SUPPORT), place + 1 + _SUPPORT)
         confidence = min(known[place, 2], known[place + 1, 2])
+        support = slice(max(0, place + 1 - _SUPPORT), place + 1 + _SUPPORT)
         for frame in range(before + 1, after):
-            track[frame, :2] = _line_at(frame, times[support], known[support])
+            distance = times[support] - frame
+            near = np.abs(distance) <= max_gap + _SUPPORT
+            track[frame, :2] = _value_at_zero(distance[near], known[support][near])
             track[frame, 2] = confidence * (1 - min(frame - before, after - frame) / (max_gap + 1))
             present[frame] = True
 
 
-def _line_at(frame: int, times: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """[2]: the weighted least-squares line through known [k 3] at times [k], at one frame between them."""
-    distance = (times - frame).astype(np.float64)
-    weights = known[:, 2] / distance**2
-    total, first, second = weights.sum(), weights @ distance, weights @ distance**2
-    return ((second - first * distance) * weights) @ known[:, :2] / (total * second - first**2)
+def _value_at_zero(distance: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """[2] at distance 0 of the curve fitted to known [k 3] at distances [k] on both sides of it."""
+    degree = 2 if min((distance < 0).sum(), (distance > 0).sum()) > 1 else 1
+    root = np.sqrt(known[:, 2] / np.abs(distance))[:, None]
+    powers = np.vander(distance.astype(np.float64), degree + 1, increasing=True)
+    return np.linalg.lstsq(powers * root, known[:, :2] * root, rcond=None)[0][0]
 
 
 def _runs(present: np.ndarray) -> Iterator[slice]:
