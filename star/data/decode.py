@@ -15,7 +15,6 @@ from star.types import FrameSource
 _START_OF_IMAGE = b"\xff\xd8"
 _START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
-_RAW_START = b"P6"
 _RAW = re.compile(rb"P6\n(\d{1,5}) (\d{1,5})\n255\n")
 # EXIF orientation is ignored: skeletons are in pixels of the frame as it is stored.
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -28,7 +27,9 @@ def read_frame(path: Path) -> np.ndarray:
 
 def load_frame(frames: FrameSource, key: str) -> np.ndarray:
     """Read and decode one frame of a source, see `decode_frame`."""
-    return decode_frame(frames.read(key), frames.name(key))
+    data = frames.read(key)
+    frame = _decode(data)
+    return decode_frame(data, frames.name(key)) if frame is None else frame
 
 
 def decode_frame(data: bytes, name: str) -> np.ndarray:
@@ -47,21 +48,20 @@ def decode_frame(data: bytes, name: str) -> np.ndarray:
     Raises:
         DataError: the bytes are empty, truncated or no JPEG; names the file.
     """
+    frame = _decode(data)
+    if frame is not None:
+        return frame
     if not data:
-        raise DataError(f"frame {name} is empty (0 bytes)")
-    if data.startswith(_RAW_START) and (header := _RAW.match(data)):
-        return _decode_raw(data, header, name)
-    if not data.startswith(_START_OF_IMAGE):
-        raise DataError(f"frame {name} is not a JPEG file (starts with bytes {data[:4].hex(' ')})")
-    if not _is_complete(data):
-        raise DataError(f"frame {name} is truncated: {len(data)} bytes without an end-of-image marker")
-    try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
-    except cv2.error:
-        frame = None
-    if frame is None:
-        raise DataError(f"frame {name} starts like a JPEG file but cannot be decoded")
-    return frame
+        problem = "is empty (0 bytes)"
+    elif header := _RAW.match(data):
+        problem = f"is damaged: {len(data)} bytes, its header {header[0]!r} promises others"
+    elif not data.startswith(_START_OF_IMAGE):
+        problem = f"is not a JPEG file (starts with bytes {data[:4].hex(' ')})"
+    elif not _is_complete(data):
+        problem = f"is truncated: {len(data)} bytes without an end-of-image marker"
+    else:
+        problem = "starts like a JPEG file but cannot be decoded"
+    raise DataError(f"frame {name} {problem}")
 
 
 def encode_raw(frame: np.ndarray) -> bytes:
@@ -70,10 +70,19 @@ def encode_raw(frame: np.ndarray) -> bytes:
     return f"P6\n{width} {height}\n255\n".encode() + frame.tobytes()
 
 
-def _decode_raw(data: bytes, header: re.Match[bytes], name: str) -> np.ndarray:
-    width, height = map(int, header.groups())
+def _decode(data: bytes) -> np.ndarray | None:
+    """[h w 3] uint8; None if that cannot be had from the data."""
+    if data.startswith(_START_OF_IMAGE) and _is_complete(data):
+        try:
+            return cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        except cv2.error:
+            return None
+    header = _RAW.match(data)
+    if header is None:
+        return None
+    width, height = int(header[1]), int(header[2])
     if len(data) - header.end() != 3 * width * height or not width * height:
-        raise DataError(f"frame {name} is damaged: {len(data)} bytes for {height} x {width} uncompressed pixels")
+        return None
     return np.frombuffer(data, np.uint8, offset=header.end()).reshape(height, width, 3)
 
 

@@ -22,7 +22,7 @@ from star.data.clip import ClipReader, OnBadFrame
 from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.frame_sampling import clip_positions
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
-from star.data.transforms import PLAIN, DrawnPer, draw_clip
+from star.data.transforms import PLAIN, Augmentation, DrawnPer, draw_clip
 from star.errors import DataError
 from star.types import NUMBER_OF_JOINTS, ClipBatch, Split, Tracklet, TrainBatch
 
@@ -134,15 +134,16 @@ class TrainLoader:
             for half, (tracks, (frames, joints)) in enumerate(((plan.visible, visible), (plan.infrared, infrared))):
                 tracklet = self._split.tracklets[tracks[row]]
                 entropy = (_CLIP_STREAM, self._seed, epoch, number, 2 * row + half)
-                tasks.append(partial(self._read, tracklet, entropy, frames[row], joints[row]))
+                keys, augmentations = self._draw_clip(tracklet, entropy)
+                tasks.append(partial(self._reader.read, tracklet.frames, keys, augmentations, frames[row], joints[row]))
         return batch, tasks
 
-    def _read(self, tracklet: Tracklet, entropy: tuple[int, ...], frames: np.ndarray, joints: np.ndarray) -> None:
+    def _draw_clip(self, tracklet: Tracklet, entropy: tuple[int, ...]) -> tuple[list[str], list[Augmentation]]:
+        """Frame keys and augmentations; cheaper for a batch at a stretch than in between by the threads that decode."""
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
-        positions = clip_positions(len(tracklet.frames), len(frames), rng)
-        augmentations = self._draw(rng, tracklet.modality, len(frames))
-        keys = [tracklet.frames[i] for i in positions]
-        self._reader.read(tracklet.frames, keys, augmentations, frames, joints)
+        frames = self._shape[0]
+        positions = clip_positions(len(tracklet.frames), frames, rng)
+        return [tracklet.frames[i] for i in positions.tolist()], self._draw(rng, tracklet.modality, frames)
 
 
 class EvaluationLoader:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import cv2
@@ -160,7 +160,7 @@ def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray
         _place(frame, flip, right, down, out)
     if erased is not None:
         top, left, rows, columns = erased
-        cv2.rectangle(out, (left, top), (left + columns - 1, top + rows - 1), ERASED, cv2.FILLED)
+        out[top : top + rows, left : left + columns] = _erased_row(columns)
 
 
 def augment_joints(joints: np.ndarray, augmentations: Sequence[Augmentation], height: int, width: int) -> np.ndarray:
@@ -190,23 +190,21 @@ def _reduce(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return frame if size == (columns, rows) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
+@lru_cache
+def _erased_row(columns: int) -> np.ndarray:
+    return np.tile(np.array(ERASED, np.uint8), (columns, 1))
+
+
 def _place(image: np.ndarray, flip: bool, right: int, down: int, out: np.ndarray) -> None:
     """Copy a shifted image, mirrored after the shift, and blacken what it leaves uncovered."""
     height, width = out.shape[:2]
     top, bottom = max(0, down), height + min(0, down)
     left, end = max(0, right), width + min(0, right)
-    source = image[top - down : bottom - down, left - right : end - right]
+    kept = image[top - down : bottom - down, left - right : end - right]
     if flip:
+        kept = cv2.flip(kept, 1)
         left, end = width - end, width - left
-        cv2.flip(source, 1, dst=out[top:bottom, left:end])
-    else:
-        out[top:bottom, left:end] = source
-    if down:
-        out[:top] = 0
-        out[bottom:] = 0
-    if right:
-        out[top:bottom, :left] = 0
-        out[top:bottom, end:] = 0
+    cv2.copyMakeBorder(kept, top, height - bottom, left, width - end, cv2.BORDER_CONSTANT, dst=out, value=0)
 
 
 def _draw_rectangle(

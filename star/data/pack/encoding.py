@@ -23,7 +23,7 @@ class Storage(NamedTuple):
     Attributes:
         size: (height, width) they are resized to, as the loader would; None keeps their bytes.
         encoding: of resized frames: "jpeg", or "raw" (PPM: a byte a channel, exactly the resized frame).
-        quality: of the JPEG files, 1 to 100; colours are kept at full resolution.
+        quality: of the JPEG files, 1 to 100.
     """
 
     size: tuple[int, int] | None = None
@@ -76,6 +76,5 @@ def _resized(pixels: np.ndarray, storage: Storage, size: tuple[int, int]) -> byt
         return encode_raw(resized)
     grey = (resized[..., :1] == resized).all()
     options = [cv2.IMWRITE_JPEG_QUALITY, storage.quality]
-    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     _, encoded = cv2.imencode(".jpg", resized[..., 0] if grey else cv2.cvtColor(resized, cv2.COLOR_RGB2BGR), options)
     return encoded.tobytes()

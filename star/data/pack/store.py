@@ -83,7 +83,14 @@ class Pack:
         Raises:
             DataError: it was left out, is damaged, or the file cannot be read; names frame and file.
         """
-        data = self._read(row)
+        size = self._sizes[row]
+        if not size:
+            problem = self.about["problems"].get(str(row), "unknown reason")
+            raise DataError(f"frame {self.name(row)} was left out of the pack: {problem}")
+        try:
+            data = os.pread(self._file, size, self._offsets[row])
+        except OSError as error:
+            raise DataError(f"frame {self.name(row)} cannot be read: {error.strerror}") from error
         if not self._checked[row]:
             if zlib.crc32(data) != self._checksums[row]:
                 raise DataError(f"frame {self.name(row)} is damaged (checksum); copy the pack again or make it anew")
@@ -170,16 +177,6 @@ class Pack:
             f"pack {self.path} does not hold the data set with these options ({told}); give the packed ones, pack "
             "again with yours, or read the folder (dataset.pack=null)"
         )
-
-    def _read(self, row: int) -> bytes:
-        size = self._sizes[row]
-        if not size:
-            problem = self.about["problems"].get(str(row), "unknown reason")
-            raise DataError(f"frame {self.name(row)} was left out of the pack: {problem}")
-        try:
-            return os.pread(self._file, size, self._offsets[row])
-        except OSError as error:
-            raise DataError(f"frame {self.name(row)} cannot be read: {error.strerror}") from error
 
     def _index_location(self) -> Location:
         try:
