@@ -90,9 +90,13 @@ class ClipReader:
         else:
             clip = self._read_joints(tracklet, used, sizes)
             filled = fill_missing(clip.joints, clip.present)
-            known = np.broadcast_to(clip.present.any(axis=0)[:, None], (*clip.present.shape, 1))
-            moved = augment_joints(np.concatenate([filled, known], axis=2), augmentations, height, width)
-            joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
+            known = clip.present.any(axis=0)
+            if known.all():
+                joints[:] = augment_joints(filled, augmentations, height, width)
+            else:
+                marked = np.concatenate([filled, np.broadcast_to(known[:, None], (*clip.present.shape, 1))], axis=2)
+                moved = augment_joints(marked, augmentations, height, width)
+                joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
             found.update(clip.counts)
         with self._lock:
             self._counts += found

@@ -64,21 +64,21 @@ def read_joints(
         min_confidence: joints below it are missing.
     """
     joints = np.zeros((len(keys), NUMBER_OF_JOINTS, 3), np.float32)
-    stored = np.zeros(len(keys), bool)
+    without = np.ones(len(keys), bool)
     for row, key in enumerate(keys):
         skeleton = store.read(key)
         if skeleton is not None:
-            stored[row] = True
+            without[row] = False
             joints[row] = skeleton
     joints /= np.array([(width, height, 1) for height, width in sizes], np.float32)[:, None]
-    finite = np.isfinite(joints).all(axis=2)
-    joints[~finite] = 0
+    finite = np.isfinite(joints)
+    not_finite = np.zeros(finite.shape[:2], bool) if finite.all() else ~finite.all(axis=2)
     confidence = joints[..., 2]
-    low = finite & stored[:, None] & ((confidence <= 0) | (confidence < min_confidence))
-    present = finite & stored[:, None] & ~low
+    stored = ~(not_finite | without[:, None])
+    present = stored & (confidence > 0) & (confidence >= min_confidence)
     joints[~present] = 0
-    np.clip(confidence, 0, 1, out=confidence)
-    return FrameJoints(joints, present, ~stored, ~finite, low, np.zeros_like(present))
+    np.minimum(confidence, 1, out=confidence)
+    return FrameJoints(joints, present, without, not_finite, stored & ~present, np.zeros_like(present))
 
 
 def fill_missing(joints: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -95,8 +95,7 @@ def fill_missing(joints: np.ndarray, present: np.ndarray) -> np.ndarray:
         return joints
     steps = np.arange(len(joints))
     distance = np.where(present[None], np.abs(steps[:, None] - steps)[..., None], len(joints))
-    nearest = distance.argmin(axis=1)
-    filled = np.take_along_axis(joints, nearest[..., None], axis=0)
+    filled = joints[distance.argmin(axis=1), np.arange(joints.shape[1])]
     filled[~present, 2] = 0
     filled[:, ~present.any(axis=0)] = 0
     return filled

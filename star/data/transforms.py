@@ -33,6 +33,7 @@ ERASED = (124, 116, 104)
 """ImageNet's mean colour, RGB, as uint8."""
 
 _ERASE_ATTEMPTS = 100
+_MIRRORED = np.array(MIRRORED)
 
 
 class Augmentation(NamedTuple):
@@ -175,8 +176,16 @@ def augment_joints(joints: np.ndarray, augmentations: Sequence[Augmentation], he
     Returns:
         [t j c], x and y in 0..1 of the augmented frame; outside that range where the crop cut the joint off.
     """
+    first = augmentations[0]
+    if all(augmentation is first for augmentation in augmentations):
+        moved = joints[:, _MIRRORED] if first.flip else joints.copy()
+        moved[..., 0] += np.float32(first.right / width)
+        moved[..., 1] += np.float32(first.down / height)
+        if first.flip:
+            np.subtract(1, moved[..., 0], out=moved[..., 0])
+        return moved
     flipped = np.array([a.flip for a in augmentations])[:, None]
-    moved = np.where(flipped[..., None], joints[:, list(MIRRORED)], joints)
+    moved = np.where(flipped[..., None], joints[:, _MIRRORED], joints)
     moved[..., 0] += np.array([a.right / width for a in augmentations], np.float32)[:, None]
     moved[..., 1] += np.array([a.down / height for a in augmentations], np.float32)[:, None]
     moved[..., 0] = np.where(flipped, 1 - moved[..., 0], moved[..., 0])
