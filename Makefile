@@ -46,6 +46,8 @@ clean: ## remove caches and build folders; outputs/ and the environment stay
 
 $(VENV)/.dev: $(VENV)/.runtime
 	$(PIP) install $$([ -t 2 ] || echo --quiet) --constraint constraints.txt --editable '.[dev]'
+	@# rtmlib's OpenCV wheels need libGL and share a folder with the headless one, which needs none: it goes on top.
+	$(PIP) install --quiet --force-reinstall --no-deps --constraint constraints.txt opencv-python-headless
 	@touch $@
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from star import cli
-from star.config.check import check_overrides
+from star.config.check import check_command, check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices, sweep_jobs
+from star.config.skeletons import RULES, SkeletonsConfig
 from star.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,15 @@ def test_every_check_command_is_valid(filled):
     for arguments in of("star-check"):
         overrides = [word for word in filled(arguments) if "=" in word]
         check_overrides(overrides)
+
+
+def test_every_skeletons_command_is_valid(filled, tmp_path):
+    (model := tmp_path / "movenet_lightning_int8.tflite").touch()
+    shown = of("star-skeletons")
+    assert shown
+    for arguments in shown:
+        overrides = [word.replace(model.name, str(model)) for word in filled(arguments)]
+        assert check_command(overrides, "skeletons", SkeletonsConfig, RULES).out == str(tmp_path)
 
 
 def test_every_study_exists():

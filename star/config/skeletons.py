@@ -92,6 +92,9 @@ COMMAND = Command(
 )
 
 RULES = (
+    Rule("dataset.pack",
+         lambda c: c.dataset.pack is None,
+         lambda c: "null: skeletons are made of the frames in the folder (dataset.root)"),
     Rule("out", lambda c: c.out is not None, lambda c: "a folder for the skeleton files (out=FOLDER)"),
     Rule("pose.model",
          lambda c: c.import_ is not None or c.pose.model is not None or c.pose.kind not in _NEEDED,

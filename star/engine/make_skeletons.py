@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from star.config.skeletons import HeatmapPose, MoveNetPose, RtmPosePose, SkeletonsConfig, paths
-from star.data.synthetic import generate
 from star.engine.progress import counting
+from star.engine.read_data import dataset_root
 from star.errors import DataError
 from star.pose.extract import extract_skeletons
 from star.pose.frame_list import FrameList, list_frames
@@ -28,7 +28,7 @@ def make_skeletons(config: SkeletonsConfig) -> str:
     Raises:
         StarError: see `extract_skeletons` and `import_skeletons`.
     """
-    frames = list_frames(_root(config), config.dataset.kind)
+    frames = list_frames(dataset_root(config.dataset, config.workers), config.dataset.kind)
     out = Path(str(config.out)).expanduser()
     if config.import_ is None:
         files, lines, notes = _estimate(config, frames, out)
@@ -77,7 +77,7 @@ def _import(
             estimator=config.estimator,
             on_progress=show,
         )
-    lines = str(summary).splitlines()
+    lines = [line for line in str(summary).splitlines() if not line.startswith("written: ")]
     return dict(zip(frames, summary.files, strict=True)), lines, {"Import": lines}
 
 
@@ -105,11 +105,3 @@ def estimator_recipe(pose: MoveNetPose | RtmPosePose | HeatmapPose) -> Estimator
 
 def _pair(size: list[int] | None) -> tuple[int, int] | None:
     return None if size is None else (size[0], size[1])
-
-
-def _root(config: SkeletonsConfig) -> Path:
-    root = Path(str(config.dataset.root)).expanduser()
-    if config.dataset.kind != "synthetic":
-        return root
-    with counting("generating frames", "frames") as show:
-        return generate(root, workers=config.workers, progress=show, **(config.dataset.generate or {}))
