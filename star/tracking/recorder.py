@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
@@ -149,11 +150,13 @@ class RunRecorder:
 
 
 def run_tags(tags: Mapping[str, object], spool: Path) -> dict[str, object]:
-    """The tags of a run with those every run has: its kind, its folder, who started it with what."""
+    """The tags of a run with those every run has: its kind, its folder, its process, who started it with what."""
     user = os.environ.get("USER") or os.environ.get("LOGNAME")
     return {
         "kind": "train",
         "run_folder": str(spool.parent.resolve()),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
         "mlflow.source.name": "star-train",
         **({"mlflow.user": user} if user else {}),
         **tags,

@@ -105,6 +105,16 @@ def study_runs(uri: str, study: str) -> list[RunRecord]:
     return sorted(runs.values(), key=lambda run: run.start)
 
 
+def study_parents(uri: str, study: str) -> list[RunRecord]:
+    """The runs that a study's training runs are nested under, oldest first; empty where there is no store yet.
+
+    Raises:
+        TrackingError: the store cannot be read.
+    """
+    tagged = _search(uri, _TAGGED, ("study", study), f"tags.study = {_quoted(study)}")
+    return [run for run in tagged if run.tags.get("kind") == "sweep"]
+
+
 def join_study(uri: str, run: RunRecord, study: str) -> None:
     """Let a finished run count in a further study, which found it instead of repeating it.
 

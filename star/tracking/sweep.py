@@ -1,4 +1,4 @@
-"""Hydra's multirun: one parent run that the runs of a sweep are nested under."""
+"""One parent run that the runs of a sweep, or of a study, are nested under."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from star.errors import StarError
 from star.tracking.names import clean_tags
+from star.tracking.runs import study_parents
 from star.tracking.store import client, prepare_store, shown, store_uri, translated
 
 logger = logging.getLogger(__name__)
 
 PARENT_VARIABLE = "STAR_PARENT_RUN"
+STUDY_VARIABLE = "STAR_STUDY_RUN"
+"""Set by `star-study`: the parent of a study, which its sweeps use instead of one each."""
 
 
 def parent_run() -> str | None:
@@ -43,7 +46,7 @@ class SweepCallback(Callback):
         if OmegaConf.select(config, "tracker.kind") != "mlflow":
             return
         try:
-            os.environ[PARENT_VARIABLE] = self._create_parent(config)
+            os.environ[PARENT_VARIABLE] = os.environ.get(STUDY_VARIABLE) or self._create_parent(config)
         except StarError as error:
             # Hydra turns an Exception of a callback into a warning and goes on with the jobs.
             raise SystemExit(f"error: {error}") from error
@@ -54,13 +57,33 @@ class SweepCallback(Callback):
 
     def _create_parent(self, config: DictConfig) -> str:
         uri = store_uri(config.tracker.uri, self._outputs)
-        experiment_id = prepare_store(uri, config.tracker.experiment)
         study = str(OmegaConf.select(config, "study"))
-        overrides = " ".join(config.hydra.overrides.task)
-        tags = {"kind": "sweep", "study": study, "overrides": overrides, "mlflow.source.name": "star-train"}
-        with translated(uri):
-            mlflow_client = client(uri)
-            run = mlflow_client.create_run(experiment_id, run_name=f"{study} sweep", tags=clean_tags(tags))
-            mlflow_client.set_terminated(run.info.run_id, "FINISHED")
-        logger.debug("the sweep is run %s of %s", run.info.run_id, shown(uri))
-        return run.info.run_id
+        tags = {"overrides": " ".join(config.hydra.overrides.task), "mlflow.source.name": "star-train"}
+        return _create(uri, config.tracker.experiment, study, f"{study} sweep", tags)
+
+
+def study_parent(uri: str, experiment: str, study: str) -> str:
+    """Id of the run that all runs of a study are nested under; the newest if there are several, made if there is none.
+
+    Args:
+        uri: absolute address of the store.
+        experiment: MLflow experiment, made if missing.
+        study: the tag `study` of its runs.
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    prepare_store(uri, experiment)
+    found = study_parents(uri, study)
+    return found[-1].run_id if found else _create(uri, experiment, study, study, {"mlflow.source.name": "star-study"})
+
+
+def _create(uri: str, experiment: str, study: str, name: str, tags: dict[str, str]) -> str:
+    experiment_id = prepare_store(uri, experiment)
+    with translated(uri):
+        mlflow_client = client(uri)
+        all_tags = clean_tags({"kind": "sweep", "study": study, **tags})
+        run = mlflow_client.create_run(experiment_id, run_name=name, tags=all_tags)
+        mlflow_client.set_terminated(run.info.run_id, "FINISHED")
+    logger.debug("the parent of %s is run %s of %s", study, run.info.run_id, shown(uri))
+    return run.info.run_id

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from star.tracking.runs import study_runs
 from star.tracking.store import client
-from star.tracking.sweep import PARENT_VARIABLE, SweepCallback, parent_run
+from star.tracking.sweep import PARENT_VARIABLE, STUDY_VARIABLE, SweepCallback, parent_run, study_parent
 
 APPLICATION = """
 import os, sys
@@ -118,3 +118,16 @@ def test_the_parent_is_forgotten_at_the_end(outputs: Path, uri: str, monkeypatch
     assert study_runs(uri, "mine") == []
     callback.on_multirun_end(config)
     assert parent_run() is None
+
+
+def test_all_sweeps_of_a_study_have_one_parent(application, outputs: Path, uri: str, monkeypatch):
+    parent = study_parent(uri, "star", "mine")
+    assert study_parent(uri, "star", "mine") == parent
+    assert study_parent(uri, "star", "other") != parent
+    assert study_runs(uri, "mine") == []
+    monkeypatch.setenv(STUDY_VARIABLE, parent)
+    for seed in (2, 3):
+        assert application("-m", f"seed={seed}", "study=mine").returncode == 0
+    runs = study_runs(uri, "mine")
+    assert [run.name for run in runs] == ["seed2", "seed3"]
+    assert {run.tags["mlflow.parentRunId"] for run in runs} == {parent}
