@@ -88,7 +88,7 @@ class TrainStep:
         """
         identities = np.concatenate([batch.identities, batch.identities])
         arrays = (*batch[:4], *draws[:4], *draws.dropout)
-        total, terms = self._update(Tensor(identities), *(Tensor(array) for array in arrays))
+        total, terms = self._update(*map(Tensor.from_numpy, (identities, *arrays)))
         values = dict(zip(self.names, terms.asnumpy().tolist(), strict=True)) | {"total": float(total.asnumpy())}
         bad = [name for name, value in values.items() if not np.isfinite(value)]
         if bad:

@@ -39,7 +39,7 @@ def embed(embedder: Callable[[Tensor, Tensor], Tensor], loader: EvaluationLoader
     Returns:
         [q d] float32, L2-normalised rows.
     """
-    rows = [embedder(Tensor(b.frames), Tensor(b.joints)).asnumpy()[: b.count] for b in loader]
+    rows = [embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)).asnumpy()[: b.count] for b in loader]
     return np.concatenate(rows).astype(np.float32)
 
 
