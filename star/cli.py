@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from star.errors import ConfigError, Problem, StarError
+from star.types import VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def evaluate() -> None:
 
 
 def report() -> None:
-    """`star-report STUDY_FOLDER`: the study's table from its runs."""
+    """`star-report STUDY_FOLDER`: tables, figures and page of a study; `star-report --runs A,B`: two runs compared."""
     _exit_with(_report)
 
 
@@ -100,6 +101,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
     parser.add_argument("items", nargs="+", metavar="run=ID_OR_FOLDER", help="the run; then overrides such as "
                         "dataset.root=FOLDER or hardware.loader_workers=4")  # fmt: skip
     parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which weights (default: last)")
+    parser.add_argument("--per-query", action="store_true", help="also write what each query found into the run's "
+                        "folder (per_query.csv), for runs older than that file")  # fmt: skip
     options = parser.parse_args(arguments)
     runs = [item.removeprefix("run=") for item in options.items if item.startswith("run=")]
     if len(runs) != 1:
@@ -108,19 +111,42 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     _log_to_terminal()
     overrides = [item for item in options.items if not item.startswith("run=")]
-    sys.stdout.write(evaluate_run(runs[0], overrides, options.checkpoint) + "\n")
+    sys.stdout.write(evaluate_run(runs[0], overrides, options.checkpoint, record=options.per_query) + "\n")
 
 
 def _report(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("star-report", description=report.__doc__)
-    parser.add_argument("study", type=Path, help="folder with study.yaml, e.g. experiments/quickstart")
+    parser.add_argument("study", type=Path, nargs="?", help="folder with study.yaml, e.g. experiments/quickstart")
+    parser.add_argument("--runs", metavar="A,B", help="compare two runs instead: ids, their first characters, names or "
+                        "folders")  # fmt: skip
     parser.add_argument("--size", help="which size of the study, e.g. cpu (default: the first in study.yaml)")
     parser.add_argument("--uri", help="MLflow tracking store (default: sqlite in the outputs folder)")
+    parser.add_argument("--ui", metavar="URL", help="address of MLflow's interface, for links to the runs")
+    parser.add_argument("--no-page", dest="page", action="store_false", help="only tables, no figures and no HTML page")
+    parser.add_argument("--resample", choices=("identities", "queries"), default="identities", help="what the "
+                        "bootstrap over queries draws (default: identities)")  # fmt: skip
     options = parser.parse_args(arguments)
+    if (options.study is None) == (options.runs is None):
+        parser.error("give the folder of a study or --runs A,B")
+    if options.runs is not None and (options.size or options.ui):
+        parser.error("--size and --ui belong to a study, not to --runs")
     from star.config.paths import outputs_folder
+    from star.report import compare_runs
     from star.report import report as rebuild
 
-    sys.stdout.write(rebuild(options.study, uri=options.uri, outputs=outputs_folder(), size=options.size) + "\n")
+    about = {"uri": options.uri, "outputs": outputs_folder(), "page": options.page, "resample": options.resample}
+    if options.runs is not None:
+        sys.stdout.write(compare_runs(options.runs, **about) + "\n")
+        return
+
+    def open_data(folder: Path) -> VideoReIDData:
+        from star.engine.stored_data import stored_data
+
+        return stored_data(folder)
+
+    sys.stdout.write(
+        rebuild(options.study, size=options.size, interface=options.ui, open_data=open_data, **about) + "\n"
+    )
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from star.config.check import check_config
+from star.config.paths import outputs_folder
 from star.config.stored import run_folder, stored_config
 from star.engine.build_data import load_data
 from star.engine.checkpoint import load_checkpoint
+from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
+from star.tracking.artifacts import add_artifact
+from star.tracking.store import store_uri
 
 logger = logging.getLogger(__name__)
 
+_SAME = "identical to the scores of the run"
 
-def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last", "best"] = "last") -> str:
+
+def evaluate_run(
+    run: str, overrides: Sequence[str] = (), label: Literal["last", "best"] = "last", *, record: bool = False
+) -> str:
     """Rank with a run's model and compare with the scores in its checkpoint.
 
     The checkpoint has all weights, so the pretrained ones the run began with are not needed.
@@ -23,6 +33,8 @@ def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last",
         run: run id or run folder.
         overrides: on top of the run's configuration, e.g. another `dataset.root`.
         label: which checkpoint.
+        record: also write what each query found, `per_query.csv` ("last") or `per_query_best.csv`, into the run's
+            folder and its artifacts; only if the scores are those the run had.
 
     Returns:
         The scores as text, and whether they are those the run had.
@@ -46,13 +58,23 @@ def evaluate_run(run: str, overrides: Sequence[str] = (), label: Literal["last",
     evaluation = build_evaluation(config, model, data)()
     lines = [f"{folder}, checkpoint {label}: epoch {state['epoch']}, step {state['step']}; {data.protocol}"]
     lines += describe(evaluation.scores, chance_levels(data))
-    lines.append(_comparison(evaluation.metrics(), state["scores"]))
+    comparison = _comparison(evaluation.metrics(), state["scores"])
+    lines.append(comparison)
+    if record and comparison == _SAME:
+        path = folder / (PER_QUERY_FILE if label == "last" else f"{Path(PER_QUERY_FILE).stem}_{label}.csv")
+        write_per_query(per_query(data, evaluation.similarity), path)
+        lines.append(f"written: {path}")
+        if config.tracker.kind == "mlflow":
+            run_id = json.loads((folder / "run.json").read_text())["run_id"]
+            add_artifact(store_uri(config.tracker.uri, outputs_folder()), run_id, path)
+    elif record:
+        lines.append(f"{PER_QUERY_FILE} is not written: it would not be the record of this run")
     return "\n".join(lines)
 
 
 def _comparison(scores: dict[str, float], before: dict[str, float]) -> str:
     different = {name: (value, before[name]) for name, value in scores.items() if before.get(name) != value}
     if not different:
-        return "identical to the scores of the run"
+        return _SAME
     shown = ", ".join(f"{name} {now:.4f} (run {then:.4f})" for name, (now, then) in different.items())
     return f"NOT the scores of the run: {shown}"

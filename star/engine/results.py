@@ -1,4 +1,4 @@
-"""What a finished run leaves: final scores, the CMC curve, ranked lists, the reference of its checkpoint."""
+"""What a finished run leaves: scores, what each query found, CMC curve, ranked lists, its checkpoint's reference."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from star.engine.trainer import History
 from star.evaluation.evaluator import Evaluation
+from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
 from star.evaluation.pictures import cmc_curve, ranked_lists
 from star.evaluation.protocols import chance_level
 from star.types import DIRECTIONS, Direction, Scores, Tracker, VideoReIDData
@@ -60,7 +61,8 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
         path = folder / f"ranked_list_{direction}.png"
         ranked_lists(data, evaluation.similarity[direction], direction, path)
         pictures.append(path)
-    for path in (*pictures, folder / SCORES_FILE, checkpoint, folder / "train.log"):
+    write_per_query(per_query(data, evaluation.similarity), folder / PER_QUERY_FILE)
+    for path in (*pictures, folder / PER_QUERY_FILE, folder / SCORES_FILE, checkpoint, folder / "train.log"):
         tracker.log_artifact(path)
     for line in describe(evaluation.scores, chance):
         logger.info(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from star.data.decode import load_frame
 from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
 from star.errors import DataError
-from star.evaluation.ranking import RANKS, rank_queries, top
+from star.evaluation.ranking import RANKS, Answers, rank_queries, top
 from star.types import Direction, Scores, Split, Tracklet, VideoReIDData
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _BORDER, _GAP, _CAPTION, _MARGIN = 5, 10, 20, 14
 _PAPER, _MISSING, _INK = 255, 128, "#222222"
 _RIGHT, _WRONG, _QUERY = (30, 150, 60), (205, 40, 40), (40, 40, 40)
 _DPI = 100
+_JPEG_QUALITY = 80
 
 
 class _Cell(NamedTuple):
@@ -102,22 +103,50 @@ def ranked_lists(
     labels, options = data.test[direction].labels, {"same_camera_filter": data.same_camera_filter}
     valid = np.flatnonzero(rank_queries(similarity, *labels, **options).matches)
     chosen = np.sort(np.random.default_rng(seed).permutation(valid)[:queries])
-
-    width, height = frames * _WIDTH + 2 * _BORDER, _HEIGHT + 2 * _BORDER
-    columns = [_MARGIN + place * (width + _GAP) + (place > 0) * 2 * _GAP for place in range(answers + 1)]
-    lines = [_MARGIN + 2 * _CAPTION + line * (height + _CAPTION + _GAP) for line in range(len(chosen))]
-    cells = []
-    for line, found in zip(lines, top(similarity, *labels, chosen=chosen, count=answers, **options), strict=True):
-        person = asked.tracklets[found.query]
-        cells.append(_Cell(line, columns[0], f"query {_caption(person)}", _QUERY, asked, person))
-        for place, (item, right, alike) in enumerate(zip(found.items, found.right, found.similarities, strict=True), 1):
-            person = answering.tracklets[item]
-            caption = f"{place} {'✓' if right else '✗'} {_caption(person)}  {alike:.2f}"
-            cells.append(_Cell(line, columns[place], caption, _RIGHT if right else _WRONG, answering, person))
-    size = (lines[-1] + height + _MARGIN if lines else 3 * _CAPTION, columns[-1] + width + _MARGIN)
+    found = top(similarity, *labels, chosen=chosen, count=answers, **options)
     title = f"{data.name}, {_name(direction)}: the first {answers} answers to {len(chosen)} of {len(valid)} queries"
     if asked.skeletons or answering.skeletons:
         title += "; skeletons from red (unsure) to green (sure)"
+    return answer_lists(asked, answering, found, path, title=title, frames=frames)
+
+
+def answer_lists(
+    asked: Split,
+    answering: Split,
+    found: Sequence[Answers],
+    path: Path | str,
+    *,
+    title: str,
+    captions: Sequence[str] | None = None,
+    frames: int = 4,
+) -> Path:
+    """Draw queries with the answers they were given, one line each, marked as in `ranked_lists`.
+
+    Args:
+        asked: the split of the queries.
+        answering: the split of the answers.
+        found: one line each; similarities that are NaN are not written.
+        path: of the picture, .png or .jpg.
+        title: above it; empty leaves it out.
+        captions: over the query of each line, instead of its identity and camera.
+        frames: of each strip.
+    """
+    answers = max((len(line.items) for line in found), default=0)
+    head = 2 * _CAPTION if title else _CAPTION
+    width, height = frames * _WIDTH + 2 * _BORDER, _HEIGHT + 2 * _BORDER
+    columns = [_MARGIN + place * (width + _GAP) + (place > 0) * 2 * _GAP for place in range(answers + 1)]
+    lines = [_MARGIN + head + line * (height + _CAPTION + _GAP) for line in range(len(found))]
+    cells = []
+    for number, (line, given) in enumerate(zip(lines, found, strict=True)):
+        person = asked.tracklets[given.query]
+        caption = captions[number] if captions else f"query {_caption(person)}"
+        cells.append(_Cell(line, columns[0], caption, _QUERY, asked, person))
+        for place, (item, right, alike) in enumerate(zip(given.items, given.right, given.similarities, strict=True), 1):
+            person = answering.tracklets[item]
+            caption = f"{place} {'✓' if right else '✗'} {_caption(person)}"
+            caption += "" if np.isnan(alike) else f"  {alike:.2f}"
+            cells.append(_Cell(line, columns[place], caption, _RIGHT if right else _WRONG, answering, person))
+    size = (lines[-1] + height + _MARGIN if lines else 3 * _CAPTION, columns[-1] + width + _MARGIN)
     return _write(cells, frames, size, title, path)
 
 
@@ -174,5 +203,5 @@ def _name(direction: Direction) -> str:
 def _save(figure: Figure, path: Path | str) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    figure.savefig(path, **({"pil_kwargs": {"quality": _JPEG_QUALITY}} if path.suffix == ".jpg" else {}))
     return path

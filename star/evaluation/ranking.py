@@ -51,7 +51,7 @@ class Answers(NamedTuple):
         query: position of the query.
         items: [n] int64, positions in the gallery; fewer than asked for if the filter leaves fewer.
         right: [n] bool.
-        similarities: [n], as given.
+        similarities: [n], as given; NaN where they were not kept.
     """
 
     query: int

@@ -1,13 +1,13 @@
-"""The numbers of a table: mean and standard deviation over seeds, difference to the baseline."""
+"""The numbers of a table: mean and standard deviation over seeds, paired difference to the baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
 from star.report.collect import Collected
+from star.report.statistics import Interval, paired_interval
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord
@@ -23,11 +23,15 @@ class Cell:
         mean: over the runs.
         deviation: standard deviation over the runs (divided by n - 1); None for a single run.
         difference: to the baseline over the seeds both have; None in the baseline itself and where they share none.
+        interval: 95 % confidence interval of the difference over those seeds; None for fewer than two.
+        pairs: number of seeds of the difference.
     """
 
     mean: float
     deviation: float | None
     difference: float | None
+    interval: Interval | None = None
+    pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,11 @@ def _cell(key: str, runs: dict[int, RunRecord], baseline: dict[int, RunRecord]) 
     if not values:
         return None
     common = [seed for seed in runs if seed in baseline and key in runs[seed].metrics and key in baseline[seed].metrics]
-    difference = _mean_difference([(runs[seed].metrics[key], baseline[seed].metrics[key]) for seed in common])
-    return Cell(fmean(values), stdev(values) if len(values) > 1 else None, difference)
-
-
-def _mean_difference(pairs: Sequence[tuple[float, float]]) -> float | None:
-    return fmean(ours - theirs for ours, theirs in pairs) if pairs else None
+    differences = [runs[seed].metrics[key] - baseline[seed].metrics[key] for seed in common]
+    return Cell(
+        mean=fmean(values),
+        deviation=stdev(values) if len(values) > 1 else None,
+        difference=fmean(differences) if differences else None,
+        interval=paired_interval(differences),
+        pairs=len(differences),
+    )

@@ -20,6 +20,7 @@ from star.tracking.store import check_store, client, connect_read_only, shown, s
 _RUNS = "SELECT run_uuid, name, status, start_time, end_time FROM runs WHERE lifecycle_stage = 'active'"
 _TAGGED = " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _PAGE = 500
+_SHOWN = 5
 
 
 class RunRecord(NamedTuple):
@@ -69,7 +70,7 @@ def find_finished(uri: str, experiment: str, fingerprint: str) -> RunRecord | No
 
 
 def find_run(uri: str, run: str) -> RunRecord:
-    """One run by its id, by the unique beginning of its id (8 characters or more), or by its folder.
+    """One run by its id, by the unique beginning of its id (4 characters or more), by its name, or by its folder.
 
     Raises:
         TrackingError: no such run, several, or a store that cannot be read.
@@ -79,13 +80,17 @@ def find_run(uri: str, run: str) -> RunRecord:
         return read_run_folder(folder)
     if "/" in run:
         raise TrackingError(f"there is no run folder {run}")
-    if len(run) < 8 or not run.isalnum():
-        raise TrackingError(f"given run {run!r}, expected a run id (at least its first 8 characters) or a run folder")
-    found = _search(uri, " AND run_uuid LIKE ?", (run + "%",), f"attributes.run_id LIKE '{run}%'")
+    found = _search(uri, " AND name = ?", (run,), f"attributes.run_name = {_quoted(run)}")
+    if not found and len(run) >= 4 and run.isalnum():
+        found = _search(uri, " AND run_uuid LIKE ?", (run + "%",), f"attributes.run_id LIKE '{run}%'")
     if len(found) == 1:
         return found[0]
-    what = "no run" if not found else f"{len(found)} runs"
-    raise TrackingError(f"{shown(uri)} has {what} with an id that begins with {run}")
+    if found:
+        newest = ", ".join(f"{one.run_id} ({one.name})" for one in found[: -_SHOWN - 1 : -1])
+        more = ", newest first" if len(found) <= _SHOWN else f", the newest {_SHOWN}"
+        raise TrackingError(f"{shown(uri)} has {len(found)} runs {run}, give the id of one{more}: {newest}")
+    expected = "the id of a run, its first 4 or more characters, its name, or a run folder"
+    raise TrackingError(f"{shown(uri)} has no run {run!r}: expected {expected}")
 
 
 def study_runs(uri: str, study: str) -> list[RunRecord]:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "star.tracking": {"star.config"},
     "star.models": {"star.ops"},
     "star.losses": {"star.ops"},
-    "star.report": {"star.config", "star.tracking"},
+    "star.report": {"star.config", "star.evaluation", "star.tracking"},
     "star.evaluation": {"star.data"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),

@@ -1,0 +1,81 @@
+"""Files of a run: from its folder where that is on this machine, else from its artifacts in the store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from star.errors import TrackingError
+from star.tracking.runs import RunRecord
+from star.tracking.store import check_store, client, connect_read_only, sqlite_file, translated
+
+
+def run_file(uri: str, run: RunRecord, name: str, *, downloads: Path) -> Path | None:
+    """A file of a run, or None if the run has no such file that can be reached.
+
+    Args:
+        uri: absolute address of the store, from `store_uri`.
+        run: the run.
+        name: of the file at the top of the run's folder and of its artifacts.
+        downloads: folder that keeps files fetched from a server, so that they are fetched once.
+
+    Raises:
+        TrackingError: the store cannot be read.
+    """
+    folder = own_folder(run)
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    if sqlite_file(uri) is None:
+        return _downloaded(uri, run, name, downloads / run.run_id)
+    artifacts = _artifact_folder(uri, run)
+    return artifacts / name if artifacts is not None and (artifacts / name).is_file() else None
+
+
+def own_folder(run: RunRecord) -> Path | None:
+    """The run's folder, if it is on this machine and is this run's."""
+    if run.folder is None:
+        return None
+    try:
+        owner = json.loads((run.folder / "run.json").read_text())["run_id"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return run.folder if owner == run.run_id else None
+
+
+def add_artifact(uri: str, run_id: str, path: Path) -> None:
+    """Copy a file to the artifacts of a run that has ended.
+
+    Raises:
+        TrackingError: the store cannot be written, or has no such run.
+    """
+    check_store(uri)
+    with translated(uri):
+        client(uri).log_artifact(run_id, str(path))
+
+
+def _artifact_folder(uri: str, run: RunRecord) -> Path | None:
+    path = sqlite_file(uri)
+    if path is None or not path.exists():
+        return None
+    try:
+        with closing(connect_read_only(path)) as connection:
+            found = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run.run_id,)).fetchone()
+    except sqlite3.Error as error:
+        raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
+    parts = urlsplit(found[0]) if found and found[0] else None
+    return Path(unquote(parts.path)) if parts is not None and parts.scheme in ("", "file") else None
+
+
+def _downloaded(uri: str, run: RunRecord, name: str, folder: Path) -> Path | None:
+    if (folder / name).is_file():
+        return folder / name
+    check_store(uri)
+    with translated(uri):
+        mlflow_client = client(uri)
+        if name not in {file.path for file in mlflow_client.list_artifacts(run.run_id)}:
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(mlflow_client.download_artifacts(run.run_id, name, str(folder)))
