@@ -21,7 +21,6 @@ a frame. It looks back only and so lags; here a run is filtered forwards and bac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -74,12 +73,12 @@ def clean(tracklet: FrameJoints, options: Cleaning) -> FrameJoints:
     """
     joints = tracklet.joints.astype(np.float64)
     present = tracklet.present.copy()
-    for joint in range(joints.shape[1]):
-        if options.interpolate:
+    if options.interpolate:
+        for joint in np.flatnonzero(~present.all(axis=0)):
             _fill_gaps(joints[:, joint], present[:, joint], options.max_gap)
-        if options.filter != "none":
-            for run in _runs(present[:, joint]):
-                joints[run, joint, :2] = _filtered(joints[run, joint, :2], options)
+    if options.filter != "none":
+        for (first, end), members in _runs(present).items():
+            joints[first:end, members, :2] = _filtered(joints[first:end, members, :2], options)
     return tracklet._replace(
         joints=joints.astype(np.float32), present=present, interpolated=present & ~tracklet.present
     )
@@ -111,15 +110,18 @@ def _value_at_zero(distance: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(powers * root, known[:, :2] * root, rcond=None)[0][0]
 
 
-def _runs(present: np.ndarray) -> Iterator[slice]:
-    """Where the joint is there without a break."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], present.astype(np.int8), [0]])))
-    for start, end in edges.reshape(-1, 2):
-        yield slice(int(start), int(end))
+def _runs(present: np.ndarray) -> dict[tuple[int, int], list[int]]:
+    """(first frame, end) of each unbroken run in present [t j], and the joints that have it: usually all in one."""
+    runs: dict[tuple[int, int], list[int]] = {}
+    for joint in range(present.shape[1]):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], present[:, joint].astype(np.int8), [0]])))
+        for first, end in edges.reshape(-1, 2).tolist():
+            runs.setdefault((first, end), []).append(joint)
+    return runs
 
 
 def _filtered(points: np.ndarray, options: Cleaning) -> np.ndarray:
-    """[t 2] from [t 2]."""
+    """[t k 2] from [t k 2]."""
     if options.filter == "one_euro":
         return (_one_euro(points, options) + _one_euro(points[::-1], options)[::-1]) / 2
     window = min(options.window, len(points) - 1 + len(points) % 2)
@@ -132,7 +134,7 @@ def _filtered(points: np.ndarray, options: Cleaning) -> np.ndarray:
 
 def _one_euro(points: np.ndarray, options: Cleaning) -> np.ndarray:
     smooth = np.empty_like(points)
-    for axis in range(points.shape[1]):
+    for place in np.ndindex(points.shape[1:]):
         low_pass = OneEuroFilter(1.0, options.min_cutoff, options.beta, _DERIVATIVE_CUTOFF)
-        smooth[:, axis] = [low_pass(value) for value in points[:, axis].tolist()]
+        smooth[(slice(None), *place)] = [low_pass(value) for value in points[(slice(None), *place)].tolist()]
     return smooth
