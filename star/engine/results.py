@@ -64,6 +64,7 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     write_per_query(per_query(data, evaluation.similarity), folder / PER_QUERY_FILE)
     for path in (*pictures, folder / PER_QUERY_FILE, folder / SCORES_FILE, checkpoint, folder / "train.log"):
         tracker.log_artifact(path)
+    logger.info("protocol %s", data.protocol)
     for line in describe(evaluation.scores, chance):
         logger.info(line)
     return sum(final[f"{direction}/mAP"] for direction in DIRECTIONS) / len(DIRECTIONS)
