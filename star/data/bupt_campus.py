@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +62,6 @@ def read_bupt_campus(
     skeletons: Path | str | None = None,
     min_frames: int = 1,
     name: str = "bupt_campus",
-    limit_identities: int | None = None,
 ) -> VideoReIDData:
     """Read the index files and look which frames are there; frames are opened later, by the loader.
 
@@ -77,7 +75,6 @@ def read_bupt_campus(
         skeletons: folder of the skeleton files; None searches the root and accepts that there are none.
         min_frames: shorter tracklets are left out of train, query and gallery.
         name: of the data set in results.
-        limit_identities: keep only so many identities, the lowest, of train and of test.
 
     Raises:
         DataError: something on disk is missing, malformed or contradicts itself; names file and line.
@@ -102,15 +99,11 @@ def read_bupt_campus(
             parts[part] = _cut_to_batches(parts[part], part)
     notes += _differences_from_published(index, parts, protocol, auxiliary)
     parts = {part: [t for t in tracklets if len(t.frames) >= min_frames] for part, tracklets in parts.items()}
-    text = protocol_text(f"{name} {protocol}", min_frames, same_camera_filter)
-    if limit_identities is not None:
-        parts = _limit(parts, limit_identities)
-        text += f", first {limit_identities} identities"
     for part, tracklets in parts.items():
         if not tracklets:
             raise DataError(
-                f"{index.root}: no {part} tracklet is left with dataset.min_frames={min_frames} and "
-                f"debug.limit_identities={limit_identities}; relax them or give another dataset.root"
+                f"{index.root}: no {part} tracklet has {min_frames} frames or more; lower dataset.min_frames or give "
+                "another dataset.root"
             )
     notes += unpaired_identities(parts["train"])
     used = (TRAIN_FILES[: 1 + auxiliary], TEST_FILES)
@@ -131,7 +124,7 @@ def read_bupt_campus(
     }
     return VideoReIDData(
         name=name,
-        protocol=text,
+        protocol=protocol_text(f"{name} {protocol}", min_frames, same_camera_filter),
         train=splits["train"],
         test={d: Retrieval(splits[f"{q} query"], splits[f"{g} gallery"]) for d, (q, g) in _SIDES.items()},
         same_camera_filter=same_camera_filter,
@@ -149,20 +142,6 @@ def _cut_to_batches(visible: list[Tracklet], part: str) -> list[Tracklet]:
             f"{_BATCH}); give dataset.protocol=full"
         )
     return kept
-
-
-def _limit(parts: dict[str, list[Tracklet]], count: int) -> dict[str, list[Tracklet]]:
-    """The lowest `count` identities of train, and of the four parts of the test set together."""
-
-    def lowest(tracklets: Iterable[Tracklet]) -> set[int]:
-        return set(sorted({t.identity for t in tracklets})[:count])
-
-    train = lowest(parts["train"])
-    test = lowest(t for part, tracklets in parts.items() if part != "train" for t in tracklets)
-    return {
-        part: [t for t in tracklets if t.identity in (train if part == "train" else test)]
-        for part, tracklets in parts.items()
-    }
 
 
 def _differences_from_published(

@@ -77,7 +77,6 @@ def read_hitsz_vcm(
     min_frames: int = _PUBLISHED_MIN_FRAMES,
     same_camera_filter: bool = True,
     name: str = "hitsz_vcm",
-    limit_identities: int | None = None,
 ) -> VideoReIDData:
     """Read the index files; frames are opened later, by the loader.
 
@@ -87,7 +86,6 @@ def read_hitsz_vcm(
         min_frames: shorter tracklets are left out of train, query and gallery.
         same_camera_filter: leave gallery tracklets of the query's identity and camera out of its ranking.
         name: of the data set in results.
-        limit_identities: keep only so many identities, the lowest, of train and of test.
 
     Raises:
         DataError: something on disk is missing, malformed or contradicts itself; names file and line.
@@ -112,14 +110,6 @@ def read_hitsz_vcm(
     if len(others) > len(gallery):
         notes.append(f"{len(others) - len(gallery)} infrared test tracks are not queries and are left out")
     notes += _differences_from_published(raw, kept, min_frames)
-    protocol = protocol_text(name, min_frames, same_camera_filter)
-    if limit_identities is not None:
-        kept = {
-            "train": _limit(kept["train"], kept["train"], limit_identities),
-            "query": _limit(kept["query"], kept["query"] + kept["gallery"], limit_identities),
-            "gallery": _limit(kept["gallery"], kept["query"] + kept["gallery"], limit_identities),
-        }
-        protocol += f", first {limit_identities} identities"
     for part, tracklets in kept.items():
         if not tracklets:
             raise DataError(
@@ -142,7 +132,7 @@ def read_hitsz_vcm(
     query, gallery = (Split(p, frames["test"], tuple(kept[p]), stores.get("test")) for p in ("query", "gallery"))
     return VideoReIDData(
         name=name,
-        protocol=protocol,
+        protocol=protocol_text(name, min_frames, same_camera_filter),
         train=Split("train", frames["train"], tuple(kept["train"]), stores.get("train")),
         test={"i2v": Retrieval(query, gallery), "v2i": Retrieval(gallery, query)},
         same_camera_filter=same_camera_filter,
@@ -160,11 +150,6 @@ def _require_frames(names: NameList, folder: Path) -> None:
     first = folder / names.keys[0].split("/")[0]
     if not first.is_dir():
         raise DataError(f"{names.path} names frames of {first.name}, but there is no folder {first}")
-
-
-def _limit(tracklets: list[Tracklet], among: list[Tracklet], count: int) -> list[Tracklet]:
-    allowed = set(sorted({t.identity for t in among})[:count])
-    return [t for t in tracklets if t.identity in allowed]
 
 
 def _differences_from_published(

@@ -35,8 +35,9 @@ def read_dataset(dataset: Dataset, *, workers: int, limit: int | None = None) ->
         DataError: the data set cannot be read.
     """
     if dataset.pack is None:
-        return _read_folder(dataset, dataset_root(dataset, workers), limit)
-    data = Pack(Path(dataset.pack).expanduser()).view(_view_options(dataset))
+        data = _read_folder(dataset, dataset_root(dataset, workers))
+    else:
+        data = Pack(Path(dataset.pack).expanduser()).view(_view_options(dataset))
     return data if limit is None else limit_identities(data, limit)
 
 
@@ -81,14 +82,13 @@ def views_to_pack(dataset: Dataset, root: Path) -> Iterator[View]:
                 continue
 
 
-def _read_folder(dataset: Dataset, root: Path, limit: int | None = None) -> VideoReIDData:
+def _read_folder(dataset: Dataset, root: Path) -> VideoReIDData:
     return _reader(dataset)(
         root,
         same_camera_filter=dataset.same_camera_filter,
         skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
         min_frames=dataset.min_frames,
         name=dataset.kind,
-        limit_identities=limit,
     )
 
 

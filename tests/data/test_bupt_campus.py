@@ -16,6 +16,7 @@ from star.data import bupt_campus
 from star.data.bupt_campus import read_bupt_campus
 from star.data.check import check_dataset, format_report
 from star.data.decode import load_frame
+from star.data.limit import limit_identities
 from star.data.loader import TrainLoader
 from star.data.matches import count_valid, require_matches
 from star.errors import DataError
@@ -196,11 +197,11 @@ def test_skeletons_have_the_keys_of_the_frames(pattern: TinyBupt, root: Path):
 
 
 def test_limit_and_shortest_tracklet(pattern: TinyBupt):
-    data = read_bupt_campus(pattern.root, limit_identities=3)
+    data = limit_identities(read_bupt_campus(pattern.root), 3)
     assert data.train.identities == (1, 2, 3) and data.protocol.endswith("first 3 identities")
     assert {t.identity for s in data.test_splits for t in s.tracklets} == {7, 8, 9}
     assert read_bupt_campus(pattern.root, min_frames=4).protocol.startswith("bupt_campus full: 4-frame filter")
-    with pytest.raises(DataError, match=r"no train tracklet is left with dataset\.min_frames=5"):
+    with pytest.raises(DataError, match=r"no train tracklet has 5 frames or more"):
         read_bupt_campus(pattern.root, min_frames=5)
 
 

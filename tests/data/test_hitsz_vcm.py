@@ -9,6 +9,7 @@ from support.tiny_vcm import write_tiny_vcm
 from star.data import hitsz_vcm
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import INDEX_FILES, read_names, read_tracks
+from star.data.limit import limit_identities
 from star.errors import DataError
 
 
@@ -63,7 +64,7 @@ def test_short_tracklets_leave_every_part(tmp_path):
 
 
 def test_limit_keeps_the_lowest_identities_of_train_and_test(tiny):
-    data = read_hitsz_vcm(tiny.root, limit_identities=2)
+    data = limit_identities(read_hitsz_vcm(tiny.root), 2)
     assert data.train.identities == (1, 2)
     assert data.query.identities == data.gallery.identities == (5, 6)
     assert data.protocol.endswith("first 2 identities")

@@ -25,7 +25,7 @@ def small(tiny: TinyBupt) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def run(command: Command, small: tuple[str, ...], outputs: Path) -> RunRecord:
-    answer = command("train", "experiment=star", *small)
+    answer = command("train", "experiment=baseline", *small)
     assert answer.returncode == 0, answer.stdout
     assert "(2 of 3 queries valid, 6 gallery tracklets; chance R1" in answer.stdout
     (record,) = study_runs(store_uri(None, outputs), "campus")
