@@ -8,9 +8,12 @@ from pathlib import Path
 from star.config.schema import Config
 from star.data.check import check_dataset, count_directions, count_split, format_report
 from star.data.contact_sheet import augmented_sheet, contact_sheet
+from star.data.pack.store import Pack
 from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
 from star.errors import DataError
+
+_NAMED = 10
 
 
 def check_data(config: Config, sheet: Path | None = None, augmented: Path | None = None) -> str:
@@ -25,13 +28,15 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
         The report as text.
 
     Raises:
-        DataError: the data set cannot be used, or frames are bad and `dataset.on_bad_frame` is "stop".
+        DataError: the data set cannot be used, frames of its pack are damaged, or frames are bad and
+            `dataset.on_bad_frame` is "stop".
     """
+    checksums = "" if config.dataset.pack is None else _verify(Pack(Path(config.dataset.pack).expanduser())) + "\n"
     data = load_data(config)
     with counting("checking frames") as show:
         everything = load_data(config, min_frames=1)
         report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)
-    text = format_report(
+    text = checksums + format_report(
         report._replace(
             protocol=data.protocol,
             notes=data.notes,
@@ -48,3 +53,12 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
     if report.bad and config.dataset.on_bad_frame == "stop":
         raise DataError(f"{len(report.bad)} bad frames (dataset.on_bad_frame=skip trains without them)\n{text}")
     return text
+
+
+def _verify(pack: Pack) -> str:
+    with counting("comparing checksums", "frames") as show:
+        damaged = pack.verify(show)
+    if damaged:
+        shown = [f"  {message}" for message in damaged[:_NAMED]] + (["  ..."] if len(damaged) > _NAMED else [])
+        raise DataError("\n".join([f"pack {pack.path}: {len(damaged):,} of {len(pack):,} frames are damaged:", *shown]))
+    return f"pack {pack.path}: the checksums of its {len(pack):,} frames are right, index sha256 {pack.sha256}"

@@ -17,7 +17,7 @@ PACKAGES = ("mindspore", "numpy", "opencv-python-headless")
 
 _NUMERIC_CODE = ("data", "engine", "evaluation", "losses", "models", "ops")
 _IRRELEVANT = {
-    "dataset": ("root", "skeletons"),
+    "dataset": ("root", "skeletons", "pack"),
     "backbone": ("pretrained",),
     "hardware": ("loader_workers", "device_id"),
     "schedule": ("evaluation_batch",),

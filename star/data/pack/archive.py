@@ -34,8 +34,8 @@ _DATE = 0x21  # 1980-01-01
 _UNIX_FILE = 0o100644 << 16
 _SIZE_FIELD_ID = 0x7453  # private: height and width of the frame before it was packed
 _WIDE_FIELD_ID = 1
-_LARGEST = 0xFFFFFFFF  # larger offsets go into ZIP64 fields
-_MOST = 0xFFFF  # the same for the number of records
+_LARGEST, _MOST = 0xFFFFFFFE, 0xFFFE  # larger offsets and more records go into ZIP64 fields,
+_ELSEWHERE, _COUNTED_ELSEWHERE = 0xFFFFFFFF, 0xFFFF  # and these stand where they would
 _COMMENT = "star-pack {:3d} index {:020d} {:012d} {:08x}"
 _COMMENT_LENGTH = len(_COMMENT.format(0, 0, 0, 0))
 END_LENGTH = _END.size + _COMMENT_LENGTH
@@ -121,27 +121,28 @@ def encode_directory(records: Sequence[Record], index: Record, start: int) -> by
     parts = []
     for record in records:
         name = record.name.encode()
-        wide = record.start >= _LARGEST
+        wide = record.start > _LARGEST
         extra = _WIDE_OFFSET.pack(_WIDE_FIELD_ID, 8, record.start) if wide else b""
         version = _WIDE_VERSION if wide else _PLAIN_VERSION
         parts += (
             _CENTRAL.pack(
                 *(_CENTRAL_SIGNATURE, 3 << 8 | version, version, _UTF8, 0, 0, _DATE, record.crc32, record.size),
-                *(record.size, len(name), len(extra), 0, 0, 0, _UNIX_FILE, min(record.start, _LARGEST)),
+                *(record.size, len(name), len(extra), 0, 0, 0, _UNIX_FILE, _ELSEWHERE if wide else record.start),
             ),
             name,
             extra,
         )
     directory = b"".join(parts)
     tail = b""
-    if start >= _LARGEST or len(directory) >= _LARGEST or len(records) >= _MOST:
+    count, length, first = len(records), len(directory), start
+    if count > _MOST or length > _LARGEST or first > _LARGEST:
+        count, length, first = _COUNTED_ELSEWHERE, _ELSEWHERE, _ELSEWHERE
         numbers = (len(records), len(records), len(directory), start)
         made = 3 << 8 | _WIDE_VERSION
         tail = _WIDE_END.pack(_WIDE_END_SIGNATURE, _WIDE_END.size - 12, made, _WIDE_VERSION, 0, 0, *numbers)
         tail += _WIDE_LOCATOR.pack(_WIDE_LOCATOR_SIGNATURE, 0, start + len(directory), 1)
     comment = _COMMENT.format(FORMAT, index.offset, index.size, index.crc32).encode()
-    count, length = min(len(records), _MOST), min(len(directory), _LARGEST)
-    end = _END.pack(_END_SIGNATURE, 0, 0, count, count, length, min(start, _LARGEST), len(comment))
+    end = _END.pack(_END_SIGNATURE, 0, 0, count, count, length, first, len(comment))
     return directory + tail + end + comment
 
 

@@ -1,0 +1,225 @@
+"""A pack gives what the folder gives, whatever the data set."""
+
+import multiprocessing
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.packing import OPTIONS, batches, pack_one, packed, same, unpacked
+from support.tiny_bupt import write_tiny_bupt
+from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_jpeg, write_skeletons, write_tiny_vcm
+
+from star.data.bupt_campus import read_bupt_campus
+from star.data.decode import load_frame, read_frame
+from star.data.frames import FolderFrames
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.index import read_names
+from star.data.limit import limit_identities
+from star.data.pack import archive
+from star.data.pack.encoding import Storage
+from star.data.pack.store import Pack
+from star.data.transforms import PLAIN, augment_frame
+from star.errors import DataError
+
+
+def _root(data):
+    return data.train.frames.path.parent
+
+
+def _without_sources(data):
+    return [(split.name, split.tracklets, split.skeletons is None) for split in data.splits], replace(
+        data, train=None, test={}
+    )
+
+
+def _of(dtype, found):
+    return [tuple(array for array in batch if array.dtype == dtype) for batch in found]
+
+
+def test_a_pack_is_the_data_set(whole, tmp_path):
+    again = packed(whole, tmp_path / "a.pack", _root(whole))
+    assert _without_sources(again) == _without_sources(whole)
+    assert [(d, pair.query.name, pair.gallery.name) for d, pair in again.test.items()] == [
+        (d, pair.query.name, pair.gallery.name) for d, pair in whole.test.items()
+    ]
+    key = whole.train.tracklets[3].frames[7]
+    assert again.train.frames.read(key) == whole.train.frames.read(key)
+    assert np.array_equal(again.train.skeletons.read(key), plain_joints())
+    assert again.train.frames.name(key) == str(tmp_path / "a.pack" / "Train" / f"{key}.jpg")
+
+
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (64, 40)], ids=["stored size", "larger"])
+def test_batches_from_pack_and_folder_are_bit_identical(whole, tmp_path, size):
+    assert same(batches(packed(whole, tmp_path / "a.pack", _root(whole)), *size), batches(whole, *size))
+
+
+def test_frames_and_tracklets_of_several_sizes(tmp_path):
+    root = write_tiny_vcm(tmp_path / "vcm", skeletons=True).root
+    random = np.random.default_rng(0)
+    for file in sorted(root.rglob("*.jpg"))[::3]:
+        height, width = random.integers(30, 90), random.integers(15, 40)
+        write_jpeg(file, random.integers(0, 256, (height, width, 3)).astype(np.uint8))
+    data = read_hitsz_vcm(root)
+    resized = packed(data, tmp_path / "a.pack", root, Storage((64, 32)))
+    for split, other in zip(data.splits, resized.splits, strict=True):
+        key = split.tracklets[0].frames[0]
+        stored, frame = load_frame(split.frames, key), load_frame(other.frames, key)
+        assert frame.shape == (64, 32, 3)
+        share = plain_joints()[:, :2] / np.array(stored.shape[1::-1])
+        assert np.allclose(other.skeletons.read(key)[:, :2] / (32, 64), share, rtol=1e-6)
+    joints, others = (_of(np.float32, batches(d, 64, 32)) for d in (data, resized))
+    assert all(
+        np.allclose(a, b, atol=1e-6) for x, y in zip(joints, others, strict=True) for a, b in zip(x, y, strict=True)
+    )
+
+
+def test_a_resized_pack_equals_a_folder_of_its_frames(whole, tmp_path):
+    resized = packed(whole, tmp_path / "a.pack", _root(whole), Storage((40, 20)))
+    folder = unpacked(tmp_path / "a.pack", tmp_path / "folder")
+    files = {"train": FolderFrames(folder / "Train"), "test": FolderFrames(folder / "Test")}
+    splits = {s.name: replace(s, frames=files["train" if s.name == "train" else "test"]) for s in resized.splits}
+    pairs = {d: p._replace(query=splits["query"], gallery=splits["gallery"]) for d, p in resized.test.items()}
+    pairs["v2i"] = pairs["v2i"]._replace(query=splits["gallery"], gallery=splits["query"])
+    from_files = replace(resized, train=splits["train"], test=pairs)
+    assert same(batches(from_files, 48, 24), batches(resized, 48, 24))
+    assert resized.protocol == f"{whole.protocol}, frames stored at 40x20 as JPEG of quality 95"
+    assert resized.fingerprint != whole.fingerprint
+
+
+def test_raw_frames_are_exactly_the_resized_ones(whole, tmp_path):
+    raw = packed(whole, tmp_path / "a.pack", _root(whole), Storage((64, 40), "raw"))
+    assert same(_of(np.uint8, batches(raw, 64, 40)), _of(np.uint8, batches(whole, 64, 40)))
+    key = whole.query.tracklets[0].frames[0]
+    expected = np.empty((64, 40, 3), np.uint8)
+    augment_frame(load_frame(whole.query.frames, key), PLAIN, expected)
+    assert np.array_equal(load_frame(raw.query.frames, key), expected)
+
+
+def test_resized_grey_frames_stay_grey(whole, tmp_path):
+    resized = packed(whole, tmp_path / "a.pack", _root(whole), Storage((64, 40)))
+    frame = load_frame(resized.query.frames, resized.query.tracklets[0].frames[0])
+    assert (frame == frame[..., :1]).all()
+
+
+@pytest.mark.parametrize("storage", [Storage(), Storage((40, 20)), Storage((40, 20), "raw")], ids=str)
+def test_bytes_do_not_depend_on_workers_and_any_zip_tool_reads_them(whole, tmp_path, storage):
+    for workers in (1, 3):
+        pack_one(whole, tmp_path / f"{workers}.pack", _root(whole), storage, workers=workers)
+    assert (tmp_path / "1.pack").read_bytes() == (tmp_path / "3.pack").read_bytes()
+    with zipfile.ZipFile(tmp_path / "1.pack") as file:
+        assert file.testzip() is None
+        frames = [name for name in file.namelist() if not name.startswith("star-pack/")]
+    assert len(frames) == len(set(frames)) == 560
+
+
+def test_a_folder_unzipped_from_a_pack_has_the_same_files(whole, tmp_path):
+    pack_one(whole, tmp_path / "a.pack", _root(whole))
+    folder = unpacked(tmp_path / "a.pack", tmp_path / "folder")
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*.jpg"))
+    assert len(files) == 560
+    assert all((folder / file).read_bytes() == (_root(whole) / file).read_bytes() for file in files)
+
+
+def test_archives_beyond_the_limits_of_plain_zip(whole, tmp_path, monkeypatch):
+    pack_one(whole, tmp_path / "plain.pack", _root(whole))
+    monkeypatch.setattr(archive, "_LARGEST", 100_000)
+    monkeypatch.setattr(archive, "_MOST", 100)
+    data = packed(whole, tmp_path / "wide.pack", _root(whole))
+    with zipfile.ZipFile(tmp_path / "wide.pack") as file:
+        assert file.testzip() is None and len(file.namelist()) > 560
+        assert max(info.header_offset for info in file.infolist()) > 100_000
+    assert same(batches(data, HEIGHT, WIDTH), batches(whole, HEIGHT, WIDTH))
+    assert (tmp_path / "wide.pack").stat().st_size > (tmp_path / "plain.pack").stat().st_size
+
+
+def test_a_pack_can_be_packed_again(whole, tmp_path):
+    once = packed(whole, tmp_path / "a.pack", _root(whole))
+    twice = packed(once, tmp_path / "b.pack", tmp_path / "a.pack", Storage((40, 20)))
+    direct = packed(whole, tmp_path / "c.pack", _root(whole), Storage((40, 20)))
+    assert same(batches(twice, 40, 20), batches(direct, 40, 20))
+    assert (twice.protocol, twice.fingerprint) == (direct.protocol, direct.fingerprint)
+
+
+def test_bupt_campus(tmp_path):
+    root = write_tiny_bupt(tmp_path / "bupt", skeletons=True).root
+    data = read_bupt_campus(root)
+    again = packed(data, tmp_path / "a.pack", root)
+    assert _without_sources(again) == _without_sources(data) and len(again.test_splits) == 4
+    assert same(batches(again, 48, 24), batches(data, 48, 24))
+    assert again.query.frames.name(again.query.tracklets[0].frames[0]).startswith(f"{tmp_path}/a.pack/DATA/")
+
+
+def test_no_skeletons(tmp_path):
+    root = write_tiny_vcm(tmp_path / "vcm").root
+    again = packed(read_hitsz_vcm(root), tmp_path / "a.pack", root)
+    assert all(split.skeletons is None for split in again.splits)
+
+
+def test_frames_without_a_skeleton_stay_without(tmp_path):
+    tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
+    listed = read_names(tiny.index / "train_name.txt")
+    write_skeletons(tiny.root / "dataset-train.h5", listed.names, listed.keys[::2])
+    data = read_hitsz_vcm(tiny.root)
+    again = packed(data, tmp_path / "a.pack", tiny.root)
+    found = [again.train.skeletons.read(key) is not None for key in listed.keys]
+    assert found == [number % 2 == 0 for number in range(len(listed.keys))]
+    assert again.train.skeletons.read("none/such") is None
+    assert same(batches(again, 48, 24), batches(data, 48, 24))
+
+
+def test_other_options_are_refused_with_their_names(whole, tmp_path):
+    pack_one(whole, tmp_path / "a.pack", _root(whole))
+    with pytest.raises(DataError, match=r"a.pack does not hold.*\(dataset.min_frames: given 6, packed 12\)"):
+        Pack(tmp_path / "a.pack").view(OPTIONS | {"dataset.min_frames": 6})
+
+
+def test_identities_can_be_limited(whole, tmp_path):
+    again = limit_identities(packed(whole, tmp_path / "a.pack", _root(whole)), 2)
+    folder = limit_identities(whole, 2)
+    assert [s.tracklets for s in again.splits] == [s.tracklets for s in folder.splits]
+    assert again.protocol == folder.protocol
+    with pytest.raises(DataError, match="no train tracklet is left"):
+        limit_identities(again, 0)
+
+
+def _read_all(path: Path, queue) -> None:
+    data = Pack(path).view(OPTIONS)
+    queue.put(sum(sum(data.train.frames.read(key)) for t in data.train.tracklets for key in t.frames))
+
+
+def test_several_processes_read_at_once(whole, tmp_path):
+    pack_one(whole, tmp_path / "a.pack", _root(whole))
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    readers = [context.Process(target=_read_all, args=(tmp_path / "a.pack", queue)) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    sums = [queue.get() for _ in readers]
+    for reader in readers:
+        reader.join()
+    frames = whole.train.frames
+    assert sums == [sum(sum(frames.read(key)) for t in whole.train.tracklets for key in t.frames)] * 3
+
+
+def test_an_inherited_pack_is_read_on_both_sides_of_a_fork(whole, tmp_path):
+    frames = packed(whole, tmp_path / "a.pack", _root(whole)).train.frames
+    keys = whole.train.tracklets[0].frames
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=lambda: [queue.put(frames.read(key)) for key in keys])
+    child.start()
+    here = [frames.read(key) for key in keys]
+    assert [queue.get() for _ in keys] == here == [whole.train.frames.read(key) for key in keys]
+    child.join()
+
+
+def test_a_raw_frame_is_a_picture_file(whole, tmp_path):
+    raw = packed(whole, tmp_path / "a.pack", _root(whole), Storage((40, 20), "raw"))
+    key = raw.train.tracklets[0].frames[0]
+    (tmp_path / "a.ppm").write_bytes(raw.train.frames.read(key))
+    with Image.open(tmp_path / "a.ppm") as picture:
+        assert np.array_equal(np.asarray(picture), load_frame(raw.train.frames, key))
+    assert np.array_equal(read_frame(tmp_path / "a.ppm"), load_frame(raw.train.frames, key))
