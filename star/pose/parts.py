@@ -155,8 +155,8 @@ def clear_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{path} cannot be written: {error.strerror or error}. What is done is kept: make room (or give the folder "
-            "back its permissions) and run the same command again"
+            f"{path} cannot be written: {error.strerror or error}. What is done is kept: make room or see to its "
+            "permissions, then run the same command again"
         ) from error
 
 

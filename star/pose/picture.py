@@ -18,7 +18,7 @@ from star.types import MODALITIES, Modality
 
 PICTURE_FILE = "skeletons.png"
 _HEIGHT, _WIDTH, _LABEL = 256, 144, 18
-_PAPER, _INK = 255, (30, 30, 30)
+_PAPER, _INK, _LETTERS = 255, (30, 30, 30), 0.38
 
 
 def draw_random_skeletons(
@@ -78,5 +78,7 @@ def _cell(frame: np.ndarray, joints: np.ndarray | None, key: str) -> np.ndarray:
     cell = np.full((_LABEL + _HEIGHT, _WIDTH, 3), _PAPER, np.uint8)
     left = (_WIDTH - size[0]) // 2
     cell[_LABEL : _LABEL + size[1], left : left + size[0]] = picture
-    cv2.putText(cell, key, (3, _LABEL - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.38, _INK, 1, cv2.LINE_AA)
+    (length, _), _ = cv2.getTextSize(key, cv2.FONT_HERSHEY_SIMPLEX, _LETTERS, 1)
+    letters = _LETTERS * min(1, (_WIDTH - 6) / length)
+    cv2.putText(cell, key, (3, _LABEL - 5), cv2.FONT_HERSHEY_SIMPLEX, letters, _INK, 1, cv2.LINE_AA)
     return cell

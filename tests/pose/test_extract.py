@@ -9,8 +9,10 @@ import h5py
 import numpy as np
 import pytest
 from support.fake_estimator import Diagonal, DiagonalRecipe
+from support.tiny_bupt import write_tiny_bupt
 from support.tiny_vcm import write_tiny_vcm
 
+from star.data.bupt_campus import read_bupt_campus
 from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.skeleton_source import require_skeletons
@@ -111,6 +113,16 @@ def test_every_frame_of_the_index_gets_its_skeleton(tmp_path, layout, workers):
             assert np.allclose(stored, Diagonal().estimate(load_frame(split.frames, key)))
 
 
+def test_campus_frames_are_found_by_their_own_index(tmp_path):
+    tiny = write_tiny_bupt(tmp_path / "campus")
+    made = extract_skeletons(list_frames(tiny.root, "bupt_campus"), tmp_path / "out", DiagonalRecipe())
+    assert made.estimated == made.frames == sum(map(len, tiny.keys.values())) and not made.failures
+    data = read_bupt_campus(tiny.root, skeletons=tmp_path / "out", min_frames=1)
+    require_skeletons(data)
+    for split in data.splits:
+        assert split.skeletons is not None and split.skeletons.read(split.tracklets[0].frames[0]) is not None
+
+
 def test_frames_that_cannot_be_decoded_are_named_and_tried_again(tiny, tmp_path):
     path = tiny.train / "0001" / "ir" / "D2" / "3.jpg"
     whole = path.read_bytes()
@@ -158,14 +170,15 @@ def test_a_killed_worker_is_named_and_nothing_is_lost(tiny, tmp_path, expected, 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_files(tiny, tmp_path, expected):
     kills = 0
-    for seconds in (0.3, 0.1, 0.5, 0.2):
-        run = start(tiny, tmp_path)
+    for seconds in (0.13, 0, 0.21, 0.07):
+        run = start(tiny, tmp_path, seconds=0.05)
         assert run.stdout is not None
-        first = run.stdout.readline()
+        begun = int(run.stdout.readline())
+        assert int(run.stdout.readline()) > begun
         time.sleep(seconds)
         run.kill()
         run.communicate()
-        kills += run.returncode == -signal.SIGKILL and first != ""
+        kills += run.returncode == -signal.SIGKILL
         assert group_is_gone(run.pid), "workers end with their parent"
     assert kills >= 2
     made = extract_skeletons(list_frames(tiny.root), tmp_path / "out", DiagonalRecipe(log=tmp_path / "log"))
