@@ -14,6 +14,7 @@ import pytest
 from support.commands import Command, start
 
 from star.engine.checkpoint import load_checkpoint
+from star.evaluation.per_query import read_per_query
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri
 
@@ -64,8 +65,17 @@ def test_a_run_leaves_its_artifacts(runs: dict[str, RunRecord], outputs: Path):
         kept = {path.name for path in (outputs / "artifacts").rglob(f"{run.run_id}/artifacts/*")}
         assert kept >= {
             *("config.yaml", "fingerprint.json", "train.log", "scores.json", "last.json"),
-            *("cmc.png", "ranked_list_i2v.png", "ranked_list_v2i.png"),
+            *("cmc.png", "ranked_list_i2v.png", "ranked_list_v2i.png", "per_query.csv"),
         }
+
+
+def test_the_scores_come_out_of_the_per_query_record(runs: dict[str, RunRecord]):
+    for run in runs.values():
+        assert run.folder is not None
+        for direction, queries in read_per_query(run.folder / "per_query.csv").items():
+            for score in ("R1", "mAP", "mINP"):
+                mean = 100 * float(np.mean(queries.values(score)[queries.valid]))
+                assert mean == pytest.approx(run.metrics[f"final/{direction}/{score}"], abs=1e-9)
 
 
 def test_a_finished_job_is_shown_and_not_repeated(
@@ -81,8 +91,13 @@ def test_a_finished_job_is_shown_and_not_repeated(
 
 def test_star_evaluate_gives_the_run_s_own_scores(command: Command, runs: dict[str, RunRecord]):
     run = runs["star-seed0"]
-    answer = command("evaluate", f"run={run.run_id[:10]}")
+    assert run.folder is not None
+    record = run.folder / "per_query.csv"
+    before = record.read_text()
+    record.unlink()
+    answer = command("evaluate", f"run={run.run_id[:10]}", "--per-query")
     assert answer.returncode == 0, answer.stdout
+    assert f"written: {record}" in answer.stdout and record.read_text() == before
     assert "identical to the scores of the run" in answer.stdout
     assert f"mAP {run.metrics['final/i2v/mAP']:.2f}" in answer.stdout
 
@@ -92,8 +107,10 @@ def test_other_weights_are_not_called_identical(command: Command, runs: dict[str
     record = json.loads((copy / "checkpoints" / "last.json").read_text())
     record["scores"]["i2v/mAP"] += 0.5
     (copy / "checkpoints" / "last.json").write_text(json.dumps(record))
-    answer = command("evaluate", f"run={copy}")
+    (copy / "per_query.csv").unlink()
+    answer = command("evaluate", f"run={copy}", "--per-query")
     assert "NOT the scores of the run: i2v/mAP" in answer.stdout
+    assert "per_query.csv is not written" in answer.stdout and not (copy / "per_query.csv").exists()
 
 
 def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str, ...], outputs: Path):

@@ -4,9 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.furnished_runs import furnish
+from support.tiny_vcm import write_tiny_vcm
 
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.report.collect import Collected, collect
 from star.report.study import Study, load_study
 from star.tracking.runs import RunRecord
+from star.types import VideoReIDData
 
 STUDY = """
 title: Two rows
@@ -41,6 +46,34 @@ def study(study_folder: Path) -> Study:
 @pytest.fixture
 def make_run() -> Callable[..., RunRecord]:
     return _make_run
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> VideoReIDData:
+    """Eight identities, each twice in both modalities, with skeletons."""
+    root = tmp_path_factory.mktemp("people")
+    write_tiny_vcm(root, identities=1, test_identities=8, skeletons=True)
+    return read_hitsz_vcm(root)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, data: VideoReIDData) -> dict[str, RunRecord]:
+    """Two seeds of the baseline and of STAR, which is better, and one of the third row, which is worse."""
+    made = [
+        (_make_run("base0000", "baseline", 0), 0.8, "null"),
+        (_make_run("base1111", "baseline", 1), 0.8, "null"),
+        (_make_run("star0000", "star", 0), 1.6, "full"),
+        (_make_run("star1111", "star", 1), 1.6, "full"),
+        (_make_run("cube0000", "star", 0, overrides="pooling.power=4.0"), 0.1, "full"),
+    ]
+    folder = tmp_path / "runs"
+    furnished = [furnish(run, folder / run.run_id, data, skill, graph=graph) for run, skill, graph in made]
+    return {run.run_id: run for run in furnished}
+
+
+@pytest.fixture
+def collected(study: Study, runs: dict[str, RunRecord]) -> Collected:
+    return collect(study, runs.values())
 
 
 def _make_run(

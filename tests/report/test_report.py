@@ -1,4 +1,4 @@
-"""The numbers of the table, the three files, and the whole way from a tracking store."""
+"""The numbers of the table, the files of text, and the whole way from a tracking store."""
 
 import csv
 import io
@@ -10,12 +10,20 @@ import pytest
 from star.errors import ReportError
 from star.report import report
 from star.report.collect import collect
-from star.report.render import comma_separated, latex, markdown
+from star.report.comma_separated import comma_separated
+from star.report.markdown import study_text
+from star.report.queries import load_queries, single_runs
 from star.report.table import make_table
 
 
+def written(collected, singles=()):
+    """The Markdown."""
+    final, best = make_table(collected), make_table(collected, "best_on_test")
+    return study_text(collected, final, best, list(singles), [], "identities")
+
+
 @pytest.fixture
-def collected(study, make_run):
+def scored(study, make_run):
     best = {"best_on_test/i2v/mAP": 50.0, "best_on_test/v2i/mAP": 60.0}
     return collect(
         study,
@@ -29,8 +37,8 @@ def collected(study, make_run):
     )
 
 
-def test_means_deviations_and_differences(collected):
-    baseline, star, cubic = make_table(collected).lines
+def test_means_deviations_and_differences(scored):
+    baseline, star, cubic = make_table(scored).lines
     assert baseline.cells["i2v/mAP"].mean == 12.0
     assert baseline.cells["i2v/mAP"].deviation == pytest.approx(8**0.5)
     assert baseline.cells["i2v/mAP"].difference is None
@@ -39,10 +47,20 @@ def test_means_deviations_and_differences(collected):
     assert cubic.cells["i2v/mAP"].deviation is None
 
 
-def test_the_difference_is_taken_over_common_seeds(collected):
-    table = make_table(collected)
+def test_the_difference_is_taken_over_common_seeds(scored):
+    table = make_table(scored)
     assert table.lines[2].cells["i2v/mAP"].difference == -1.0
     assert table.notes == ("Cubic: difference to the baseline over the common seeds only (0)",)
+
+
+def test_the_interval_is_that_of_the_paired_differences(study, make_run):
+    """Differences 1 and 3: mean 2, t(0.975, 1) = 12.7062, sd / sqrt(2) = 1."""
+    runs = [make_run(f"b{seed}", "baseline", seed, 10.0 + 7 * seed) for seed in (0, 1)]
+    runs += [make_run("s0", "star", 0, 11.0), make_run("s1", "star", 1, 20.0)]
+    cell = make_table(collect(study, runs)).lines[1].cells["i2v/mAP"]
+    assert cell.pairs == 2 and cell.interval == pytest.approx((2.0, 2 - 12.7062047, 2 + 12.7062047, 2), abs=1e-6)
+    baseline = make_table(collect(study, runs)).lines[0].cells["i2v/mAP"]
+    assert baseline.interval is None and baseline.pairs == 0
 
 
 def test_no_difference_without_a_common_seed(study, make_run):
@@ -51,12 +69,17 @@ def test_no_difference_without_a_common_seed(study, make_run):
     assert table.notes == ("STAR & co: difference to the baseline not given, no seed in common",)
 
 
-def test_markdown(collected):
-    text = markdown(collected, make_table(collected), make_table(collected, "best_on_test"))
+def test_markdown(scored):
+    text = written(scored)
     lines = text.splitlines()
     assert any(line.startswith("| Baseline ") and "12.00 ± 2.83 |" in line for line in lines)
     assert any("13.50 ± 3.54 (+1.50)" in line and "28.00 ± 2.83 (+8.00)" in line for line in lines)
     assert any(line.startswith("| Cubic ") and "9.00 (-1.00)" in line and line.endswith("|    1 |") for line in lines)
+    over_seeds = text.partition("## Difference to the baseline, interval over seeds")[2].partition("##")[0]
+    assert "+1.50 [-4.85, +7.85]" in over_seeds and "| Cubic " in over_seeds and "| Baseline" not in over_seeds
+    assert "95 % confidence interval over seeds (Student's t with n - 1 degrees of freedom" in over_seeds
+    assert "Two seeds leave one degree of freedom" in over_seeds
+    assert "bootstrap" not in text
     assert "## Missing\n\n- Cubic: seed 1\n" in text
     assert "star-train -m experiment=baseline,star seed=0,1 study=tiny" in text
     assert "valid queries i2v: 24; valid queries v2i: 24; seeds: 0, 1." in text
@@ -73,40 +96,54 @@ def test_nothing_is_called_missing_or_best_when_it_is_not(study, make_run):
     runs = [make_run(f"b{seed}", "baseline", seed) for seed in (0, 1)]
     runs += [make_run(f"s{seed}", "star", seed) for seed in (0, 1)]
     runs += [make_run(f"c{seed}", "star", seed, overrides="pooling.power=4.0") for seed in (0, 1)]
-    collected = collect(study, runs)
-    text = markdown(collected, make_table(collected), make_table(collected, "best_on_test"))
+    text = written(collect(study, runs))
     assert "Missing" not in text and "star-train" not in text and "Best epoch" not in text and "Notes" not in text
 
 
-def test_csv(collected):
-    tables = make_table(collected), make_table(collected, "best_on_test")
-    rows = list(csv.DictReader(io.StringIO(comma_separated(collected.study, tables))))
+def test_single_runs_stand_apart_with_their_own_caption(collected):
+    records, _ = load_queries([run for _, _, run in collected.all], lambda run, name: run.folder / name)
+    singles = single_runs(collected, records, "identities")
+    text = written(collected, singles)
+    part = text.partition("## Single runs, interval over queries")[2].partition("\n## ")[0]
+    lines = [line.split("|") for line in part.splitlines() if line.startswith("| ")]
+    assert [line[1].strip() for line in lines[1:]] == ["Baseline", "Baseline", "STAR & co", "STAR & co", "Cubic"]
+    assert lines[1][3].strip()[0].isdigit() and lines[3][3].strip()[0] in "+-"
+    assert "95 % bootstrap interval" in part and "draws of identities (8), each with all its queries" in part
+    assert "does not replace the interval over seeds" in part and "Student" not in part
+
+
+def test_csv(scored):
+    tables = make_table(scored), make_table(scored, "best_on_test")
+    rows = list(csv.DictReader(io.StringIO(comma_separated(scored.study, tables, []))))
     star = next(row for row in rows if row["row"] == "star" and row["column"] == "i2v/mAP")
     assert (star["kind"], star["mean"], star["difference"], star["runs"]) == ("final", "13.5000", "1.5000", "2")
     assert star["run_ids"] == "s0 s1"
+    assert (star["interval"], star["drawn"], star["difference_low"]) == ("seeds", "2", "-4.8531")
+    assert all(not row["interval"] for row in rows if row["row"] == "baseline")
     assert [row["mean"] for row in rows if row["kind"] == "best_on_test"] == ["50.0000", "60.0000"]
     assert [(r["label"], r["mean"], r["source"]) for r in rows if r["kind"] == "published"] == [
         ("Others", "12.5000", "A journal 2023")
     ]
 
 
-def test_latex(collected):
-    text = latex(collected, make_table(collected))
-    body = [line for line in text.splitlines() if not line.startswith("%")]
-    assert body[:2] == [r"\begin{tabular}{lrrr}", r"\toprule"] and body[-1] == r"\end{tabular}"
-    assert r"STAR \& co & 13.50 $\pm$ 3.54 (+1.50) & 28.00 $\pm$ 2.83 (+8.00) & 2 \\" in body
-    assert body.index(r"\multicolumn{4}{l}{Published by others, not measured here} \\") < body.index(
-        r"Others (A journal 2023) & 12.50 & -- &  \\"
-    )
-    assert all(line.count("&") - line.count(r"\&") in (0, 3) for line in body)
+def test_csv_of_single_runs(collected):
+    records, _ = load_queries([run for _, _, run in collected.all], lambda run, name: run.folder / name)
+    text = comma_separated(collected.study, [], single_runs(collected, records, "queries"), "queries")
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["kind"] == "single_run"]
+    assert len(rows) == 5 * 2 and {row["interval"] for row in rows} == {"bootstrap queries"}
+    star = next(row for row in rows if row["run_ids"] == "star1111" and row["column"] == "v2i/mAP")
+    assert (star["seed"], star["drawn"]) == ("1", "16")
+    assert float(star["difference_low"]) < float(star["difference"]) < float(star["difference_high"])
+    assert float(star["score_low"]) < float(star["mean"]) < float(star["score_high"])
 
 
 def test_files_and_text_without_any_run(study_folder, tmp_path):
-    text = report(study_folder, uri=None, outputs=tmp_path / "outputs")
+    text = report(study_folder, uri=None, outputs=tmp_path / "outputs", page=False)
     folder = tmp_path / "outputs" / "reports" / "tiny"
-    assert sorted(path.name for path in folder.iterdir()) == ["report.csv", "report.md", "report.tex"]
+    names = ["differences.tex", "report.csv", "report.md", "report.tex", "single_runs.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert text.startswith((folder / "report.md").read_text())
-    assert text.endswith(f"written to {folder}: report.md, report.csv, report.tex")
+    assert text.endswith(f"written to {folder}: report.md, report.csv, report.tex, differences.tex, single_runs.tex")
     assert "- Baseline: seed 0, 1\n- STAR & co: seed 0, 1\n- Cubic: seed 0, 1" in text
     assert "A journal 2023" in text
 
@@ -119,7 +156,7 @@ def test_runs_come_from_the_store(study_folder, tmp_path, monkeypatch, make_run)
         return [make_run("b0", "baseline", 0)]
 
     monkeypatch.setattr("star.tracking.runs.study_runs", study_runs)
-    text = report(study_folder, uri=f"sqlite:///{tmp_path}/a.db", outputs=tmp_path)
+    text = report(study_folder, uri=f"sqlite:///{tmp_path}/a.db", outputs=tmp_path, page=False)
     assert asked == [(f"sqlite:///{tmp_path}/a.db", "tiny")]
     assert "| Baseline  |   10.00 |   20.00 |    1 |" in text
 
@@ -133,7 +170,7 @@ def test_a_folder_that_cannot_be_written(study_folder, tmp_path):
 def test_a_report_needs_no_heavy_package(study_folder, tmp_path):
     code = (
         "import sys; from pathlib import Path; from star.report import report\n"
-        f"report(Path({str(study_folder)!r}), uri=None, outputs=Path({str(tmp_path)!r}))\n"
+        f"report(Path({str(study_folder)!r}), uri=None, outputs=Path({str(tmp_path)!r}), page=False)\n"
         "print([m for m in ('mindspore', 'mlflow', 'pandas', 'matplotlib', 'cv2') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
