@@ -97,7 +97,7 @@ RULES = (
          lambda c: "null: skeletons are made of the frames in the folder (dataset.root)"),
     Rule("out", lambda c: c.out is not None, lambda c: "a folder for the skeleton files (out=FOLDER)"),
     Rule("pose.model",
-         lambda c: c.import_ is not None or c.pose.model is not None or c.pose.kind not in _NEEDED,
+         lambda c: bool(c.import_ or c.source) or c.pose.model is not None or c.pose.kind not in _NEEDED,
          lambda c: _NEEDED[c.pose.kind]),
     Rule("pose.model",
          lambda c: c.import_ is not None or c.pose.model is None or Path(c.pose.model).expanduser().is_file(),

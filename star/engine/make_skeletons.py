@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from star.config.skeletons import HeatmapPose, MoveNetPose, RtmPosePose, SkeletonsConfig, paths
@@ -44,13 +46,18 @@ def _estimate(
     config: SkeletonsConfig, frames: dict[str, FrameList], out: Path
 ) -> tuple[dict[str, Path], list[str], dict[str, list[str]]]:
     recipe = estimator_recipe(config.pose)
+    begun = time.monotonic()
     with counting("estimating joints", "frames") as show:
         made = extract_skeletons(
             frames, out, recipe, workers=config.workers, overwrite=config.overwrite, on_progress=show
         )
-    lines = [f"{made.frames:,} frames: {made.estimated:,} estimated now, {made.kept:,} found done"]
+    seconds = time.monotonic() - begun
+    lines = [
+        f"{made.frames:,} frames: {made.estimated:,} estimated now, {made.kept:,} found done, "
+        f"{len(made.failures):,} failed; {timedelta(seconds=round(seconds))}, {made.estimated / seconds:,.1f} frames/s"
+    ]
     if made.failures:
-        lines.append(f"{len(made.failures):,} frames cannot be decoded and have no skeleton:")
+        lines.append("frames that cannot be decoded, without a skeleton:")
         lines += [f"  {message}" for message in made.failures[:_NAMED]]
         lines += ["  ..."] if len(made.failures) > _NAMED else []
     estimator = [f"{key}: {value}" for key, value in recipe.identity().items()]

@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from star.errors import DataError, StarError
 from star.pose.onnx_heatmap import OnnxHeatmap, decode_heatmaps
 
 SIZES = [(128, 64), (97, 53), (61, 200), (300, 31), (33, 33), (481, 101), (24, 12)]
-PLAIN = {"mean": (0, 0, 0), "std": (255, 255, 255)}
+PLAIN: dict[str, Any] = {"mean": (0, 0, 0), "std": (255, 255, 255)}
 INPUT = (256, 192)
 
 
