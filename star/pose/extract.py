@@ -127,14 +127,11 @@ def _estimate(
     advance(0)
     try:
         files = parts.new_files(min(workers, len(jobs)))
-        failures = estimate_frames(recipe, [s.listed.frames for s in splits], jobs, files, advance)
+        return estimate_frames(recipe, [s.listed.frames for s in splits], jobs, files, advance)
     except BaseException:
         kept = sum(int(there.sum()) for _, there in parts.read([len(s.keys) for s in splits]))
         _log.warning("stopped: the skeletons of %s frames are kept; the same command continues", f"{kept:,}")
         raise
-    for message in failures:
-        _log.warning("%s: it gets no skeleton", message)
-    return failures
 
 
 def _read_finished(
