@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.packing import packed
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_jpeg, write_tiny_vcm
 
 from star.data.cleaning import Cleaning
@@ -16,6 +17,7 @@ from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.joints import fill_missing
 from star.data.loader import EvaluationLoader, TrainLoader
+from star.data.pack.encoding import Storage
 from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
 from star.data.tracklet_joints import TrackletJoints
 from star.errors import DataError
@@ -162,3 +164,15 @@ def test_batches_do_not_depend_on_workers_or_on_what_was_read_before(data, filte
 def test_cleaning_does_nothing_without_skeletons(data):
     loader = evaluation(replace(data.query, skeletons=None), cleaning=INTERPOLATE)
     assert all((batch.joints == 0).all() for batch in loader) and loader.counts["interpolated_joints"] == 0
+
+
+@pytest.mark.parametrize("storage", [Storage(), Storage(size=(24, 36), encoding="raw")], ids=["as is", "resized"])
+def test_joints_from_a_pack_are_those_of_the_folder(data, tmp_path, storage):
+    """The skeletons of a pack are in pixels of its frames, which change their sizes."""
+    again = packed(data, tmp_path / "a.pack", data.train.frames.path.parent, storage)
+    cleaning = INTERPOLATE._replace(filter="savitzky_golay")
+    loaders = [evaluation(source.query, cleaning=cleaning) for source in (again, data)]
+    for stored, folder in zip(*loaders, strict=True):
+        if storage.size is None:
+            assert np.array_equal(stored.joints, folder.joints)
+        assert np.allclose(stored.joints, folder.joints, atol=1e-6)
