@@ -104,7 +104,8 @@ def level_figure(
                     **{"capsize": 2, "elinewidth": 0.7, "label": label},
                 )
         if chance:
-            panel.plot(*zip(*sorted(chance.items()), strict=True), color="#999999", linewidth=0.8, label="random order")
+            points = zip(*sorted(chance.items()), strict=True)
+            panel.errorbar(*points, color="#999999", linewidth=0.8, label="random order")
         panel.set(xlabel=level, ylabel=score, title=title)
         panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
         legend_below(figure, panel, columns=2)
