@@ -47,3 +47,7 @@ class EvaluationError(StarError):
 
 class ReportError(StarError):
     """A study or its runs that cannot be reported."""
+
+
+class StudyError(StarError):
+    """A study that cannot be run now, or whose runs did not all finish."""

@@ -2,7 +2,8 @@
 
 A run belongs to the row whose settings it has, whichever way they were written: `experiment=frames_6` is
 `experiment=star dataset.frames=6`, and a run of another study is as good as one of this. Left out are paths and what
-cannot change a number (see `star.tracking.fingerprint`), the hardware, and what the study lets the user fill in.
+cannot change a number (see `star.tracking.fingerprint`), what the study lets the user fill in, and the hardware unless
+a row is about it.
 """
 
 from __future__ import annotations
@@ -88,9 +89,24 @@ def _compose(study: Study) -> dict[tuple[str, int], Settings]:
             asked[row.name, seed] = settings_of(study, config)
         for problem in problems:
             found.setdefault(problem, []).append(row.name)
+    found |= equal_rows(study, asked)
     if found:
         raise ReportError(describe_problems(study, found))
     return asked
+
+
+def equal_rows(study: Study, asked: dict[tuple[str, int], Settings]) -> dict[Problem, list[str]]:
+    """Rows that ask for the same settings, as problems with the names of the rows."""
+    alike: list[tuple[Settings, list[str]]] = []
+    for row in study.rows:
+        settings = asked.get((row.name, study.seeds[0]))
+        names = next((names for other, names in alike if other == settings), None)
+        if settings is not None and names is None:
+            alike.append((settings, [row.name]))
+        elif names is not None:
+            names.append(row.name)
+    same = [names for _, names in alike if len(names) > 1]
+    return {Problem("settings", "the same in all of them", "rows that differ"): names for names in same}
 
 
 def row_overrides(study: Study, row: Row) -> list[str]:
@@ -145,9 +161,15 @@ def describe_problems(study: Study, found: dict[Problem, list[str]]) -> str:
 
 
 def _comparable(study: Study, values: Settings) -> Settings:
-    filled_in = {override.partition("=")[0].lstrip("+~") for override in study.fill_in}
+    left_out = {override_key(override) for override in study.fill_in} | {"hardware"}
+    left_out -= {override_key(override).partition(".")[0] for row in study.rows for override in row.overrides}
     return {
         key: value
         for key, value in values.items()
-        if not key.startswith("hardware.") and not any(key == f or key.startswith(f"{f}.") for f in filled_in)
+        if not any(key == other or key.startswith(f"{other}.") for other in left_out)
     }
+
+
+def override_key(override: str) -> str:
+    """`dataset.root` of `++dataset.root=FOLDER`."""
+    return override.partition("=")[0].lstrip("+~")

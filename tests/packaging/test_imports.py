@@ -28,7 +28,11 @@ MAY_IMPORT = {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
         *("star.models", "star.ops", "star.pose", "star.tracking"),
     },
-    "star.cli": {"star.config", "star.data", "star.engine", "star.evaluation", "star.pose", "star.report"},
+    "star.study": {"star.config", "star.data", "star.engine", "star.report", "star.tracking"},
+    "star.cli": {
+        *("star.config", "star.data", "star.engine", "star.evaluation"),
+        *("star.pose", "star.report", "star.study"),
+    },
 }
 EVERYBODY_MAY_IMPORT = {"star", "star.types", "star.errors"}
 MINDSPORE_PARTS = ("star.ops", "star.models", "star.losses", "star.engine", "star.evaluation.evaluator")
@@ -150,6 +154,7 @@ def test_the_other_parts_load_without_mindspore(project, tmp_path):
         ("train", ["--info", "searchpath"], "pkg://star.conf"),
         ("evaluate", ["--help"], "star-evaluate"),
         ("report", ["--help"], "star-report"),
+        ("study", ["--help"], "star-study"),
         ("check", ["--help"], "star-check"),
         ("skeletons", ["--help"], "star-skeletons"),
     ],

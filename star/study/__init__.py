@@ -1,0 +1,1 @@
+"""Studies: what is trained already, what is missing, and training that."""

@@ -1,0 +1,113 @@
+"""The missing runs of a study through Hydra's multirun, with a launcher for other processes or a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+
+from star.errors import StudyError
+from star.report.study import multirun_arguments
+from star.study.interrupt import StopRequests
+from star.study.plan import Plan, Task
+
+logger = logging.getLogger(__name__)
+
+LAUNCHERS = {
+    "joblib": ("hydra_joblib_launcher", "joblib"),
+    "submitit_local": ("hydra_submitit_launcher", "slurm"),
+    "submitit_slurm": ("hydra_submitit_launcher", "slurm"),
+    "ray": ("hydra_ray_launcher", "ray"),
+}
+"""Plugin and extra of each launcher."""
+
+_QUEUES = ("submitit_slurm",)
+"""Launchers with a queue of their own: all multiruns are handed over at once."""
+_TIMEOUT_MINUTES = 3 * 24 * 60
+_POLL_SECONDS = 0.2
+
+
+def check_launcher(launcher: str) -> None:
+    """Refuse a launcher whose plugin is not installed.
+
+    Raises:
+        StudyError: names the extra that has it.
+    """
+    plugin, extra = LAUNCHERS[launcher]
+    if find_spec(f"hydra_plugins.{plugin}") is None:
+        raise StudyError(f"hydra/launcher={launcher} is not installed: pip install -e '.[{extra}]'")
+
+
+def launcher_overrides(launcher: str, jobs: int | None, given: Sequence[str]) -> list[str]:
+    """Hydra's overrides for a launcher: the user's, and what its defaults get wrong for trainings.
+
+    Args:
+        launcher: name of the launcher.
+        jobs: runs at a time; None leaves it to the launcher where it has a queue.
+        given: the user's overrides of Hydra.
+    """
+    ours = {}
+    if launcher == "joblib":
+        ours["hydra.launcher.n_jobs"] = jobs or 1
+    if launcher.startswith("submitit"):
+        ours["hydra.launcher.timeout_min"] = _TIMEOUT_MINUTES
+    if launcher == "submitit_local":
+        ours["hydra.sweeper.max_batch_size"] = jobs or 1
+    if launcher == "submitit_slurm" and jobs:
+        ours["hydra.launcher.array_parallelism"] = jobs
+    chosen = {text.partition("=")[0].lstrip("+") for text in given}
+    return [f"hydra/launcher={launcher}", *(f"{k}={v}" for k, v in ours.items() if k not in chosen), *given]
+
+
+def multirun_of(plan: Plan, tasks: Sequence[Task], hydra: Sequence[str]) -> list[list[str]]:
+    """The arguments of the multiruns that train `tasks` from the start."""
+    wanted = [(task.row, task.seed) for task in tasks]
+    study = plan.checked.study
+    return [["-m", *arguments, *hydra] for arguments in multirun_arguments(study, wanted, plan.checked.filled_in)]
+
+
+def launch(
+    commands: Sequence[Sequence[str]],
+    *,
+    launcher: str,
+    environment: Mapping[str, str],
+    lock: int,
+    program: Sequence[str],
+) -> None:
+    """Call the multiruns, one after the other or, where the launcher has a queue, all at once; wait for their end.
+
+    What came of each run is in the store.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the multiruns were ended, jobs that a cluster has taken go on there.
+    """
+    at_once = len(commands) if launcher in _QUEUES else 1
+    waiting = [list(command) for command in commands]
+    going: list[subprocess.Popen[bytes]] = []
+    with StopRequests() as stop:
+        while (waiting or going) and not stop.count:
+            while waiting and len(going) < at_once:
+                command = waiting.pop(0)
+                logger.info("%s", shlex.join(["star-train", *command]))
+                going.append(
+                    subprocess.Popen(
+                        [*program, *command],
+                        stdin=subprocess.DEVNULL,
+                        env=dict(environment),
+                        start_new_session=True,
+                        pass_fds=[lock],
+                    )
+                )
+            time.sleep(_POLL_SECONDS)
+            going = [process for process in going if process.poll() is None]
+        for process in going:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in going:
+            process.wait()
+        if stop.count:
+            raise KeyboardInterrupt

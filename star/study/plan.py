@@ -1,0 +1,196 @@
+"""What `star-study run` has to do: keep, wait for, take over, continue or train, for each row and seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from star.config.schema import Config
+from star.report.rows import Rows
+from star.report.study import Row
+from star.study.check import CheckedStudy
+from star.study.standing import Standing, epochs_done, find_standings
+from star.tracking.fingerprint import Fingerprint, fingerprint
+from star.tracking.runs import RunRecord, find_finished, study_runs
+
+Action = Literal["keep", "wait", "take over", "resume", "train"]
+
+_NOT_READ = ("frames", "height", "width", "augmentation")
+"""Keys of `dataset` that do not change which files are read."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done for one row and seed.
+
+    Attributes:
+        row, seed: which.
+        action: keep a finished run; wait for one that is going on; take over a finished run of another study;
+            resume a run from its checkpoint; train from the start.
+        run: the run kept, waited for, taken over or resumed; None for a new one.
+        note: why.
+    """
+
+    row: Row
+    seed: int
+    action: Action
+    run: RunRecord | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tasks of a study, in the order they are started: all rows with the first seed, then with the next.
+
+    Attributes:
+        checked: the study.
+        tasks: one for each row and seed.
+        stale: runs the store has as RUNNING whose process is gone.
+        notes: what the user should know.
+    """
+
+    checked: CheckedStudy
+    tasks: list[Task]
+    stale: list[RunRecord]
+    notes: list[str]
+
+    @property
+    def to_start(self) -> list[Task]:
+        """Those that need a process."""
+        return [task for task in self.tasks if task.action in ("resume", "train")]
+
+
+class Planner:
+    """Makes the plan of a study.
+
+    Args:
+        checked: the study.
+        uri: absolute address of the store.
+        outputs: folder of runs and reports.
+        repeat_outdated: train again what was finished with other code or packages.
+        generate: make generated data that is not on disk; otherwise no run counts as trained on it.
+
+    Raises:
+        DataError: a data set cannot be used.
+        TrackingError: the store cannot be read.
+    """
+
+    def __init__(
+        self, checked: CheckedStudy, uri: str, outputs: Path, *, repeat_outdated: bool = False, generate: bool = True
+    ):
+        self._checked, self._uri, self._outputs = checked, uri, outputs
+        self._repeat_outdated, self._generate = repeat_outdated, generate
+        self._data: dict[str, str | None] = {}
+
+    def plan(self) -> Plan:
+        """Look at the store, the run folders and the data."""
+        study = self._checked.study
+        standings = find_standings(Rows(study, self._outputs), study_runs(self._uri, study.name))
+        tasks, outdated = [], []
+        for standing in sorted(standings, key=lambda standing: study.seeds.index(standing.seed)):
+            mark = self._mark(standing)
+            tasks.append(self._task(standing, mark))
+            if tasks[-1].action == "keep" and mark and standing.run and _made_otherwise(standing.run, mark):
+                outdated.append(standing)
+        notes = []
+        if outdated:
+            cells = ", ".join(f"{standing.row.name} seed {standing.seed}" for standing in outdated)
+            notes.append(f"finished with other code or packages, kept (--repeat-outdated trains again): {cells}")
+        stale = [s.run for s in standings if s.state == "killed" and s.run and s.run.status == "RUNNING"]
+        return Plan(self._checked, tasks, stale, notes)
+
+    def _task(self, standing: Standing, mark: Fingerprint | None) -> Task:
+        row, seed, run = standing.row, standing.seed, standing.run
+        if standing.state == "running":
+            return Task(row, seed, "wait", run, standing.note)
+        note = ""
+        if standing.state == "finished" and run:
+            note = self._why_again(run, mark)
+            if not note:
+                return Task(row, seed, "keep", run)
+        elsewhere = None
+        if mark is not None:
+            experiment = self._checked.configs[row.name, seed].tracker.experiment
+            elsewhere = find_finished(self._uri, experiment, mark.digest)
+        if elsewhere:
+            return Task(row, seed, "take over", elsewhere, f"finished in study {elsewhere.tags.get('study')}")
+        if standing.state in ("killed", "failed") and run:
+            continued, note = _continuation(run, mark)
+            if continued:
+                return Task(row, seed, "resume", run, note)
+        return Task(row, seed, "train", None, note)
+
+    def _why_again(self, run: RunRecord, mark: Fingerprint | None) -> str:
+        """Why a finished run does not count; empty if it does."""
+        trained = _fingerprint_of(run)
+        if mark is None or trained is None:
+            return ""
+        if trained.data != mark.data:
+            return f"run {run.run_id[:8]} was trained on other data"
+        if trained.weights != mark.weights:
+            return f"run {run.run_id[:8]} began with other weights"
+        if self._repeat_outdated and _made_otherwise(run, mark):
+            return f"run {run.run_id[:8]} was made with other code or packages"
+        return ""
+
+    def _mark(self, standing: Standing) -> Fingerprint | None:
+        """The fingerprint that a run trained now would have; None while its data are not known or not on disk."""
+        config = self._checked.configs.get((standing.row.name, standing.seed))
+        if config is None:
+            return None
+        dataset = {key: value for key, value in asdict(config.dataset).items() if key not in _NOT_READ}
+        about = [dataset, config.debug.limit_identities, config.skeleton_graph.used]
+        key = json.dumps(about, sort_keys=True, default=str)
+        if key not in self._data:
+            self._data[key] = self._data_fingerprint(config)
+        data = self._data[key]
+        return None if data is None else fingerprint(config, data)
+
+    def _data_fingerprint(self, config: Config) -> str | None:
+        from star.engine.build_data import load_data
+
+        if not self._generate and not _is_on_disk(config):
+            return None
+        return load_data(config).fingerprint
+
+
+def _is_on_disk(config: Config) -> bool:
+    """False for generated data still to be generated."""
+    from star.data.synthetic.levels import fingerprint as fingerprint_of_levels
+    from star.data.synthetic.levels import parse_levels
+
+    if config.dataset.kind != "synthetic":
+        return True
+    digest = fingerprint_of_levels(*parse_levels(config.dataset.generate or {}))
+    return (Path(str(config.dataset.root)).expanduser() / digest[:16]).is_dir()
+
+
+def _continuation(run: RunRecord, mark: Fingerprint | None) -> tuple[bool, str]:
+    """Whether a run can be continued, and what to say about it."""
+    done = epochs_done(run)
+    if done is None:
+        return False, f"run {run.run_id[:8]} ended before its first checkpoint"
+    epochs = run.params.get("schedule.epochs", "?")
+    trained = _fingerprint_of(run)
+    if trained is not None and trained == mark:
+        return True, f"after epoch {done}/{epochs}"
+    note = f"run {run.run_id[:8]} ended after epoch {done}/{epochs}"
+    if trained is not None and mark is not None and trained[:3] == mark[:3]:
+        by_hand = f"star-train resume={run.run_id[:8]} would continue it"
+        return False, f"{note} with other code or packages; {by_hand}"
+    return False, f"{note}, but on other data or hardware"
+
+
+def _fingerprint_of(run: RunRecord) -> Fingerprint | None:
+    try:
+        return Fingerprint.load(run.folder / "fingerprint.json") if run.folder else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _made_otherwise(run: RunRecord, mark: Fingerprint) -> bool:
+    """Whether code or packages have changed since."""
+    trained = _fingerprint_of(run)
+    return trained is not None and (trained.code, trained.packages) != (mark.code, mark.packages)

@@ -1,0 +1,176 @@
+"""`star-study run`: from a study.yaml to its finished runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from star.report.rows import Rows
+from star.report.study import Study, load_study
+from star.study.check import check_study
+from star.study.launcher import check_launcher, launch, launcher_overrides, multirun_of
+from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
+from star.study.lock import study_lock
+from star.study.plan import Plan, Planner, Task
+from star.study.standing import Standing, find_standings
+from star.study.table import HEAD, aligned, standing_cells
+from star.tracking.liveness import close_killed
+from star.tracking.runs import join_study, study_runs
+from star.tracking.store import check_store, store_uri
+from star.tracking.sweep import PARENT_VARIABLE, STUDY_VARIABLE, study_parent
+
+logger = logging.getLogger(__name__)
+
+
+def run_study(
+    folder: Path,
+    overrides: Sequence[str],
+    *,
+    size: str | None,
+    uri: str | None,
+    outputs: Path,
+    jobs: int | None = None,
+    launcher: str | None = None,
+    dry_run: bool = False,
+    repeat_outdated: bool = False,
+    program: Sequence[str] = STAR_TRAIN,
+) -> tuple[str, bool]:
+    """Train what is missing of a study.
+
+    Args:
+        folder: of study.yaml.
+        overrides: values for the study's `fill_in`, and for Hydra.
+        size: of the study; None is its first.
+        uri: address of the MLflow store; None is the one in the outputs folder.
+        outputs: folder of runs and reports.
+        jobs: runs at a time; None is one, or what the launcher thinks right.
+        launcher: Hydra's launcher; None is processes of this one.
+        dry_run: only say what would be done.
+        repeat_outdated: train again what was finished with other code or packages.
+        program: command that takes the overrides of a run.
+
+    Returns:
+        What was done, or with `dry_run` would be, as text; and whether nothing is left to be trained.
+
+    Raises:
+        ReportError: a wrong study.yaml, row or override; lists all of them.
+        StudyError: the study is being run already, or the launcher is not installed.
+        DataError: a data set cannot be used.
+        TrackingError: the store cannot be used.
+    """
+    study = load_study(folder, size)
+    if launcher:
+        check_launcher(launcher)
+    checked = check_study(study, overrides, to_show=dry_run)
+    address = store_uri(uri, outputs)
+    check_store(address)
+    planner = Planner(checked, address, outputs, repeat_outdated=repeat_outdated, generate=not dry_run)
+    tracker = [] if uri is None else [f"tracker.uri='{address}'"]
+    if dry_run:
+        hydra = launcher_overrides(launcher, jobs, checked.launcher) if launcher else []
+        return _described(planner.plan(), hydra), True
+    with study_lock(study, outputs) as lock:
+        plan = planner.plan()
+        for note in plan.notes:
+            logger.info(note)
+        _settle(plan, address)
+        if not plan.to_start:
+            return _summary(plan, [], _standings(study, address, outputs)), True
+        experiment = next(iter(checked.configs.values())).tracker.experiment
+        parent = study_parent(address, experiment, study.name)
+        environment = _environment(parent, outputs, jobs or 1)
+        if launcher:
+            hydra = [*tracker, *launcher_overrides(launcher, jobs, checked.launcher)]
+            commands = multirun_of(plan, plan.to_start, hydra)
+            launch(commands, launcher=launcher, environment=environment, lock=lock, program=program)
+            outcomes = []
+        else:
+            runner = LocalRunner(
+                plan,
+                uri=address,
+                outputs=outputs,
+                tracker=tracker,
+                environment=environment,
+                lock=lock,
+                program=program,
+            )
+            try:
+                runner.run(jobs or 1)
+            except KeyboardInterrupt:
+                logger.info("\n%s", _summary(plan, runner.outcomes, _standings(study, address, outputs)))
+                raise
+            outcomes = runner.outcomes
+        standings = _standings(study, address, outputs)
+    complete = all(standing.state in ("finished", "running") for standing in standings)
+    return _summary(plan, outcomes, standings), complete
+
+
+def _settle(plan: Plan, uri: str) -> None:
+    """Close runs whose process is gone, and take over what another study has trained already."""
+    for run in plan.stale:
+        logger.info("run %s (%s) is closed as KILLED: its process is gone", run.run_id[:8], run.name)
+        close_killed(uri, run)
+    for task in plan.tasks:
+        if task.action == "take over" and task.run:
+            logger.info("%s seed %d: run %s, %s", task.row.name, task.seed, task.run.run_id[:8], task.note)
+            join_study(uri, task.run, plan.checked.study.name)
+
+
+def _environment(parent: str, outputs: Path, jobs: int) -> dict[str, str]:
+    """What the runs find: the study's parent run, the outputs folder, and a fair share of the processor's cores."""
+    environment = {**os.environ, PARENT_VARIABLE: parent, STUDY_VARIABLE: parent, "STAR_OUTPUTS": str(outputs)}
+    environment["PYTHONUNBUFFERED"] = "1"
+    if jobs > 1:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    return environment
+
+
+def _standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
+    return find_standings(Rows(study, outputs), study_runs(uri, study.name))
+
+
+def _described(plan: Plan, hydra: Sequence[str]) -> str:
+    """What a dry run prints: each task, then the commands that would train what is missing."""
+    cells = [["row", "seed", "to do", "run", ""]]
+    for task in plan.tasks:
+        run = task.run.run_id[:8] if task.run else ""
+        cells.append([task.row.name, str(task.seed), task.action, run, task.note])
+    blocks = [aligned(cells, {1}), *plan.notes]
+    resumed = [task for task in plan.to_start if task.action == "resume" and task.run and not hydra]
+    anew = [task for task in plan.to_start if task not in resumed]
+    if anew:
+        single = [shlex.join(["star-train", *task_overrides(plan, task)]) for task in anew]
+        multirun = [shlex.join(["star-train", *command]) for command in multirun_of(plan, anew, hydra)]
+        if not hydra:
+            blocks.append("\n".join(["would run:", *(f"  {line}" for line in single)]))
+        head = "would run:" if hydra else "the same as Hydra multiruns:"
+        blocks.append("\n".join([head, *(f"  {line}" for line in multirun)]))
+    if resumed:
+        lines = [f"  star-train resume={task.run.run_id}" for task in resumed if task.run]
+        blocks.append("\n".join(["would continue:", *lines]))
+    if not plan.to_start:
+        blocks.append("nothing is to be trained")
+    return "\n\n".join(blocks)
+
+
+def _summary(plan: Plan, outcomes: Sequence[Outcome], standings: Sequence[Standing]) -> str:
+    """The table at the end: every row and seed, and what this call made of it."""
+    mine = {(outcome.task.row.name, outcome.task.seed): outcome for outcome in outcomes}
+    before: dict[tuple[str, int], Task] = {(task.row.name, task.seed): task for task in plan.tasks}
+    cells = []
+    for standing in standings:
+        key = (standing.row.name, standing.seed)
+        outcome, task = mine.get(key), before[key]
+        note = outcome.note if outcome else None
+        if standing.state == "finished":
+            note = "before" if task.action == "keep" else task.note
+        cells.append(standing_cells(standing, outcome.state if outcome else None, note))
+    finished = sum(standing.state == "finished" for standing in standings)
+    study = plan.checked.study
+    lines = [aligned([HEAD, *cells]), "", f"{finished} of {len(standings)} finished"]
+    if finished:
+        lines.append(f"the table: star-report {study.arguments}")
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""How far each row of a study is with each seed, as the tracking store and the run folders tell it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from star.report.rows import Rows
+from star.report.study import Row
+from star.tracking.liveness import is_going_on, where_it_runs
+from star.tracking.runs import RunRecord
+from star.types import DIRECTIONS
+
+State = Literal["finished", "running", "killed", "failed", "missing"]
+_LONGEST_REASON = 110
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row with one seed.
+
+    Attributes:
+        row, seed: which.
+        state: finished; running in some process; killed, and nobody works on it; failed; missing, nothing trained yet.
+        run: the run that tells so; None where it is missing.
+        note: why it failed, where it runs.
+    """
+
+    row: Row
+    seed: int
+    state: State
+    run: RunRecord | None = None
+    note: str = ""
+
+
+def find_standings(rows: Rows, records: Iterable[RunRecord]) -> list[Standing]:
+    """Rows and seeds in the order of the table.
+
+    Args:
+        rows: of the study.
+        records: all its runs, oldest first, whatever their status.
+    """
+    found: dict[tuple[str, int], list[RunRecord]] = {}
+    for run in records:
+        row, _ = rows.row_of(run)
+        if row is not None:
+            found.setdefault((row.name, int(run.tags["seed"])), []).append(run)
+    study = rows.study
+    return [_standing(row, seed, found.get((row.name, seed), [])) for row in study.rows for seed in study.seeds]
+
+
+def epochs_done(run: RunRecord) -> int | None:
+    """Epochs in the run's last checkpoint, with which it can be continued; None without one."""
+    if run.folder is None:
+        return None
+    try:
+        return int(json.loads((run.folder / "checkpoints" / "last.json").read_text())["epoch"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def progress(run: RunRecord) -> str:
+    """Finished epochs of a run, e.g. `epoch 3/10`; empty before the first."""
+    done = epochs_done(run)
+    return f"epoch {done}/{run.params.get('schedule.epochs', '?')}" if done else ""
+
+
+def minutes(run: RunRecord) -> float:
+    """From the start to the end of a run, or to now."""
+    return (run.duration if run.duration is not None else max(0.0, time.time() - run.start)) / 60
+
+
+def last_scores(run: RunRecord) -> dict[str, float]:
+    """The mAP of the last ranking in percent, by direction as far as known."""
+    keys = {direction: (f"final/{direction}/mAP", f"{direction}/mAP") for direction in DIRECTIONS}
+    return {d: run.metrics[key] for d, both in keys.items() for key in both[::-1] if key in run.metrics}
+
+
+def failure_of(folder: Path | None) -> str:
+    """The last line of a failed run's traceback."""
+    try:
+        lines = (folder / "traceback.txt").read_text().strip().splitlines() if folder else []
+    except OSError:
+        lines = []
+    return shorten(lines[-1].rpartition("star.errors.")[2]) if lines else "it left no traceback"
+
+
+def shorten(text: str) -> str:
+    """A message that fits into a line of a table."""
+    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "..."
+
+
+def _standing(row: Row, seed: int, runs: list[RunRecord]) -> Standing:
+    finished = [run for run in runs if run.status == "FINISHED"]
+    if finished:
+        return Standing(row, seed, "finished", finished[-1])
+    alive = [run for run in runs if is_going_on(run)]
+    if alive:
+        return Standing(row, seed, "running", alive[-1], where_it_runs(alive[-1]))
+    if not runs:
+        return Standing(row, seed, "missing")
+    last = runs[-1]
+    if last.status == "FAILED":
+        return Standing(row, seed, "failed", last, failure_of(last.folder))
+    note = "its process is gone" if last.status == "RUNNING" else ""
+    return Standing(row, seed, "killed", last, note)

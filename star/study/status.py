@@ -1,0 +1,38 @@
+"""`star-study status`: rows and seeds with their state, without MindSpore."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from star.report.rows import Rows
+from star.report.study import load_study
+from star.study.standing import find_standings
+from star.study.table import HEAD, aligned, standing_cells
+from star.tracking.runs import study_runs
+from star.tracking.store import store_uri
+
+
+def status(folder: Path, *, size: str | None, uri: str | None, outputs: Path) -> str:
+    """The table of a study's rows and seeds.
+
+    Args:
+        folder: of study.yaml.
+        size: of the study; None is its first.
+        uri: address of the MLflow store; None is the one in the outputs folder.
+        outputs: folder of runs and reports.
+
+    Raises:
+        ReportError: a wrong study.yaml.
+        TrackingError: the store cannot be read.
+    """
+    study = load_study(folder, size)
+    standings = find_standings(Rows(study, outputs), study_runs(store_uri(uri, outputs), study.name))
+    counts = Counter(standing.state for standing in standings)
+    summary = ", ".join(f"{n} {state}" for state, n in counts.items())
+    lines = [f"{study.name}: {study.title}", "", aligned([HEAD, *map(standing_cells, standings)]), "", summary]
+    if counts.keys() - {"finished", "running"}:
+        lines.append(f"to train what is not finished: star-study run {' '.join([study.arguments, *study.fill_in])}")
+    else:
+        lines.append(f"the table: star-report {study.arguments}")
+    return "\n".join(lines)
