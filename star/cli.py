@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from star.errors import ConfigError, Problem, StarError
+from star.errors import ConfigError, Problem, StarError, StudyError
 from star.types import VideoReIDData
 
 logger = logging.getLogger(__name__)
