@@ -9,6 +9,7 @@ from star.config.schema import Config
 from star.data.check import check_dataset, count_directions, count_split, format_report
 from star.data.contact_sheet import augmented_sheet, contact_sheet
 from star.data.pack.store import Pack
+from star.data.pack.verify import verify_pack
 from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
 from star.errors import DataError
@@ -57,8 +58,8 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
 
 def _verify(pack: Pack) -> str:
     with counting("comparing checksums", "frames") as show:
-        damaged = pack.verify(show)
+        damaged = verify_pack(pack, show)
     if damaged:
         shown = [f"  {message}" for message in damaged[:_NAMED]] + (["  ..."] if len(damaged) > _NAMED else [])
-        raise DataError("\n".join([f"pack {pack.path}: {len(damaged):,} of {len(pack):,} frames are damaged:", *shown]))
+        raise DataError("\n".join([f"pack {pack.path} is damaged in {len(damaged):,} places:", *shown]))
     return f"pack {pack.path}: the checksums of its {len(pack):,} frames are right, index sha256 {pack.sha256}"

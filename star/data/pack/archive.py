@@ -38,6 +38,7 @@ _LARGEST, _MOST = 0xFFFFFFFE, 0xFFFE  # larger offsets and more records go into 
 _ELSEWHERE, _COUNTED_ELSEWHERE = 0xFFFFFFFF, 0xFFFF  # and these stand where they would
 _COMMENT = "star-pack {:3d} index {:020d} {:012d} {:08x}"
 _COMMENT_LENGTH = len(_COMMENT.format(0, 0, 0, 0))
+SIGNATURE_LENGTH = len(_LOCAL_SIGNATURE)
 END_LENGTH = _END.size + _COMMENT_LENGTH
 
 
@@ -71,6 +72,11 @@ class Location(NamedTuple):
     offset: int
     size: int
     crc32: int
+
+
+def record_start(name: str, offset: int) -> int:
+    """Where the header of a record begins whose data is at `offset`."""
+    return offset - _LOCAL.size - len(name.encode()) - _SIZE_FIELD.size
 
 
 def encode_record(name: str, data: bytes, start: int, frame_size: tuple[int, int] = (0, 0)) -> tuple[bytes, Record]:
@@ -146,10 +152,17 @@ def encode_directory(records: Sequence[Record], index: Record, start: int) -> by
     return directory + tail + end + comment
 
 
-def decode_end(end: bytes) -> tuple[int, Location] | None:
-    """Format number and place of the index list from the last `END_LENGTH` bytes of an archive; None if it has none."""
+def decode_end(end: bytes, length: int) -> tuple[int, Location] | None:
+    """Format number and place of the index list from the last `END_LENGTH` bytes of an archive.
+
+    Returns:
+        None if this is not the end of a pack of this length.
+    """
     comment = end[_END.size :].decode(errors="replace").split()
     if not end.startswith(_END_SIGNATURE) or len(comment) != 6 or comment[0] != "star-pack" or comment[2] != "index":
+        return None
+    size, start = _END.unpack(end[: _END.size])[5:7]
+    if start != _ELSEWHERE and start + size + END_LENGTH != length:
         return None
     try:
         return int(comment[1]), Location(int(comment[3]), int(comment[4]), int(comment[5], 16))
@@ -158,5 +171,5 @@ def decode_end(end: bytes) -> tuple[int, Location] | None:
 
 
 def is_archive(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of a record."""
-    return start.startswith(_LOCAL_SIGNATURE)
+    """Whether the first bytes of a file are those of a record, as far as there are any."""
+    return start[:SIGNATURE_LENGTH] == _LOCAL_SIGNATURE[: len(start)]

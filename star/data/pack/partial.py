@@ -37,7 +37,10 @@ class PartialFile:
             target.parent.mkdir(parents=True, exist_ok=True)
             self.descriptor = self._open_and_lock()
         except OSError as error:
-            raise DataError(f"pack {target} cannot be written: {error.strerror}; give another pack.out") from error
+            where = f" ({error.filename})" if error.filename else ""
+            raise DataError(
+                f"pack {target} cannot be written: {error.strerror}{where}; give another pack.out"
+            ) from error
         self.end = os.fstat(self.descriptor).st_size
 
     def append(self, data: bytes) -> None:

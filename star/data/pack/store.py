@@ -8,14 +8,14 @@ import json
 import os
 import weakref
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from star.data.pack.archive import END_LENGTH, FORMAT, Location, decode_end, is_archive
+from star.data.pack.archive import END_LENGTH, FORMAT, Location, Record, decode_end, is_archive, record_start
 from star.data.pack.index import PLAN
 from star.errors import DataError
 from star.types import MODALITIES, Retrieval, Split, Tracklet, VideoReIDData
@@ -29,7 +29,9 @@ class Pack:
 
     Attributes:
         path: the file.
-        about: what is not in a table: format, plan, problems by frame number, views.
+        length: of the file.
+        index: where the list of the index parts is.
+        about: what is not in a table: plan, problems by frame number, views, places of the parts.
         sha256: hash of the index, hence of the checksums of all frames.
 
     Raises:
@@ -43,8 +45,8 @@ class Pack:
         except OSError as error:
             raise DataError(f"pack {path} cannot be read: {error.strerror}") from error
         self._close = weakref.finalize(self, os.close, self._file)
-        index = self._index_location()
-        listed = self._part("index", index)
+        self.length, self.index = self._index_location()
+        listed = self._part("index", self.index)
         self.sha256 = hashlib.sha256(listed).hexdigest()
         self.about: dict[str, Any] = json.loads(listed)
         parts = {name: self._part(name, Location(*place)) for name, place in self.about["parts"].items()}
@@ -57,6 +59,7 @@ class Pack:
         self._offsets, self._sizes, self._checksums = (
             self._frames[field].tolist() for field in ("offset", "size", "crc32")
         )
+        self._skeleton_of = self._frames["skeleton"].tolist()
         self._checked = bytearray(len(self._frames))
 
     @property
@@ -91,34 +94,22 @@ class Pack:
             data = os.pread(self._file, size, self._offsets[row])
         except OSError as error:
             raise DataError(f"frame {self.name(row)} cannot be read: {error.strerror}") from error
-        if not self._checked[row]:
+        if not self._checked[row] or len(data) != size:
             if zlib.crc32(data) != self._checksums[row]:
                 raise DataError(f"frame {self.name(row)} is damaged (checksum); copy the pack again or make it anew")
             self._checked[row] = 1
         return data
 
+    def record(self, row: int) -> Record | None:
+        """Where a frame is; None if it was left out."""
+        _, size, crc32, height, width, _, _ = self._frames[row].tolist()
+        offset, name = self._offsets[row], self._members[row]
+        return Record(name, record_start(name, offset), offset, size, crc32, (height, width)) if size else None
+
     def skeleton(self, row: int) -> np.ndarray | None:
         """[j 3] float32 in pixels of the packed frame; None if the frame has none. Do not write into it."""
-        number = self._frames["skeleton"][row]
+        number = self._skeleton_of[row]
         return None if number < 0 else self._skeletons[number]
-
-    def verify(self, on_progress: Callable[[int, int], None] | None = None) -> list[str]:
-        """Compare the checksums of all frames.
-
-        Returns:
-            A message for each frame that is damaged or cannot be read; it names the frame.
-        """
-        messages = []
-        for row in range(len(self)):
-            self._checked[row] = 0
-            if self._sizes[row]:
-                try:
-                    self.read(row)
-                except DataError as error:
-                    messages.append(str(error))
-            if on_progress and row % 256 == 255:
-                on_progress(row + 1, len(self))
-        return messages
 
     def view(self, options: Mapping[str, Any]) -> VideoReIDData:
         """The data set as its reader gave it with these options.
@@ -178,7 +169,14 @@ class Pack:
             "again with yours, or read the folder (dataset.pack=null)"
         )
 
-    def _index_location(self) -> Location:
+    def read_bytes(self, start: int, size: int) -> bytes:
+        """Any bytes of the file; fewer where it ends, or nothing where it cannot be read."""
+        try:
+            return os.pread(self._file, max(0, min(size, self.length - start)), start)
+        except OSError:
+            return b""
+
+    def _index_location(self) -> tuple[int, Location]:
         try:
             length = os.fstat(self._file).st_size
             start = os.pread(self._file, 64, 0)
@@ -189,7 +187,7 @@ class Pack:
             raise DataError(
                 f"{self.path} is no pack: {length} bytes that do not begin like one; give a file of star-pack"
             )
-        found = decode_end(end)
+        found = decode_end(end, length)
         if found is None:
             raise DataError(
                 f"pack {self.path} is truncated or was changed: its {length} bytes do not end like a pack; copy it "
@@ -198,13 +196,10 @@ class Pack:
         version, location = found
         if version != FORMAT:
             raise DataError(f"pack {self.path} has format {version}, expected {FORMAT}; make it anew with star-pack")
-        return location
+        return length, location
 
     def _part(self, name: str, place: Location) -> bytes:
-        try:
-            data = os.pread(self._file, place.size, place.offset)
-        except OSError as error:
-            raise DataError(f"pack {self.path} cannot be read: {error.strerror}") from error
+        data = self.read_bytes(place.offset, place.size)
         if zlib.crc32(data) != place.crc32 or len(data) != place.size:
             raise DataError(f"pack {self.path} is damaged: checksum of {name}; copy it again, or make it anew")
         return data

@@ -8,6 +8,7 @@ workers or on interruptions, so the finished file does not either.
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,14 @@ from typing import Any, NamedTuple
 
 import cv2
 
-from star.data.pack.archive import Record, encode_directory, encode_record, scan_records
+from star.data.pack.archive import (
+    SIGNATURE_LENGTH,
+    Record,
+    encode_directory,
+    encode_record,
+    is_archive,
+    scan_records,
+)
 from star.data.pack.contents import Contents, View, collect
 from star.data.pack.encoding import EncodedFrame, Storage, encode_frame
 from star.data.pack.index import INDEX, PLAN, encode_index, encode_json, encode_parts, make_plan
@@ -145,6 +153,10 @@ class _Writer:
         found = scan_records(self._file.descriptor)
         first, data = next(found, (None, b""))
         if first is None:
+            if not is_archive(os.pread(self._file.descriptor, SIGNATURE_LENGTH, 0)):
+                raise DataError(
+                    f"{self._file.path} is not the beginning of a pack; delete it, or give another pack.out"
+                )
             self._file.cut(0)
             self._others.append(self._append(PLAN, encode_json(self._plan)))
             return 0
