@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from star.data.frames import FolderFrames
-from star.data.index import INDEX_FILES, NameList, read_names, read_query_numbers, read_tracks
+from star.data.index import INDEX_FILES, NameList, read_names, read_query_numbers, read_tracks, repetitions
 from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
 from star.data.skeletons import index_sha256
@@ -107,6 +107,7 @@ def read_hitsz_vcm(
     }
     kept = {part: [t for t in tracklets if len(t.frames) >= min_frames] for part, tracklets in raw.items()}
     notes = [*tracks["train"].notes, *tracks["test"].notes]
+    notes += [note for split in names for note in repetitions(names[split], tracks[split])]
     if len(others) > len(gallery):
         notes.append(f"{len(others) - len(gallery)} infrared test tracks are not queries and are left out")
     notes += _differences_from_published(raw, kept, min_frames)

@@ -106,6 +106,20 @@ def read_tracks(path: Path, names: NameList) -> TrackList:
     return TrackList(path, tracklets, notes)
 
 
+def repetitions(names: NameList, tracks: TrackList) -> list[str]:
+    """Notes on frames and tracks that are listed more than once; they are used as often."""
+    notes = []
+    for path, listed, what in ((names.path, names.keys, "frames"), (tracks.path, tracks.tracklets, "tracks")):
+        lines: dict[object, int] = {}
+        again = [number for number, entry in enumerate(listed, 1) if lines.setdefault(entry, number) != number]
+        if again:
+            before = lines[listed[again[0] - 1]]
+            notes.append(
+                f"{path.name}: {len(again)} {what} are listed again (first: line {again[0]}, as line {before})"
+            )
+    return notes
+
+
 def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
     """Parse `query_IDX.txt`: 1-based track numbers, on one line or several.
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from star.data.pack.encoding import Storage
 from star.data.pack.store import Pack
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
+from star.types import Split
 
 
 def _root(data):
@@ -36,8 +38,8 @@ def _without_sources(data):
     )
 
 
-def _joints(split, key):
-    return split.skeletons.read(key)
+def _joints(split: Split, key: str) -> Any:
+    return split.skeletons and split.skeletons.read(key)
 
 
 def _of(dtype, found):
