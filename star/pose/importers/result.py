@@ -89,7 +89,7 @@ def load_json(path: Path) -> Any:
         DataError: the file is missing, empty or not JSON; names it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -62,6 +62,14 @@ def test_joints_that_were_not_found_stay_at_zero(dump, splits, tmp_path):
         assert joints is not None and (joints[9] == 0).all() and (joints[10, 2] > 0)
 
 
+def test_a_byte_order_mark_before_the_text(dump, splits, tmp_path):
+    source = write(dump, splits, BODY_25)
+    for path in source.rglob("*.json"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    import_skeletons("openpose", source, splits=splits, out=tmp_path / "out")
+    assert_known(tmp_path / "out", splits)
+
+
 def test_nobody_is_counted_and_gets_no_skeleton(dump, splits, tmp_path):
     source = write(dump, splits, BODY_25)
     key = splits["train"].keys[3]
