@@ -231,3 +231,14 @@ def _skeletons(arguments: Sequence[str]) -> None:
 
     _log_to_terminal()
     sys.stdout.write(make_skeletons(config) + "\n")
+
+
+def _pack(arguments: Sequence[str]) -> None:
+    from star.config.commands import read_command
+    from star.config.pack import COMMAND, RULES, PackConfig
+
+    config = read_command(arguments, COMMAND, PackConfig, RULES)
+    from star.engine.pack_data import pack_data
+
+    _log_to_terminal()
+    sys.stdout.write(pack_data(config) + "\n")
