@@ -203,5 +203,5 @@ def _name(direction: Direction) -> str:
 def _save(figure: Figure, path: Path | str) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, **({"pil_kwargs": {"quality": _JPEG_QUALITY}} if path.suffix == ".jpg" else {}))
+    figure.savefig(path, pil_kwargs={"quality": _JPEG_QUALITY} if path.suffix == ".jpg" else None)
     return path

@@ -48,6 +48,8 @@ def training_figure(curves: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) ->
     Args:
         curves: by metric and by row label: [2 n] of each seed, epochs and values.
     """
+    from matplotlib.ticker import MaxNLocator
+
     names = [name for name, rows in curves.items() if any(len(found) for found in rows.values())]
     columns = min(3, max(1, len(names)))
     with paper():
@@ -59,7 +61,7 @@ def training_figure(curves: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) ->
                     values = np.stack([np.interp(x, *points, left=np.nan, right=np.nan) for points in found])
                     _line(panel, x, _mean(values), label, place, band=_deviation(values))
             panel.set(title=_title(name), xlabel="epoch")
-            panel.xaxis.get_major_locator().set_params(integer=True)
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         for panel in axes[len(names) :]:
             panel.set_visible(False)
         whole = max(axes, key=lambda panel: len(panel.get_legend_handles_labels()[1]))
@@ -104,8 +106,8 @@ def level_figure(
                     **{"capsize": 2, "elinewidth": 0.7, "label": label},
                 )
         if chance:
-            points = zip(*sorted(chance.items()), strict=True)
-            panel.errorbar(*points, color="#999999", linewidth=0.8, label="random order")
+            x = sorted(chance)
+            panel.errorbar(x, [chance[point] for point in x], color="#999999", linewidth=0.8, label="random order")
         panel.set(xlabel=level, ylabel=score, title=title)
         panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
         legend_below(figure, panel, columns=2)

@@ -69,6 +69,7 @@ def draw_hardest(
             and run.run_id in records
             and (other := collected.runs[study.baseline].get(seed)) is not None
             and other.run_id in records
+            and other.tags.get("data_fingerprint") == run.tags.get("data_fingerprint")
         ]
         if not seeds:
             continue

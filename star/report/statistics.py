@@ -20,6 +20,7 @@ Resample = Literal["identities", "queries"]
 LEVEL = 0.95
 RESAMPLES = 10_000
 _BLOCK = 2_000_000
+_SAME = 1e-9
 
 
 class Interval(NamedTuple):
@@ -50,7 +51,7 @@ def paired_interval(differences: Sequence[float]) -> Interval | None:
     from scipy.special import stdtrit
 
     count = len(differences)
-    if count < 2 or np.ptp(differences) == 0:
+    if count < 2 or np.ptp(differences) < _SAME:
         return None
     mean = float(np.mean(differences))
     half = float(stdtrit(count - 1, (1 + LEVEL) / 2) * np.std(differences, ddof=1) / np.sqrt(count))

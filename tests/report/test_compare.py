@@ -21,9 +21,8 @@ def compare(runs, tmp_path, monkeypatch):
 
     monkeypatch.setattr("star.tracking.runs.find_run", find_run)
 
-    def run(names, **options):
-        options = {"page": False} | options
-        text = compare_runs(names, uri=None, outputs=tmp_path / "outputs", **options)
+    def run(names, page=False):
+        text = compare_runs(names, uri=None, outputs=tmp_path / "outputs", page=page)
         folders = list((tmp_path / "outputs" / "reports").iterdir())
         return text, folders[0]
 

@@ -1,10 +1,12 @@
 """Settings and provenance in which runs differ."""
 
+from support.furnished_runs import in_folder
+
 from star.report.differences import configuration, differing, provenance
 
 
 def test_the_whole_configuration_where_its_file_is_at_hand(runs):
-    settings, whole = configuration(runs["star0000"], lambda run, name: run.folder / name)
+    settings, whole = configuration(runs["star0000"], in_folder)
     assert whole and settings == {"schedule.epochs": "12", "graph": "full"}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from support.furnished_runs import in_folder
 
 from star.errors import DataError
 from star.report.hardest import draw_hardest, hardest
@@ -15,7 +16,7 @@ GREEN, RED = np.array([60, 150, 30]), np.array([40, 40, 205])
 
 @pytest.fixture
 def records(runs):
-    return load_queries(runs.values(), lambda run, name: run.folder / name)[0]
+    return load_queries(runs.values(), in_folder)[0]
 
 
 def _share(path, colour):

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from support.furnished_runs import in_folder
 
 from star.report import latex
 from star.report.collect import collect
@@ -60,7 +61,7 @@ def test_the_tables_compile(collected, tmp_path, compiler):
         pytest.skip(f"{compiler} is not installed")
     if compiler == "pdflatex" and subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
         pytest.skip("pdflatex is installed without the package booktabs")
-    records, _ = load_queries([run for _, _, run in collected.all], lambda run, name: run.folder / name)
+    records, _ = load_queries([run for _, _, run in collected.all], in_folder)
     final = make_table(collected)
     files = {
         "report.tex": latex.latex(collected, final),

@@ -3,6 +3,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from support.furnished_runs import points
@@ -51,8 +52,8 @@ def make_page(study_folder, runs, data, tmp_path, monkeypatch):
     monkeypatch.setattr("star.tracking.runs.study_runs", lambda uri, study: list(runs.values()))
     monkeypatch.setattr("star.tracking.history.metric_history", lambda uri, run, prefixes: points(run))
 
-    def make(**options):
-        options = {"open_data": lambda folder: data} | options
+    def make(**options: Any) -> str:
+        options = {"open_data": lambda folder: data, **options}
         report(study_folder, uri=None, outputs=tmp_path / "outputs", **options)
         return (tmp_path / "outputs" / "reports" / "tiny" / "report.html").read_text()
 

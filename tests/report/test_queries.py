@@ -2,19 +2,15 @@
 
 import numpy as np
 import pytest
+from support.furnished_runs import in_folder
 
 from star.report.queries import load_queries, paired_scores, same_queries, single_runs
 from star.report.statistics import bootstrap_intervals
 
 
-def _find(run, name):
-    path = run.folder / name
-    return path if path.is_file() else None
-
-
 @pytest.fixture
 def records(runs):
-    found, notes = load_queries(runs.values(), _find)
+    found, notes = load_queries(runs.values(), in_folder)
     assert not notes and found.keys() == runs.keys()
     return found
 
@@ -22,7 +18,7 @@ def records(runs):
 def test_runs_without_a_record_are_named_in_one_note(runs):
     for run_id in ("star0000", "cube0000"):
         (runs[run_id].folder / "per_query.csv").unlink()
-    found, notes = load_queries(runs.values(), _find)
+    found, notes = load_queries(runs.values(), in_folder)
     assert found.keys() == {"base0000", "base1111", "star1111"}
     assert len(notes) == 1 and notes[0].startswith("no per_query.csv of star0000, cube0000: such runs are older")
     assert "star-evaluate run=ID --per-query" in notes[0]
@@ -31,7 +27,7 @@ def test_runs_without_a_record_are_named_in_one_note(runs):
 def test_a_record_of_other_scores_and_a_damaged_one_are_left_out(runs):
     runs["star0000"].metrics["final/i2v/mAP"] += 0.01
     (runs["star1111"].folder / "per_query.csv").write_text("nothing")
-    found, notes = load_queries(runs.values(), _find)
+    found, notes = load_queries(runs.values(), in_folder)
     assert found.keys() == {"base0000", "base1111", "cube0000"}
     assert "record of run star0000 is left out: its i2v mAP is" in notes[0]
     assert "record of run star1111 is left out:" in notes[1] and "expected direction,query" in notes[1]

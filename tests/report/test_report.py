@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.furnished_runs import in_folder
 
 from star.errors import ReportError
 from star.report import report
@@ -101,7 +102,7 @@ def test_nothing_is_called_missing_or_best_when_it_is_not(study, make_run):
 
 
 def test_single_runs_stand_apart_with_their_own_caption(collected):
-    records, _ = load_queries([run for _, _, run in collected.all], lambda run, name: run.folder / name)
+    records, _ = load_queries([run for _, _, run in collected.all], in_folder)
     singles = single_runs(collected, records, "identities")
     text = written(collected, singles)
     part = text.partition("## Single runs, interval over queries")[2].partition("\n## ")[0]
@@ -127,7 +128,7 @@ def test_csv(scored):
 
 
 def test_csv_of_single_runs(collected):
-    records, _ = load_queries([run for _, _, run in collected.all], lambda run, name: run.folder / name)
+    records, _ = load_queries([run for _, _, run in collected.all], in_folder)
     text = comma_separated(collected.study, [], single_runs(collected, records, "queries"), "queries")
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["kind"] == "single_run"]
     assert len(rows) == 5 * 2 and {row["interval"] for row in rows} == {"bootstrap queries"}

@@ -20,7 +20,7 @@ def test_two_seeds_have_the_widest_interval():
     assert paired_interval([0.0, 2.0]) == pytest.approx((1.0, 1 - 12.7062047, 1 + 12.7062047, 2), abs=1e-6)
 
 
-@pytest.mark.parametrize("differences", [[], [3.0], [1.5, 1.5, 1.5]])
+@pytest.mark.parametrize("differences", [[], [3.0], [1.5, 1.5, 1.5], [0.3, 0.1 + 0.2]])
 def test_no_interval_without_a_spread(differences):
     assert paired_interval(differences) is None
 

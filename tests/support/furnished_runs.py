@@ -40,6 +40,12 @@ def furnish(run: RunRecord, folder: Path, data: VideoReIDData, skill: float, **s
     return run._replace(folder=folder, metrics=metrics, tags=tags)
 
 
+def in_folder(run: RunRecord, name: str) -> Path | None:
+    """A file of a run's folder, None where it has none."""
+    assert run.folder is not None
+    return run.folder / name if (run.folder / name).is_file() else None
+
+
 def points(run: RunRecord) -> History:
     """A history over 12 epochs of 5 steps, ranked every 6 epochs."""
     history: History = {

@@ -42,7 +42,7 @@ def test_a_server_s_artifact_is_fetched_once(run, uri, tmp_path, monkeypatch):
     monkeypatch.setattr(artifacts, "sqlite_file", lambda uri: None)
     away = run._replace(folder=None)
     found = artifacts.run_file(uri, away, "a.txt", downloads=tmp_path)
-    assert found == tmp_path / run.run_id / "a.txt" and found.read_text() == "from the run"
+    assert found is not None and found == tmp_path / run.run_id / "a.txt" and found.read_text() == "from the run"
     assert artifacts.run_file(uri, away, "b.txt", downloads=tmp_path) is None
     monkeypatch.setattr(artifacts, "client", lambda uri: pytest.fail("fetched again"))
     assert artifacts.run_file(uri, away, "a.txt", downloads=tmp_path) == found
