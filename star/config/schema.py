@@ -118,6 +118,16 @@ class Cleaning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """conf/dataset, key `corruption`."""
+
+    occlusion: float = probability()
+    joint_noise: float = number(minimum=0)
+    joint_dropout: float = probability()
+    seed: int = number(minimum=0, maximum=2**31 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """conf/dataset."""
 
@@ -137,6 +147,7 @@ class Dataset:
     min_confidence: float = probability()
     cleaning: Cleaning
     augmentation: Augmentation
+    corruption: Corruption
     generate: dict[str, Any] | None
 
 

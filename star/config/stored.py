@@ -6,14 +6,22 @@ A run folder holds `run.json` (run id and tracking store), `config.yaml` (resolv
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
+import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from star.config.compose import compose_run
 from star.config.paths import outputs_folder
+from star.config.schema import Config
 from star.errors import ConfigError, Problem
+
+logger = logging.getLogger(__name__)
 
 
 def run_folder(run: str) -> Path:
@@ -48,13 +56,17 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     """The resolved configuration of a run, with `KEY=VALUE` overrides on top.
 
+    Keys that did not exist when the run was made have the values that the run's own command line gives them today; what
+    the run stored is never replaced, and nothing is added to loss terms, steps of a schedule or levels of generated data.
+
     Raises:
         ConfigError: the folder has no configuration, or an override names no key.
     """
     path = folder / "config.yaml"
     if not path.is_file():
         raise ConfigError([Problem("run", str(folder), "a run folder with config.yaml")])
-    config = OmegaConf.load(path)
+    config: DictConfig = OmegaConf.load(path)  # type: ignore[assignment]
+    _complete(config, folder)
     problems = []
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -64,4 +76,42 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
             OmegaConf.update(config, key, OmegaConf.from_dotlist([f"v={value}"]).v)
     if problems:
         raise ConfigError(problems)
-    return config  # type: ignore[return-value]
+    return config
+
+
+def _complete(config: DictConfig, folder: Path) -> None:
+    """Add the keys of the schema that an older run's configuration lacks."""
+    lacking = _lacking(OmegaConf.to_container(config), Config)
+    if not lacking:
+        return
+    today, _ = compose_run(_own_overrides(folder))
+    added = {key: OmegaConf.select(today, key, default="absent") for key in lacking} if today else {}
+    for key, value in added.items():
+        if value != "absent":
+            OmegaConf.update(config, key, value, force_add=True)
+    values = ", ".join(f"{key}={value}" for key, value in added.items())
+    logger.info("%s is older than these keys, which have the values of today: %s", folder, values)
+
+
+def _own_overrides(folder: Path) -> list[str]:
+    """The overrides of the run, as far as they still compose."""
+    try:
+        _, overrides = stored_overrides(str(folder))
+    except (ConfigError, OSError):
+        return []
+    overrides = [text for text in overrides if not text.startswith("hydra.")]
+    _, problems = compose_run(overrides)
+    return [] if problems else overrides
+
+
+def _lacking(values: Any, schema: type, prefix: str = "") -> list[str]:
+    """Dotted keys of a dataclass that nested dictionaries do not have."""
+    if not isinstance(values, dict):
+        return []
+    hints, found = typing.get_type_hints(schema), []
+    for field in dataclasses.fields(schema):
+        if field.name not in values:
+            found.append(f"{prefix}{field.name}")
+        elif dataclasses.is_dataclass(kind := hints[field.name]):
+            found += _lacking(values[field.name], kind, f"{prefix}{field.name}.")  # type: ignore[arg-type]
+    return found

@@ -20,6 +20,7 @@ import numpy as np
 from star.data.cleaning import Cleaning
 from star.data.clip import ClipReader, OnBadFrame
 from star.data.colour import COLOURS_KEPT, ColourOptions
+from star.data.corruption import Corruption
 from star.data.frame_sampling import clip_positions
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
 from star.data.transforms import PLAIN, Augmentation, DrawnPer, draw_clip
@@ -155,6 +156,7 @@ class EvaluationLoader:
         batch: clips a batch; the last batch is padded with copies of its last clip.
         workers: threads, at least 1.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
+        corruption: makes the clips harder; None: as they are.
 
     Raises:
         DataError: the split mixes modalities.
@@ -172,6 +174,7 @@ class EvaluationLoader:
         on_bad_frame: OnBadFrame = "stop",
         min_confidence: float = 0.0,
         cleaning: Cleaning | None = None,
+        corruption: Corruption | None = None,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
@@ -180,6 +183,7 @@ class EvaluationLoader:
         self._shape = (frames, height, width)
         self._batch = batch
         self._workers = workers
+        self._corruption = corruption
         self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
 
     def __len__(self) -> int:
@@ -206,9 +210,13 @@ class EvaluationLoader:
         tasks: list[Task] = []
         for row, tracklet in enumerate(tracklets):
             keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
-            plain = [PLAIN] * len(keys)
-            tasks.append(partial(self._reader.read, tracklet.frames, keys, plain, frames[row], joints[row]))
+            tasks.append(partial(self._read, tracklet, keys, frames[row], joints[row]))
         return ClipBatch(frames, joints, len(tracklets)), tasks
+
+    def _read(self, tracklet: Tracklet, keys: list[str], frames: np.ndarray, joints: np.ndarray) -> None:
+        self._reader.read(tracklet.frames, keys, [PLAIN] * len(keys), frames, joints)
+        if self._corruption is not None:
+            self._corruption.apply(keys, tracklet.frames[0], frames, joints)
 
 
 def _empty_clips(rows: int, frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from star.config.schema import Config
 from star.data.cleaning import Cleaning
 from star.data.colour import ColourOptions
+from star.data.corruption import Corruption
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
@@ -29,7 +30,8 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     require_matches(data)
     if config.skeleton_graph.used:
         require_skeletons(data)
-    return data
+    corruption = _corruption(config)
+    return data if corruption is None else replace(data, protocol=f"{data.protocol}, {corruption.describe()}")
 
 
 def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
@@ -73,6 +75,7 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
         on_bad_frame=dataset.on_bad_frame,
         min_confidence=dataset.min_confidence,
         cleaning=_cleaning(config),
+        corruption=_corruption(config),
     )
 
 
@@ -85,3 +88,9 @@ def _cleaning(config: Config) -> Cleaning | None:
     options = config.dataset.cleaning
     cleaning = Cleaning(**{name: getattr(options, name) for name in Cleaning._fields})
     return cleaning if cleaning.used else None
+
+
+def _corruption(config: Config) -> Corruption | None:
+    options = config.dataset.corruption
+    corruption = Corruption(**{name: getattr(options, name) for name in Corruption._fields})
+    return corruption if corruption.used else None
