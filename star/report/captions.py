@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from star.report.collect import Collected, shared_facts
 from star.report.queries import SingleRun
 from star.report.statistics import RESAMPLES, Interval, Resample
@@ -59,10 +61,15 @@ def main_caption(collected: Collected) -> str:
     )
     if not collected.all:
         return text
-    facts = [f"{name}: {value[:_LONGEST_FINGERPRINT] if name.endswith('fingerprint') else value}"
-             for name, value in shared_facts(collected).items()]  # fmt: skip
+    facts = measured(shared_facts(collected))
     seeds = ", ".join(map(str, sorted({seed for _, seed, _ in collected.all})))
-    return f"{text}\n{'; '.join([*facts, f'seeds: {seeds}'])}."
+    return f"{text}\n{facts}; seeds: {seeds}."
+
+
+def measured(facts: Mapping[str, str]) -> str:
+    """How runs were measured, in one line; fingerprints shortened."""
+    shown = {n: value[:_LONGEST_FINGERPRINT] if n.endswith("fingerprint") else value for n, value in facts.items()}
+    return "; ".join(f"{name}: {value}" for name, value in shown.items())
 
 
 def seeds_caption(study: Study, final: Table) -> str:

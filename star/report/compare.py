@@ -11,7 +11,7 @@ import numpy as np
 
 from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery
-from star.report.captions import signed
+from star.report.captions import measured, signed
 from star.report.collect import describe, measured_alike
 from star.report.differences import configuration, differing, provenance
 from star.report.markdown import as_table
@@ -123,7 +123,7 @@ def _text(
     blocks = [
         f"# {first.name} (A) and {second.name} (B)",
         "\n".join(f"- {letter}: run {describe(run)}" for letter, run in (("A", first), ("B", second))),
-        "Measured alike: " + "; ".join(f"{name}: {value}" for name, value in measured_alike(first).items()) + ".",
+        f"Measured alike: {measured(measured_alike(first))}.",
         "## Settings in which they differ",
         _settings(first, second, find),
         "## Scores",

@@ -29,7 +29,7 @@ def cmc_figure(curves: Mapping[Direction, Mapping[str, Sequence[np.ndarray]]]) -
         curves: by direction and by row label, in the order of the table: [ranks] float64 of each seed, in 0..1.
     """
     with paper():
-        figure, axes = panels(1, len(curves), 2.5)
+        figure, axes = panels(1, len(curves), 2.4)
         for panel, (direction, rows) in zip(axes, curves.items(), strict=True):
             for place, (label, found) in enumerate(rows.items()):
                 if found:

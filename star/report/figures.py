@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLUMN, PAGE = 3.5, 7.16
 """Widths of one and of both columns of a paper, inches."""
 _DPI = 300
+_LEGEND_LINE = 0.16  # inches
 _SETTINGS: dict[Any, Any] = {
     **{"font.family": "sans-serif", "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8},
     **{"legend.fontsize": 7, "xtick.labelsize": 7, "ytick.labelsize": 7, "mathtext.fontset": "dejavusans"},
@@ -27,7 +28,15 @@ _SETTINGS: dict[Any, Any] = {
 }
 # Okabe and Ito's colours, black first for the baseline, their yellow left out: it is too pale for lines.
 _COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.2, 1, 1.2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+_DASHES = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1)),
+    (0, (5, 1.2, 1, 1.2)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (10, 2, 2, 2)),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 
@@ -68,10 +77,11 @@ def panels(rows: int, columns: int, height: float, width: float = PAGE) -> tuple
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """One legend for all panels, below them."""
+    """One legend for all panels, below them; the figure grows by its lines."""
     handles, labels = axes.get_legend_handles_labels()
     longest = max(map(len, labels), default=1)
     columns = max(1, min(columns, len(labels), round(18 * figure.get_figwidth()) // (longest + 6)))
+    figure.set_figheight(figure.get_figheight() + _LEGEND_LINE * -(-len(labels) // columns))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=3.2)
 
 

@@ -65,6 +65,11 @@ def test_the_wheel_holds_every_configuration_file(project, wheel):
     assert {name for name in shipped if name.endswith(".yaml")} == expected
 
 
+def test_the_wheel_holds_every_template(project, wheel):
+    expected = {file.relative_to(project).as_posix() for file in (project / "star").rglob("*.j2")}
+    assert expected and expected == {name for name in ZipFile(wheel).namelist() if name.endswith(".j2")}
+
+
 def test_the_wheel_holds_every_module_and_no_test(project, wheel):
     expected = {file.relative_to(project).as_posix() for file in (project / "star").rglob("*.py")}
     modules = {name for name in ZipFile(wheel).namelist() if name.endswith(".py")}

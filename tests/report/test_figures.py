@@ -114,6 +114,7 @@ def test_rows_differ_in_more_than_colour():
     for one, other in combinations(range(12), 2):
         assert style(one)[1:] != style(other)[1:], "in grey"
         assert style(one) != style(other)
+    assert len({style(place).dash for place in range(7)}) == 7, "lines without markers"
 
 
 def test_files_for_paper(tmp_path):
