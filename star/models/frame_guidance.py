@@ -45,10 +45,14 @@ class CrossAttention(nn.Cell):
 
     def construct(self, asking: Tensor, content: Tensor) -> Tensor:
         """Two [b t d] -> [b t d]."""
+        attention = self.attention(asking, content)
+        return self.out(self.join_heads(ops.matmul(attention, self.split_heads(self.value(content)))))
+
+    def attention(self, asking: Tensor, content: Tensor) -> Tensor:
+        """Two [b t d] -> [b heads t t], (asking, content), each row sums to 1."""
         query = self.split_heads(self.query(asking)) * self.scale
         scores = ops.matmul(query, self.transpose_heads(self.key(content)))
-        attention = ops.cast(ops.softmax(ops.cast(scores, ms.float32), -1), scores.dtype)
-        return self.out(self.join_heads(ops.matmul(attention, self.split_heads(self.value(content)))))
+        return ops.cast(ops.softmax(ops.cast(scores, ms.float32), -1), scores.dtype)
 
 
 class FrameGuidance(nn.Cell):

@@ -47,15 +47,23 @@ class GraphAttention(nn.Cell):
 
     def construct(self, nodes: Tensor, keep: Tensor | None) -> Tensor:
         """Nodes [b n c], keep [b heads n n] bool or None -> [b n heads*channels]."""
-        values = self.split_heads(ops.cast(self.linear(nodes), ms.float32))
+        values = self.values(nodes)
+        attention = self.attention(values)
+        if keep is not None:
+            attention = attention * ops.cast(keep, ms.float32) / self.kept
+        return self.join_heads(ops.matmul(attention, values)) + self.bias
+
+    def values(self, nodes: Tensor) -> Tensor:
+        """[b n c] -> [b heads n channels] float32."""
+        return self.split_heads(ops.cast(self.linear(nodes), ms.float32))
+
+    def attention(self, values: Tensor) -> Tensor:
+        """[b heads n channels] -> alpha [b heads n n], (target, source), each target's row sums to 1."""
         source = ops.sum(values * ops.expand_dims(ops.cast(self.source, ms.float32), 2), -1)
         target = ops.sum(values * ops.expand_dims(ops.cast(self.target, ms.float32), 2), -1)
         scores = ops.expand_dims(target, 3) + ops.expand_dims(source, 2)
         scores = ops.maximum(scores, 0.2 * scores) + self.outside
-        attention = ops.softmax(scores, -1)
-        if keep is not None:
-            attention = attention * ops.cast(keep, ms.float32) / self.kept
-        return self.join_heads(ops.matmul(attention, values)) + self.bias
+        return ops.softmax(scores, -1)
 
 
 class JointsBranch(nn.Cell):

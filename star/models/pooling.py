@@ -3,7 +3,7 @@
 | paper / method                                         | here                           |
 |--------------------------------------------------------|--------------------------------|
 | u_p = (mean_t F^p + 1e-12)^(1/p)                       | `generalised_mean`             |
-| w = softmax over the powers of linear maps of z        | `GuidedPooling.mixture`        |
+| w = softmax over the powers of linear maps of z        | `GuidedPooling.weights`        |
 | X = sum_p w_p u_p                                      | `GuidedPooling`                |
 | baseline: generalised mean with p = 3                  | `GeneralisedMean`              |
 | ablation: the limit of large p                         | `Maximum`                      |
@@ -85,9 +85,11 @@ class GuidedPooling(nn.Cell):
 
     def construct(self, frames: Tensor, guide: Tensor) -> Tensor:
         """Frames F [b t d], not negative, guide z [b guide_channels] -> X [b d] float32."""
-        scores = self.split_powers(ops.cast(self.mixture(guide), ms.float32))
-        weights = ops.softmax(scores, 1)
         means = ()
         for power in self.powers:
             means = means + (generalised_mean(frames, power),)
-        return ops.sum(weights * ops.stack(means, 1), 1)
+        return ops.sum(self.weights(guide) * ops.stack(means, 1), 1)
+
+    def weights(self, guide: Tensor) -> Tensor:
+        """Guide z [b guide_channels] -> w [b p d] float32, the sum over the powers is 1."""
+        return ops.softmax(self.split_powers(ops.cast(self.mixture(guide), ms.float32)), 1)

@@ -1,0 +1,85 @@
+"""What a trained network weighs in a clip: its attention and pooling weights, from the cells that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from mindspore import Tensor, nn
+
+from star.models.joints import GraphAttention
+from star.models.reid import VideoReID
+from star.types import ClipAttention
+
+
+def read_attention(model: VideoReID, frames: Tensor, joints: Tensor, infrared: bool) -> list[ClipAttention]:
+    """Embed clips and read what the network weighed meanwhile.
+
+    The cells are the model's own and so are their inputs; only the softmax weights are computed a second time. Runs in
+    PyNative mode and without dropout; the model's training flag is restored.
+
+    Args:
+        model: whatever it has not is None in the answer.
+        frames: [b t h w 3] uint8, RGB, one modality.
+        joints: [b t j 3], x and y in 0..1 of the frame, confidence.
+        infrared: which stem.
+
+    Returns:
+        One a clip.
+    """
+    watched: dict[str, nn.Cell] = {}
+    if model.has_skeleton and model.skeleton.has_joints:
+        watched |= {"layer1": model.skeleton.joints.layer1, "layer2": model.skeleton.joints.layer2}
+    if model.has_frame_guidance:
+        guidance = model.frame_guidance
+        watched |= {"bones_ask_frames": guidance.bones_ask_frames, "frames_ask_bones": guidance.frames_ask_bones}
+    if model.has_sequence_guidance:
+        watched["pooling"] = model.pooling
+    training = model.training
+    model.set_train(False)
+    with _inputs(watched) as inputs:
+        model.embed(frames, joints, infrared)
+    read = {name: _weights(name, cell, inputs[name]) for name, cell in watched.items()}
+    model.set_train(training)
+    return [_of_clip(model, {name: values[clip] for name, values in read.items()}) for clip in range(len(frames))]
+
+
+@contextmanager
+def _inputs(cells: dict[str, nn.Cell]) -> Iterator[dict[str, tuple]]:
+    """What the cells are called with, by their names."""
+    seen: dict[str, tuple] = {}
+    handles = []
+    for name, cell in cells.items():
+
+        def remember(_: nn.Cell, given: tuple, name: str = name) -> None:
+            seen[name] = given
+
+        handles.append(cell.register_forward_pre_hook(remember))
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _weights(name: str, cell: nn.Cell, inputs: tuple) -> np.ndarray:
+    if isinstance(cell, GraphAttention):
+        weights = cell.attention(cell.values(inputs[0]))
+    elif name == "pooling":
+        weights = cell.weights(inputs[1])
+    else:
+        weights = cell.attention(*inputs)
+    return weights.asnumpy().astype(np.float32)
+
+
+def _of_clip(model: VideoReID, read: dict[str, np.ndarray]) -> ClipAttention:
+    layers = tuple(read[name] for name in ("layer1", "layer2") if name in read)
+    return ClipAttention(
+        layers,
+        model.skeleton.joints.layer1.outside.asnumpy() == 0 if layers else None,
+        read.get("bones_ask_frames"),
+        read.get("frames_ask_bones"),
+        model.pooling.powers if "pooling" in read else (),
+        read.get("pooling"),
+    )
