@@ -49,7 +49,7 @@ def test_training_points_stand_at_their_epochs(collected):
     np.testing.assert_allclose(curves["i2v/mAP"]["Baseline"][0][0], [6, 12])
     total = curves["loss/total"]["Baseline"]
     assert len(total) == 2 and total[0].shape == (2, 12)
-    np.testing.assert_allclose(total[0][:, 0], [1, 60 - 2]), "steps 0 to 4 are epoch 1"
+    np.testing.assert_allclose(total[0][:, 0], [1, 60 - 2], err_msg="steps 0 to 4 are epoch 1")
     assert curves["loss/joints_bones"]["Baseline"] == [] and len(curves["loss/joints_bones"]["Cubic"]) == 1
 
 
