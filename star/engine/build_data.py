@@ -30,8 +30,12 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     require_matches(data)
     if config.skeleton_graph.used:
         require_skeletons(data)
-    corruption = _corruption(config)
-    return data if corruption is None else replace(data, protocol=f"{data.protocol}, {corruption.describe()}")
+    return corrupted(data, _corruption(config) or Corruption())
+
+
+def corrupted(data: VideoReIDData, corruption: Corruption) -> VideoReIDData:
+    """The data set with the corruption of its test clips in its protocol."""
+    return replace(data, protocol=f"{data.protocol}, {corruption.describe()}") if corruption.used else data
 
 
 def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import mindspore as ms
@@ -130,15 +130,29 @@ def build_losses(config: Config) -> WeightedLosses:
     return WeightedLosses(terms, {name: float(node["weight"]) for name, node in config.loss.items()})
 
 
-def build_evaluation(config: Config, model: VideoReID, data: VideoReIDData) -> Callable[[], Evaluation]:
-    """A function that ranks the test set with the model's present weights."""
+def build_embedders(config: Config, model: VideoReID) -> dict[Modality, Callable]:
+    """The network in evaluation, by modality; in graph mode compiled at the first call."""
     graph = config.hardware.mode == "graph"
 
     def embedder(modality: Modality) -> Callable:
         cell = Embedder(model, modality)
         return ms.jit(cell) if graph else cell
 
-    embedders = {modality: embedder(modality) for modality in MODALITIES}
+    return {modality: embedder(modality) for modality in MODALITIES}
+
+
+def build_evaluation(
+    config: Config, model: VideoReID, data: VideoReIDData, embedders: Mapping[Modality, Callable] | None = None
+) -> Callable[[], Evaluation]:
+    """A function that ranks the test set with the model's present weights.
+
+    Args:
+        config: checked configuration.
+        model: the network.
+        data: its test set.
+        embedders: of the model, to share what they compiled; None makes new ones.
+    """
+    embedders = build_embedders(config, model) if embedders is None else embedders
     loaders = [(split, evaluation_loader(config, split)) for split in data.test_splits]
 
     def evaluate() -> Evaluation:
