@@ -81,7 +81,7 @@ def report(
         )
         content = render_page(collected, final, best, singles, resample, drawn.pictures, background)
         write_files(folder, {"report.html": content})
-        written += ["report.html", "figures/"]
+        written += ["report.html", *(["figures/"] if (folder / "figures").is_dir() else [])]
     return f"{text}\nwritten to {folder}: {', '.join(written)}"
 
 
