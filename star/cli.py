@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from star.errors import ConfigError, Problem, StarError, StudyError
 from star.types import VideoReIDData
@@ -113,7 +114,12 @@ def _evaluate(arguments: Sequence[str]) -> None:
     parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which weights (default: last)")
     parser.add_argument("--per-query", action="store_true", help="also write what each query found into the run's "
                         "folder (per_query.csv), for runs older than that file")  # fmt: skip
+    parser.add_argument("--views", type=int, default=0, metavar="N", help="also draw what the network attends to and "
+                        "how it pools in N clips of the test set, half of each modality, into the run's folder "
+                        "(views/)")  # fmt: skip
     options = parser.parse_args(arguments)
+    if options.views < 0:
+        parser.error(f"--views: given {options.views}, expected a number from 0")
     runs = [item.removeprefix("run=") for item in options.items if item.startswith("run=")]
     if len(runs) != 1:
         parser.error("give exactly one run=ID_OR_FOLDER")
@@ -121,7 +127,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     _log_to_terminal()
     overrides = [item for item in options.items if not item.startswith("run=")]
-    sys.stdout.write(evaluate_run(runs[0], overrides, options.checkpoint, record=options.per_query) + "\n")
+    text = evaluate_run(runs[0], overrides, options.checkpoint, record=options.per_query, views=options.views)
+    sys.stdout.write(text + "\n")
 
 
 def _report(arguments: Sequence[str]) -> None:
@@ -147,6 +154,15 @@ def _report(arguments: Sequence[str]) -> None:
     about = {"uri": options.uri, "outputs": outputs_folder(), "page": options.page, "resample": options.resample}
     if options.runs is not None:
         sys.stdout.write(compare_runs(options.runs, **about) + "\n")
+        return
+
+    from star.report.level_study import is_level_study
+
+    if is_level_study(options.study):
+        from star.report.robustness import level_report
+
+        about.pop("resample")
+        sys.stdout.write(level_report(options.study, size=options.size, **about) + "\n")
         return
 
     def open_data(folder: Path) -> VideoReIDData:
@@ -180,6 +196,13 @@ def _study(arguments: Sequence[str]) -> None:
     from star.config.paths import outputs_folder
 
     store = {"size": options.size, "uri": options.uri, "outputs": outputs_folder()}
+    from star.report.level_study import is_level_study
+
+    if is_level_study(options.study):
+        if options.jobs is not None or options.launcher or options.repeat_outdated:
+            parser.error("--jobs, --launcher and --repeat-outdated are for studies that train; this one has `of`")
+        _study_levels(options, store)
+        return
     if options.command == "status":
         from star.study.status import status
 
@@ -202,6 +225,19 @@ def _study(arguments: Sequence[str]) -> None:
     sys.stdout.write(text + "\n")
     if not complete:
         raise StudyError("not all runs finished; the same command once more continues")
+
+
+def _study_levels(options: argparse.Namespace, store: dict[str, Any]) -> None:
+    from star.study.levels import run_levels, status_levels
+
+    if options.command == "status":
+        sys.stdout.write(status_levels(options.study, **store) + "\n")
+        return
+    _log_to_terminal()
+    text, complete = run_levels(options.study, options.overrides, **store, dry_run=options.dry_run)
+    sys.stdout.write(text + "\n")
+    if not complete:
+        raise StudyError("not every run has every level yet")
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class NonFiniteLossError(StarError):
 
 
 class EvaluationError(StarError):
-    """Similarities, identities or cameras that cannot be ranked."""
+    """Similarities, identities or cameras that cannot be ranked, or a picture that cannot be written."""
 
 
 class ReportError(StarError):

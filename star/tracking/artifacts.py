@@ -45,15 +45,21 @@ def own_folder(run: RunRecord) -> Path | None:
     return run.folder if owner == run.run_id else None
 
 
-def add_artifact(uri: str, run_id: str, path: Path) -> None:
+def add_artifact(uri: str, run_id: str, path: Path, folder: str = "") -> None:
     """Copy a file to the artifacts of a run that has ended.
+
+    Args:
+        uri: absolute address of the store.
+        run_id: the run.
+        path: of the file.
+        folder: of the artifacts; the top one by default.
 
     Raises:
         TrackingError: the store cannot be written, or has no such run.
     """
     check_store(uri)
     with translated(uri):
-        client(uri).log_artifact(run_id, str(path))
+        client(uri).log_artifact(run_id, str(path), folder or None)
 
 
 def _artifact_folder(uri: str, run: RunRecord) -> Path | None:

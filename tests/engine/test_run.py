@@ -89,14 +89,19 @@ def test_a_finished_job_is_shown_and_not_repeated(
     assert runs_of(outputs, "other")["star-seed0"].run_id == runs["star-seed0"].run_id
 
 
-def test_star_evaluate_gives_the_run_s_own_scores(command: Command, runs: dict[str, RunRecord]):
+def test_star_evaluate_gives_the_run_s_own_scores(command: Command, runs: dict[str, RunRecord], outputs: Path):
     run = runs["star-seed0"]
     assert run.folder is not None
     record = run.folder / "per_query.csv"
     before = record.read_text()
     record.unlink()
-    answer = command("evaluate", f"run={run.run_id[:10]}", "--per-query")
+    answer = command("evaluate", f"run={run.run_id[:10]}", "--per-query", "--views", "3")
     assert answer.returncode == 0, answer.stdout
+    views = sorted((run.folder / "views").iterdir())
+    assert [path.name.split("_")[0] for path in views] == ["gallery", "gallery", "query"]
+    assert {f"view: {path}" for path in views} <= set(answer.stdout.splitlines())
+    kept = (outputs / "artifacts").rglob(f"{run.run_id}/artifacts/views/*.png")
+    assert {path.name for path in kept} == {path.name for path in views}
     assert f"written: {record}" in answer.stdout and record.read_text() == before
     assert "identical to the scores of the run" in answer.stdout
     assert f"mAP {run.metrics['final/i2v/mAP']:.2f}" in answer.stdout
@@ -108,7 +113,9 @@ def test_other_weights_are_not_called_identical(command: Command, runs: dict[str
     record["scores"]["i2v/mAP"] += 0.5
     (copy / "checkpoints" / "last.json").write_text(json.dumps(record))
     (copy / "per_query.csv").unlink()
-    answer = command("evaluate", f"run={copy}", "--per-query")
+    answer = command("evaluate", f"run={copy}", "--per-query", "--views", "1")
+    assert "no views are drawn: this network has no graph attention" in answer.stdout
+    assert not (copy / "views").exists()
     assert "NOT the scores of the run: i2v/mAP" in answer.stdout
     assert "per_query.csv is not written" in answer.stdout and not (copy / "per_query.csv").exists()
 

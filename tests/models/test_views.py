@@ -1,5 +1,7 @@
 """The attention that is read is the attention that was used."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mindspore import Tensor, ops
@@ -8,7 +10,7 @@ from support.small_networks import FRAMES, NO_SKELETON, small_batch, small_netwo
 from star.models.pooling import generalised_mean
 from star.models.views import read_attention
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def clips():
@@ -43,6 +45,7 @@ def test_branch_outputs_follow_from_what_is_read():
             (model.frame_guidance.bones_ask_frames, plain, view.bones_ask_frames),
             (model.frame_guidance.frames_ask_bones, bones, view.frames_ask_bones),
         ):
+            assert attention is not None
             values = cell.split_heads(cell.value(content[clip : clip + 1]))
             answers.append(cell.out(cell.join_heads(ops.matmul(Tensor(attention[None]), values))))
         update = ops.relu(model.frame_guidance.out(ops.relu(model.frame_guidance.hidden(ops.cat(answers, -1)))))
@@ -50,6 +53,7 @@ def test_branch_outputs_follow_from_what_is_read():
         np.testing.assert_allclose(again, guided.asnumpy()[clip], **CLOSE)
 
         means = np.stack([generalised_mean(guided, power).asnumpy()[clip] for power in view.powers])
+        assert view.mixture is not None
         np.testing.assert_allclose((view.mixture * means).sum(0), seen["pooling"][1].asnumpy()[clip], **CLOSE)
 
 
