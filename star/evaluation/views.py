@@ -193,8 +193,8 @@ def _draw_bars(axes: Axes, bars: list[tuple[str, np.ndarray, str]]) -> None:
         axes.bar_label(drawn, fmt="{:.3f}", fontsize=6)
     axes.axhline(1 / t, color=_INK, lw=0.8, ls=":")
     top = 1.5 * max(float(shares.max()) for _, shares, _ in bars)
-    axes.set(xlim=(-0.5, t - 0.5), ylim=(0, top), xticks=[], ylabel="attention\nof frames")
-    axes.yaxis.label.set_size(8)
+    axes.set(xlim=(-0.5, t - 0.5), ylim=(0, top), xticks=[])
+    axes.set_ylabel("attention\nof frames", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.legend(loc="upper left", ncols=2, fontsize=7, frameon=False)
 
