@@ -56,8 +56,8 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     """The resolved configuration of a run, with `KEY=VALUE` overrides on top.
 
-    Keys that did not exist when the run was made have the values that the run's own command line gives them today; what
-    the run stored is never replaced, and nothing is added to loss terms, steps of a schedule or levels of generated data.
+    Keys that did not exist when the run was made have the values that the run's own command line gives them today;
+    what the run stored is never replaced, and nothing is added to loss terms, steps of a schedule or generated data.
 
     Raises:
         ConfigError: the folder has no configuration, or an override names no key.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -18,11 +17,13 @@ from star.data.corruption import Corruption
 from star.engine.build_data import corrupted, load_data
 from star.engine.checkpoint import load_checkpoint
 from star.evaluation.robustness import (
-    CLEAN,
+    NOTHING,
     ROBUSTNESS_FILE,
     Level,
     Measured,
     Robustness,
+    checkpoint_digest,
+    levels_to_measure,
     read_robustness,
     write_robustness,
 )
@@ -32,26 +33,6 @@ from star.tracking.store import store_uri
 from star.types import DIRECTIONS
 
 logger = logging.getLogger(__name__)
-
-_CLEAN = Level(CLEAN, 0.0, 0)
-
-
-def checkpoint_digest(folder: Path) -> str | None:
-    """SHA-256 of the reference of a run's last checkpoint; None where it has none."""
-    path = folder / "checkpoints" / "last.json"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def levels_to_measure(folder: Path, levels: Sequence[Level]) -> list[Level]:
-    """The levels that the present checkpoint of a run has not been measured at, the clean one first.
-
-    Raises:
-        EvaluationError: the run's record is damaged.
-    """
-    path = folder / ROBUSTNESS_FILE
-    known = read_robustness(path) if path.is_file() else None
-    done = known.measured if known is not None and known.checkpoint == checkpoint_digest(folder) else {}
-    return [level for level in dict.fromkeys((_CLEAN, *levels)) if level not in done]
 
 
 def measure_robustness(
@@ -96,11 +77,11 @@ def measure_robustness(
             found = _known(path, digest, chance)
             copied = level.kind.startswith("joint_") and not config.skeleton_graph.used
             if copied:
-                scores = found.measured[_CLEAN].scores
+                scores = found.measured[NOTHING].scores
             else:
                 harder = _with(config, level.corruption)
                 scores = build_evaluation(harder, model, data, embedders)().metrics()
-            if level == _CLEAN:
+            if level == NOTHING:
                 _compare(folder, scores, state["scores"])
             measured = Measured(scores, corrupted(data, level.corruption).protocol, code_digest())
             write_robustness(path, found._replace(measured={**found.measured, level: measured}))

@@ -7,9 +7,10 @@ protocol and the version of the code they were measured with.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ class Level(NamedTuple):
     @classmethod
     def of(cls, kind: str, level: float, seed: int) -> Level:
         """The level, `CLEAN` where it is 0."""
-        return cls(kind, level, seed) if level > 0 else cls(CLEAN, 0.0, 0)
+        return cls(kind, level, seed) if level > 0 else NOTHING
 
     @property
     def corruption(self) -> Corruption:
@@ -46,6 +47,9 @@ class Level(NamedTuple):
 
     def __str__(self) -> str:
         return CLEAN if self.kind == CLEAN else f"{self.kind} {self.level:g}"
+
+
+NOTHING = Level(CLEAN, 0.0, 0)
 
 
 class Measured(NamedTuple):
@@ -74,6 +78,28 @@ class Robustness(NamedTuple):
     checkpoint: str
     chance: Mapping[str, float]
     measured: Mapping[Level, Measured]
+
+
+def checkpoint_digest(folder: Path) -> str | None:
+    """SHA-256 of the reference of a run's last checkpoint; None where it has none."""
+    path = folder / "checkpoints" / "last.json"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def levels_to_measure(folder: Path, levels: Sequence[Level]) -> list[Level]:
+    """The levels that the present checkpoint of a run has not been measured at, `NOTHING` first.
+
+    Args:
+        folder: of the run.
+        levels: the wanted ones; `NOTHING` always belongs to them.
+
+    Raises:
+        EvaluationError: the run's record is damaged.
+    """
+    path = folder / ROBUSTNESS_FILE
+    known = read_robustness(path) if path.is_file() else None
+    done = known.measured if known is not None and known.checkpoint == checkpoint_digest(folder) else {}
+    return [level for level in dict.fromkeys((NOTHING, *levels)) if level not in done]
 
 
 def read_robustness(path: Path) -> Robustness:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,28 +89,43 @@ def level_figure(
     Raises:
         ReportError: there is nothing to draw.
     """
-    if not any(values for levels in scores.values() for values in levels.values()):
-        raise ReportError(f"no row has a score at any level of {level}: there is no curve to draw")
+    _require_scores([scores], level)
     with paper():
         figure, (panel,) = panels(1, 1, 2.5, COLUMN)
-        for place, (label, levels) in enumerate(scores.items()):
-            points = sorted((x, list(values)) for x, values in levels.items() if values)
-            if points:
-                x, means = [point for point, _ in points], [float(np.mean(values)) for _, values in points]
-                looks = style(place)
-                panel.errorbar(
-                    x,
-                    means,
-                    yerr=[float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for _, values in points],
-                    **{"color": looks.colour, "linestyle": looks.dash, "marker": looks.marker, "markersize": 3.5},
-                    **{"capsize": 2, "elinewidth": 0.7, "label": label},
-                )
-        if chance:
-            x = sorted(chance)
-            panel.errorbar(x, [chance[point] for point in x], color="#999999", linewidth=0.8, label="random order")
+        _draw_levels(panel, scores, chance)
         panel.set(xlabel=level, ylabel=score, title=title)
-        panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
         legend_below(figure, panel, columns=2)
+    return figure
+
+
+def levels_figure(
+    scores: Mapping[Direction, Mapping[str, Mapping[float, Sequence[float]]]],
+    *,
+    level: str,
+    score: str = "mAP, %",
+    chance: Mapping[Direction, Mapping[float, float]] | None = None,
+) -> Figure:
+    """`level_figure` with one panel a direction, all with one scale.
+
+    Args:
+        scores, chance: by direction, see `level_figure`.
+        level: what the horizontal axis is.
+        score: what the vertical axis is.
+
+    Raises:
+        ReportError: there is nothing to draw.
+    """
+    _require_scores(scores.values(), level)
+    with paper():
+        figure, axes = panels(1, len(scores), 2.5)
+        for panel, (direction, rows) in zip(axes, scores.items(), strict=True):
+            _draw_levels(panel, rows, (chance or {}).get(direction))
+            panel.set(title=f"{direction}: {DIRECTION_NAMES[direction]}", xlabel=level)
+        highest = max(panel.get_ylim()[1] for panel in axes)
+        for panel in axes:
+            panel.set_ylim(top=highest)
+        axes[0].set_ylabel(score)
+        legend_below(figure, axes[0])
     return figure
 
 
@@ -126,6 +141,32 @@ def over_epochs(points: Sequence[tuple[int, float]], steps_per_epoch: float) -> 
         if np.isfinite(value):
             sums.setdefault(int(step // steps_per_epoch) + 1, []).append(value)
     return np.array([[epoch, float(np.mean(values))] for epoch, values in sorted(sums.items())]).reshape(-1, 2).T
+
+
+def _require_scores(scores: Iterable[Mapping[str, Mapping[float, Sequence[float]]]], level: str) -> None:
+    if not any(values for rows in scores for levels in rows.values() for values in levels.values()):
+        raise ReportError(f"no row has a score at any level of {level}: there is no curve to draw")
+
+
+def _draw_levels(
+    panel: Axes, scores: Mapping[str, Mapping[float, Sequence[float]]], chance: Mapping[float, float] | None
+) -> None:
+    for place, (label, levels) in enumerate(scores.items()):
+        points = sorted((x, list(values)) for x, values in levels.items() if values)
+        if points:
+            x, means = [point for point, _ in points], [float(np.mean(values)) for _, values in points]
+            looks = style(place)
+            panel.errorbar(
+                x,
+                means,
+                yerr=[float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for _, values in points],
+                **{"color": looks.colour, "linestyle": looks.dash, "marker": looks.marker, "markersize": 3.5},
+                **{"capsize": 2, "elinewidth": 0.7, "label": label},
+            )
+    if chance:
+        x = sorted(chance)
+        panel.errorbar(x, [chance[point] for point in x], color="#999999", linewidth=0.8, label="random order")
+    panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
 
 
 def _title(metric: str) -> str:
