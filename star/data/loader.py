@@ -22,10 +22,11 @@ from star.data.clip import ClipReader, OnBadFrame
 from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
 from star.data.frame_sampling import clip_positions
+from star.data.memory import BatchMemory, keep_freed_memory
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
 from star.data.transforms import PLAIN, Augmentation, DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import NUMBER_OF_JOINTS, ClipBatch, Split, Tracklet, TrainBatch
+from star.types import ClipBatch, Split, Tracklet, TrainBatch
 
 _BATCHES_AHEAD = 2
 _CLIP_STREAM = 2
@@ -79,6 +80,7 @@ class TrainLoader:
         cleaning: Cleaning | None = None,
     ):
         cv2.setNumThreads(0)
+        keep_freed_memory()
         self._split = split
         self._shape = (frames, height, width)
         self._seed = seed
@@ -97,6 +99,7 @@ class TrainLoader:
             erase_area=erase_area,
             erase_aspect=erase_aspect,
         )
+        self._memory = BatchMemory()
         if batches is None:
             batches = default_batches(split, identities=identities, tracklets=tracklets)
         self.batches_per_epoch = batches
@@ -128,7 +131,7 @@ class TrainLoader:
 
     def _prepare(self, epoch: int, number: int, plan: BatchPlan) -> tuple[TrainBatch, list[Task]]:
         rows = len(plan.labels)
-        visible, infrared = (_empty_clips(rows, *self._shape) for _ in range(2))
+        visible, infrared = (self._memory.empty_clips(rows, *self._shape) for _ in range(2))
         batch = TrainBatch(visible[0], infrared[0], visible[1], infrared[1], plan.labels)
         tasks: list[Task] = []
         for row in range(rows):
@@ -179,6 +182,7 @@ class EvaluationLoader:
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
         cv2.setNumThreads(0)
+        keep_freed_memory()
         self._split = split
         self._shape = (frames, height, width)
         self._batch = batch
@@ -197,16 +201,17 @@ class EvaluationLoader:
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """All clips once; raises DataError where a frame or skeleton cannot be read."""
-        steps = (partial(self._prepare, number * self._batch) for number in range(len(self)))
+        memory = BatchMemory()
+        steps = (partial(self._prepare, memory, number * self._batch) for number in range(len(self)))
         with closing(_ahead(steps, self._workers, self._reader, f"reading {self._split.name}")) as batches:
             for batch in batches:
                 batch.frames[batch.count :] = batch.frames[batch.count - 1]
                 batch.joints[batch.count :] = batch.joints[batch.count - 1]
                 yield batch
 
-    def _prepare(self, start: int) -> tuple[ClipBatch, list[Task]]:
+    def _prepare(self, memory: BatchMemory, start: int) -> tuple[ClipBatch, list[Task]]:
         tracklets = self._split.tracklets[start : start + self._batch]
-        frames, joints = _empty_clips(self._batch, *self._shape)
+        frames, joints = memory.empty_clips(self._batch, *self._shape)
         tasks: list[Task] = []
         for row, tracklet in enumerate(tracklets):
             keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
@@ -217,12 +222,6 @@ class EvaluationLoader:
         self._reader.read(tracklet.frames, keys, [PLAIN] * len(keys), frames, joints)
         if self._corruption is not None:
             self._corruption.apply(keys, tracklet.frames[0], frames, joints)
-
-
-def _empty_clips(rows: int, frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unset [b t h w 3] uint8 and [b t j 3] float32."""
-    pixels = np.empty((rows, frames, height, width, 3), np.uint8)
-    return pixels, np.empty((rows, frames, NUMBER_OF_JOINTS, 3), np.float32)
 
 
 def _ahead(
