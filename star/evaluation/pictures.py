@@ -25,7 +25,7 @@ _MARKERS = {"i2v": "o", "v2i": "s"}
 
 _HEIGHT, _WIDTH = 128, 64
 _BORDER, _GAP, _CAPTION, _MARGIN = 5, 10, 20, 14
-_PAPER, _MISSING, _INK = 255, 128, "#222222"
+_MISSING, _INK = 128, "#222222"
 _RIGHT, _WRONG, _QUERY = (30, 150, 60), (205, 40, 40), (40, 40, 40)
 _DPI = 100
 _JPEG_QUALITY = 80
@@ -151,14 +151,12 @@ def answer_lists(
 
 
 def _write(cells: list[_Cell], frames: int, size: tuple[int, int], title: str, path: Path | str) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    sheet = np.full((*size, 3), _PAPER, np.uint8)
-    figure = Figure(figsize=(size[1] / _DPI, size[0] / _DPI), dpi=_DPI)
+    figure = Figure(figsize=((size[1] + 0.5) / _DPI, (size[0] + 0.5) / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
     for cell in cells:
-        strip = _strip(cell.split, cell.tracklet, frames)
-        framed = cv2.copyMakeBorder(strip, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=cell.colour)
-        sheet[cell.top : cell.top + framed.shape[0], cell.left : cell.left + framed.shape[1]] = framed
         figure.text(
             cell.left / size[1],
             1 - (cell.top - 4) / size[0],
@@ -168,8 +166,18 @@ def _write(cells: list[_Cell], frames: int, size: tuple[int, int], title: str, p
             va="bottom",
         )
     figure.text(_MARGIN / size[1], 1 - _MARGIN / size[0], title, color=_INK, fontsize=11, weight="bold", va="top")
-    figure.figimage(sheet)
-    return _save(figure, path)
+    canvas.draw()
+    sheet = np.array(canvas.buffer_rgba())[..., :3]
+    for cell in cells:
+        strip = _strip(cell.split, cell.tracklet, frames)
+        framed = cv2.copyMakeBorder(strip, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=cell.colour)
+        sheet[cell.top : cell.top + framed.shape[0], cell.left : cell.left + framed.shape[1]] = framed
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix == ".jpg" else []
+    _, content = cv2.imencode(path.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), options)
+    path.write_bytes(content.tobytes())
+    return path
 
 
 def _strip(split: Split, tracklet: Tracklet, frames: int) -> np.ndarray:
@@ -203,5 +211,5 @@ def _name(direction: Direction) -> str:
 def _save(figure: Figure, path: Path | str) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, pil_kwargs={"quality": _JPEG_QUALITY} if path.suffix == ".jpg" else None)
+    figure.savefig(path)
     return path
