@@ -76,14 +76,7 @@ class ClipReader:
             DataError: a frame cannot be decoded and bad frames stop, or none of the clip can.
         """
         height, width = frames.shape[1:3]
-        used, sizes = [], []
-        for row, (key, frame) in enumerate(self._decode(keys)):
-            if used and key == used[-1] and augmentations[row] == augmentations[row - 1]:
-                frames[row] = frames[row - 1]
-            else:
-                augment_frame(frame, augmentations[row], frames[row])
-            used.append(key)
-            sizes.append(frame.shape[:2])
+        used, sizes = self._read_frames(keys, augmentations, frames)
         found = Counter(frames=len(used))
         if self._split.skeletons is None:
             joints[:] = 0
@@ -109,26 +102,45 @@ class ClipReader:
         assert self._split.skeletons is not None
         return read_joints(self._split.skeletons, keys, sizes, self._min_confidence)
 
-    def _decode(self, keys: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """Key and pixels of each frame, bad ones replaced."""
-        decoded: dict[str, np.ndarray] = {}
-        bad: dict[str, DataError] = {}
-        for key in dict.fromkeys(keys):
-            try:
-                decoded[key] = load_frame(self._split.frames, key)
-            except DataError as error:
-                if self._on_bad_frame == "stop":
-                    raise DataError(
-                        f"{error}; replace the file, or give dataset.on_bad_frame=skip to let a neighbour stand in"
-                    ) from error
-                bad[key] = error
-        if not decoded:
-            raise DataError(f"no frame of a clip can be decoded: {'; '.join(map(str, bad.values()))}")
+    def _read_frames(
+        self, keys: Sequence[str], augmentations: Sequence[Augmentation], out: np.ndarray
+    ) -> tuple[list[str], list[tuple[int, int]]]:
+        """Fill `out`; gives the key and the (height, width) of the stored frame that each row has in the end.
+
+        A frame is augmented right after its decoding, while the processor's cache has it.
+        """
+        used, sizes = list(keys), [(0, 0)] * len(keys)
+        bad: dict[int, DataError] = {}
+        frame: np.ndarray | None = None
+        for row, key in enumerate(keys):
+            if row == 0 or key != keys[row - 1]:
+                try:
+                    frame = load_frame(self._split.frames, key)
+                except DataError as error:
+                    if self._on_bad_frame == "stop":
+                        raise DataError(
+                            f"{error}; replace the file, or give dataset.on_bad_frame=skip to let a neighbour stand in"
+                        ) from error
+                    bad[row], frame = error, None
+            elif frame is None:
+                bad[row] = bad[row - 1]
+            elif augmentations[row] == augmentations[row - 1]:
+                out[row], sizes[row] = out[row - 1], sizes[row - 1]
+                continue
+            if frame is not None:
+                augment_frame(frame, augmentations[row], out[row])
+                sizes[row] = (frame.shape[0], frame.shape[1])
         if bad:
-            self._note_bad(bad, sum(key in bad for key in keys))
-            good = [row for row, key in enumerate(keys) if key in decoded]
-            keys = [keys[min(good, key=lambda other, row=row: abs(other - row))] for row in range(len(keys))]
-        return [(key, decoded[key]) for key in keys]
+            good = [row for row in range(len(keys)) if row not in bad]
+            if not good:
+                messages = dict.fromkeys(map(str, bad.values()))
+                raise DataError(f"no frame of a clip can be decoded: {'; '.join(messages)}")
+            self._note_bad({keys[row]: error for row, error in bad.items()}, len(bad))
+            for row in bad:
+                nearest = min(good, key=lambda other, row=row: abs(other - row))
+                used[row], sizes[row] = keys[nearest], sizes[nearest]
+                augment_frame(load_frame(self._split.frames, used[row]), augmentations[row], out[row])
+        return used, sizes
 
     def _note_bad(self, bad: dict[str, DataError], uses: int) -> None:
         with self._lock:
