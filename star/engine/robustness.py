@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def _with(config: Config, corruption: Corruption) -> Config:
     return replace(config, dataset=replace(config.dataset, corruption=options))
 
 
-def _compare(folder: Path, scores: dict[str, float], before: dict[str, float]) -> None:
+def _compare(folder: Path, scores: Mapping[str, float], before: dict[str, float]) -> None:
     different = [name for name, value in scores.items() if before.get(name) != value]
     if different:
         logger.warning("%s: the clean scores are NOT those of the run in %s", folder, ", ".join(different))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from star.errors import ReportError
-from star.report.figures import COLUMN, legend_below, panels, paper, style
+from star.report.figures import legend_below, panels, paper, style
 from star.types import Direction
 
 if TYPE_CHECKING:
@@ -69,61 +69,37 @@ def training_figure(curves: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) ->
     return figure
 
 
-def level_figure(
-    scores: Mapping[str, Mapping[float, Sequence[float]]],
-    *,
-    level: str,
-    score: str = "mAP, %",
-    title: str = "",
-    chance: Mapping[float, float] | None = None,
-) -> Figure:
-    """A score of each row against a level, mean over seeds with error bars of one standard deviation.
-
-    Args:
-        scores: by row label, in the order of the table, and by level: one number a seed.
-        level: what the horizontal axis is, e.g. "share of occluded tracklets".
-        score: what the vertical axis is.
-        title: above the panel.
-        chance: score of a ranking in random order by level, drawn as a thin line.
-
-    Raises:
-        ReportError: there is nothing to draw.
-    """
-    _require_scores([scores], level)
-    with paper():
-        figure, (panel,) = panels(1, 1, 2.5, COLUMN)
-        _draw_levels(panel, scores, chance)
-        panel.set(xlabel=level, ylabel=score, title=title)
-        legend_below(figure, panel, columns=2)
-    return figure
-
-
 def levels_figure(
     scores: Mapping[Direction, Mapping[str, Mapping[float, Sequence[float]]]],
     *,
     level: str,
     score: str = "mAP, %",
-    chance: Mapping[Direction, Mapping[float, float]] | None = None,
+    chance: Mapping[Direction, float] | None = None,
 ) -> Figure:
-    """`level_figure` with one panel a direction, all with one scale.
+    """A score of each row against a level, one panel a direction, mean over seeds with bars of one standard deviation.
 
     Args:
-        scores, chance: by direction, see `level_figure`.
-        level: what the horizontal axis is.
+        scores: by direction, by row label in the order of the table, and by level: one number a seed.
+        level: what the horizontal axis is, e.g. "share of the frame covered".
         score: what the vertical axis is.
+        chance: score of a ranking in random order by direction, drawn as a thin line.
 
     Raises:
         ReportError: there is nothing to draw.
     """
-    _require_scores(scores.values(), level)
+    if not any(values for rows in scores.values() for levels in rows.values() for values in levels.values()):
+        raise ReportError(f"no row has a score at any level of {level}: there is no curve to draw")
     with paper():
         figure, axes = panels(1, len(scores), 2.5)
         for panel, (direction, rows) in zip(axes, scores.items(), strict=True):
-            _draw_levels(panel, rows, (chance or {}).get(direction))
+            _draw_levels(panel, rows)
+            if chance:
+                panel.axhline(chance[direction], color="#999999", linewidth=0.8, label="random order", zorder=0)
             panel.set(title=f"{direction}: {DIRECTION_NAMES[direction]}", xlabel=level)
-        highest = max(panel.get_ylim()[1] for panel in axes)
+        bottom = min(0.0, *(panel.get_ylim()[0] for panel in axes))
+        top = max(panel.get_ylim()[1] for panel in axes)
         for panel in axes:
-            panel.set_ylim(top=highest)
+            panel.set_ylim(bottom, top)
         axes[0].set_ylabel(score)
         legend_below(figure, axes[0])
     return figure
@@ -143,15 +119,8 @@ def over_epochs(points: Sequence[tuple[int, float]], steps_per_epoch: float) -> 
     return np.array([[epoch, float(np.mean(values))] for epoch, values in sorted(sums.items())]).reshape(-1, 2).T
 
 
-def _require_scores(scores: Iterable[Mapping[str, Mapping[float, Sequence[float]]]], level: str) -> None:
-    if not any(values for rows in scores for levels in rows.values() for values in levels.values()):
-        raise ReportError(f"no row has a score at any level of {level}: there is no curve to draw")
-
-
-def _draw_levels(
-    panel: Axes, scores: Mapping[str, Mapping[float, Sequence[float]]], chance: Mapping[float, float] | None
-) -> None:
-    for place, (label, levels) in enumerate(scores.items()):
+def _draw_levels(panel: Axes, rows: Mapping[str, Mapping[float, Sequence[float]]]) -> None:
+    for place, (label, levels) in enumerate(rows.items()):
         points = sorted((x, list(values)) for x, values in levels.items() if values)
         if points:
             x, means = [point for point, _ in points], [float(np.mean(values)) for _, values in points]
@@ -163,10 +132,6 @@ def _draw_levels(
                 **{"color": looks.colour, "linestyle": looks.dash, "marker": looks.marker, "markersize": 3.5},
                 **{"capsize": 2, "elinewidth": 0.7, "label": label},
             )
-    if chance:
-        x = sorted(chance)
-        panel.errorbar(x, [chance[point] for point in x], color="#999999", linewidth=0.8, label="random order")
-    panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
 
 
 def _title(metric: str) -> str:

@@ -81,15 +81,12 @@ def level_report(folder: Path, *, uri: str | None, outputs: Path, size: str | No
     write_files(target, {"report.md": text, "report.csv": _comma_separated(study, collected, scores)})
     written = ["report.md", "report.csv"]
     if page:
-        for kind, levels in study.levels.items():
+        for kind in study.levels:
             curves: dict[Direction, dict[str, dict[float, list[float]]]] = {
                 direction: _curves(study, collected, scores, kind, direction) for direction in DIRECTIONS
             }
             if any(values for rows in curves.values() for points in rows.values() for values in points.values()):
-                random: dict[Direction, dict[float, float]] = {
-                    direction: dict.fromkeys((levels[0], levels[-1]), chance[f"{direction}/{_SCORE}"])
-                    for direction in DIRECTIONS
-                }
+                random: dict[Direction, float] = {d: chance[f"{d}/{_SCORE}"] for d in DIRECTIONS}
                 save(levels_figure(curves, level=AXES[kind], chance=random), target, kind)
                 written += [f"{kind}.png", f"{kind}.pdf"]
     return f"{text}\nwritten to {target}: {', '.join(written)}"

@@ -134,7 +134,8 @@ def _described(
     rows = []
     for task in tasks:
         done = f"{len(study.points) - len(task.missing)} of {len(study.points)}"
-        missing = f"missing: {', '.join(map(str, task.missing))}" if task.missing and not task.note else task.note
+        some = 0 < len(task.missing) < len(study.points) and not task.note
+        missing = f"missing: {', '.join(map(str, task.missing))}" if some else task.note
         note = failures.get(task.run.run_id, missing)
         rows.append([task.row.name, str(task.seed), task.run.run_id[:8], done, note])
     rows += [[row.name, str(seed), "", "", "not trained"] for row, seed in untrained]

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from star.data.corruption import GREY, Corruption
 from star.data.loader import EvaluationLoader
 
 KEYS = [f"0001/ir/D2/{n}" for n in range(1, 201)]
-CLIP = {"frames": 4, "height": HEIGHT, "width": WIDTH, "batch": 4}
+CLIP: dict[str, Any] = {"frames": 4, "height": HEIGHT, "width": WIDTH, "batch": 4}
 
 
 def _clip(frames=200):

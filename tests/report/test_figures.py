@@ -9,7 +9,7 @@ import pytest
 from support.furnished_runs import in_folder, points
 
 from star.errors import ReportError
-from star.report.curves import cmc_figure, level_figure, over_epochs, training_figure
+from star.report.curves import cmc_figure, levels_figure, over_epochs, training_figure
 from star.report.figures import PAGE, save, style
 from star.report.queries import load_queries
 from star.report.scatter import outcome, scatter_figure
@@ -83,19 +83,21 @@ def test_epochs_average_their_steps_and_leave_out_what_is_no_number():
 
 def test_a_score_against_a_level():
     scores = {"Baseline": {0.6: [10.0, 14.0], 0.0: [30.0]}, "STAR": {0.0: [31.0], 0.6: [20.0, 22.0], 0.3: []}}
-    figure = level_figure(scores, level="occlusion", chance={0.0: 5.0, 0.6: 5.0})
-    panel: Any = figure.axes[0]
-    baseline = panel.containers[0]
+    low = {"Baseline": {0.0: [3.0]}, "STAR": {0.0: [4.0]}}
+    figure = levels_figure({"i2v": scores, "v2i": low}, level="occlusion", chance={"i2v": 5.0, "v2i": 2.0})
+    panels: list[Any] = list(figure.axes)
+    baseline = panels[0].containers[0]
     np.testing.assert_allclose(baseline.lines[0].get_xydata(), [[0.0, 30.0], [0.6, 12.0]])
     bars = baseline.lines[2][0].get_segments()
     np.testing.assert_allclose(bars[1][:, 1], [12 - 8**0.5, 12 + 8**0.5])
-    assert panel.get_xlabel() == "occlusion" and len(panel.containers[1].lines[0].get_xydata()) == 2
-    assert _texts(figure.legends[0]) == ["Baseline", "STAR", "random order"]
+    assert panels[0].get_xlabel() == "occlusion" and len(panels[0].containers[1].lines[0].get_xydata()) == 2
+    assert panels[0].get_ylim() == panels[1].get_ylim() and panels[0].get_ylim()[0] == 0
+    assert set(_texts(figure.legends[0])) == {"Baseline", "STAR", "random order"}
 
 
 def test_nothing_to_draw_against_a_level():
     with pytest.raises(ReportError, match="no row has a score at any level of noise"):
-        level_figure({"Baseline": {0.0: []}}, level="noise")
+        levels_figure({"i2v": {"Baseline": {0.0: []}}}, level="noise")
 
 
 def test_wins_losses_and_ties():
