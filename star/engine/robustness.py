@@ -34,6 +34,8 @@ from star.types import DIRECTIONS
 
 logger = logging.getLogger(__name__)
 
+_loader_log = logging.getLogger("star.data.loader")
+
 
 def measure_robustness(
     folder: Path, levels: Sequence[Level], overrides: Sequence[str] = (), *, uri: str | None = None
@@ -73,7 +75,10 @@ def measure_robustness(
     chance = {f"{d}/{name}": value for d, scores in chance_levels(data).items() for name, value in scores.items()}
     path, digest = folder / ROBUSTNESS_FILE, str(checkpoint_digest(folder))
     try:
-        for level in missing:
+        for number, level in enumerate(missing):
+            _loader_log.setLevel(
+                logging.ERROR if number else logging.NOTSET
+            )  # what is wrong with the data is said once
             found = _known(path, digest, chance)
             copied = level.kind.startswith("joint_") and not config.skeleton_graph.used
             if copied:
@@ -88,6 +93,7 @@ def measure_robustness(
             shown = "  ".join(f"{direction} mAP {scores[f'{direction}/mAP']:.2f}" for direction in DIRECTIONS)
             logger.info("%s: %s%s", level, shown, " (as clean: this network reads no skeletons)" if copied else "")
     finally:
+        _loader_log.setLevel(logging.NOTSET)
         if config.tracker.kind == "mlflow" and path.is_file():
             run_id = json.loads((folder / "run.json").read_text())["run_id"]
             add_artifact(uri or store_uri(config.tracker.uri, outputs_folder()), run_id, path)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMN, PAGE = 3.5, 7.16
-"""Widths of one and of both columns of a paper, inches."""
+PAGE = 7.16
+"""Width of both columns of a paper, inches."""
 _DPI = 300
 _LEGEND_LINE = 0.16  # inches
 _SETTINGS: dict[Any, Any] = {

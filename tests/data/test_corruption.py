@@ -136,7 +136,8 @@ def test_clips_do_not_depend_on_workers_batches_or_the_other_tracklets(whole):
     reference = _batches(whole.query, corruption)
     assert _same(_batches(whole.query, corruption, workers=1), reference)
     assert not _same(reference, _batches(whole.query))
-    alone = EvaluationLoader(whole.query, workers=1, corruption=corruption, **(CLIP | {"batch": 1}))
+    single: dict[str, Any] = CLIP | {"batch": 1}
+    alone = EvaluationLoader(whole.query, workers=1, corruption=corruption, **single)
     clips = [(batch.frames[0], batch.joints[0]) for batch in alone]
     rows = [(b.frames[row], b.joints[row]) for b in reference for row in range(b.count)]
     assert _same(clips, rows)
