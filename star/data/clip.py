@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +18,8 @@ from star.errors import DataError
 from star.types import Split
 
 OnBadFrame = Literal["stop", "skip"]
+
+_COUNTED = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints", "interpolated_joints")
 
 _log = logging.getLogger(__name__)
 
@@ -44,16 +45,14 @@ class ClipReader:
         self._on_bad_frame = on_bad_frame
         self._min_confidence = min_confidence
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = dict.fromkeys(_COUNTED, 0)
         self._logged: set[str] = set()
 
     @property
     def counts(self) -> dict[str, int]:
         """Since the start: frames, bad frames and files, what was missing in the store, and joints interpolated."""
         with self._lock:
-            names = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints")
-            counts = {name: self._counts[name] for name in (*names, "interpolated_joints")}
-            return counts | {"bad_files": len(self._logged)}
+            return self._counts | {"bad_files": len(self._logged)}
 
     def read(
         self,
@@ -77,7 +76,7 @@ class ClipReader:
         """
         height, width = frames.shape[1:3]
         used, sizes = self._read_frames(keys, augmentations, frames)
-        found = Counter(frames=len(used))
+        found = {"frames": len(used)}
         if self._split.skeletons is None:
             joints[:] = 0
         else:
@@ -92,7 +91,8 @@ class ClipReader:
                 joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
             found.update(clip.counts)
         with self._lock:
-            self._counts += found
+            for name, number in found.items():
+                self._counts[name] += number
 
     def _read_joints(
         self, tracklet: Sequence[str], keys: Sequence[str], sizes: Sequence[tuple[int, int]]

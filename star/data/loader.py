@@ -7,16 +7,14 @@ depend on the number of workers or on where an epoch is entered.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
+from star.data.ahead import Batch, Task, fill_ahead
 from star.data.cleaning import Cleaning
 from star.data.clip import ClipReader, OnBadFrame
 from star.data.colour import COLOURS_KEPT, ColourOptions
@@ -28,11 +26,7 @@ from star.data.transforms import PLAIN, Augmentation, DrawnPer, draw_clip
 from star.errors import DataError
 from star.types import ClipBatch, Split, Tracklet, TrainBatch
 
-_BATCHES_AHEAD = 2
 _CLIP_STREAM = 2
-
-Task = Callable[[], None]
-Batch = TypeVar("Batch")
 
 _log = logging.getLogger(__name__)
 
@@ -227,31 +221,12 @@ class EvaluationLoader:
 def _ahead(
     steps: Iterator[Callable[[], tuple[Batch, list[Task]]]], workers: int, reader: ClipReader, what: str
 ) -> Generator[Batch, None, None]:
-    """Fill batches with `workers` threads, at most two batches ahead, and yield them in order.
-
-    The first failed task is raised as it was; closing the iterator drops what has not started and joins the threads.
-    What was wrong with the data is logged at the end, the first time as a warning.
-    """
+    """The filled batches; what was wrong with the data is logged at the end, the first time as a warning."""
     before = reader.counts
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="star-loader")
-    waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
     try:
-        for step in steps:
-            batch, tasks = step()
-            waiting.append((batch, [pool.submit(task) for task in tasks]))
-            if len(waiting) > _BATCHES_AHEAD:
-                yield _finished(*waiting.popleft())
-        while waiting:
-            yield _finished(*waiting.popleft())
+        yield from fill_ahead(steps, workers)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         wrong = {name: n - before[name] for name, n in reader.counts.items() if name != "frames" and n > before[name]}
         if wrong:
             level = logging.DEBUG if before["frames"] else logging.WARNING
             _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
-
-
-def _finished(batch: Batch, futures: list[Future[None]]) -> Batch:
-    for future in futures:
-        future.result()
-    return batch
