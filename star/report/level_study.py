@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from star.data.corruption import KINDS
 from star.errors import ReportError
-from star.evaluation.robustness import Level
+from star.evaluation.robustness import KINDS, Level
 from star.report.study import STUDY_FILE, Study, load_study
 
 _REQUIRED, _OPTIONAL = ("title", "of", "levels"), ("text", "seed")

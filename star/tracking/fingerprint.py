@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from star.config.schema import Config
-from star.data.corruption import KINDS
 
 PACKAGES = ("mindspore", "numpy", "opencv-python-headless")
 """Packages whose version can change a number."""
@@ -85,7 +84,7 @@ def relevant_values(config: Config) -> dict[str, Any]:
     for group, keys in _IRRELEVANT.items():
         for key in keys:
             values[group].pop(key)
-    if not any(values["dataset"]["corruption"][kind] for kind in KINDS):
+    if not any(level for kind, level in values["dataset"]["corruption"].items() if kind != "seed"):
         values["dataset"].pop("corruption")
     return values
 

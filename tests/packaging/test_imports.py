@@ -28,7 +28,10 @@ MAY_IMPORT = {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
         *("star.models", "star.ops", "star.pose", "star.tracking"),
     },
-    "star.study": {"star.config", "star.data", "star.engine", "star.report", "star.tracking"},
+    "star.study": {
+        *("star.config", "star.data", "star.engine", "star.evaluation"),
+        *("star.report", "star.tracking"),
+    },
     "star.cli": {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
         *("star.pose", "star.report", "star.study"),
