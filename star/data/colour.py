@@ -72,7 +72,10 @@ def draw_colour(rng: np.random.Generator, modality: Modality, options: ColourOpt
 
     The same numbers are taken from `rng` whatever the options, so that switching one on leaves the other draws alone.
     """
-    jitter, grey, exchange, channel, *shares = 1 - rng.random(10)
+    drawn = rng.random(10)
+    if options == COLOURS_KEPT:
+        return UNCHANGED
+    jitter, grey, exchange, channel, *shares = 1 - drawn
     visible = modality == "visible"
     colour = UNCHANGED
     if jitter <= (options.colour_jitter if visible else options.infrared_jitter):
