@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def age(folder: Path, *keys: str) -> None:
     """Take keys out of the stored configuration."""
-    values = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    values: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     for key in keys:
         *groups, name = key.split(".")
         node = values
