@@ -1,12 +1,14 @@
 """study.yaml: what is read, what is refused, and that the shipped studies fit the shipped configuration."""
 
+from dataclasses import replace
+
 import pytest
 
 from star.errors import ReportError
 from star.report.level_study import is_level_study
-from star.report.study import load_study, multirun_command
+from star.report.study import Row, load_study, multirun_arguments, multirun_command
 
-SHIPPED = ("quickstart", "baseline_vs_star")
+SHIPPED = ("quickstart", "baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal")
 
 
 def test_a_study_is_read(study):
@@ -14,6 +16,30 @@ def test_a_study_is_read(study):
     assert [row.name for row in study.rows] == ["baseline", "star", "cubic"]
     assert study.rows[2].overrides == ("pooling.power=4.0",)
     assert study.published[0].values == {"i2v/mAP": 12.5}
+
+
+def test_rows_that_differ_in_one_key_share_a_command(study):
+    first, second, third = study.rows
+    rows = (
+        first,
+        second,
+        replace(third, overrides=("dataset.frames=6",)),
+        replace(third, overrides=("dataset.frames=10",)),
+    )
+    rows += (
+        Row("six", "Six", "baseline", ("dataset.frames=6",)),
+        Row("list", "List", "star", ("pooling.guided_powers=[1,2]",)),
+    )
+    wanted = [(row, seed) for row in rows for seed in (0, 1) if (row, seed) != (second, 0)]
+    shared = ["study=tiny", "dataset=synthetic"]
+    assert multirun_arguments(study, wanted, ["dataset.root=/data"]) == [
+        ["experiment=baseline", "seed=0,1", *shared, "dataset.root=/data"],
+        ["experiment=star", "seed=1", *shared, "dataset.root=/data"],
+        ["experiment=star", "seed=0,1", *shared, "dataset.frames=6,10", "dataset.root=/data"],
+        ["experiment=baseline", "seed=0,1", *shared, "dataset.frames=6", "dataset.root=/data"],
+        ["experiment=star", "seed=0,1", *shared, "pooling.guided_powers=[1,2]", "dataset.root=/data"],
+    ]
+    assert "'pooling.guided_powers=[1,2]'" in multirun_command(replace(study, rows=rows))
 
 
 def test_one_command_for_each_set_of_overrides(study):
@@ -71,17 +97,27 @@ def test_a_folder_without_a_study(tmp_path):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_studies_name_what_exists(project, name):
+def test_shipped_studies_say_how_to_run_them(project, name):
     folder = project / "experiments" / name
-    study = load_study(folder)
-    assert study.name == name
-    for row in study.rows:
-        assert (project / "conf" / "experiment" / f"{row.experiment}.yaml").is_file()
-    for override in study.common:
-        group, choice = override.split("=")
-        assert (project / "conf" / group / f"{choice}.yaml").is_file()
-    words = (folder / "README.md").read_text().replace("\\\n", " ").split()
-    assert " ".join(multirun_command(study).split()) in " ".join(words)
+    text = " ".join((folder / "README.md").read_text().replace("\\\n", " ").split())
+    usual = load_study(folder)
+    if usual.size is None:
+        assert multirun_command(usual) in text
+    for size in usual.sizes:
+        study = load_study(folder, size)
+        assert study.name == f"{name}/{size}" and study.common == (f"size={size}",)
+        arguments = study.arguments.replace(str(folder), f"experiments/{name}")
+        assert f"star-study run {' '.join([arguments, *study.fill_in])}" in text
+        assert f"star-report {arguments}" in text
+        assert [row.name for row in study.rows if f"`{row.name}`" not in text and name.startswith("ablation_s")] == []
+
+
+def test_every_study_but_the_quickstart_has_both_sizes(project):
+    for name in SHIPPED:
+        study = load_study(project / "experiments" / name)
+        assert study.sizes == (() if name == "quickstart" else ("paper", "cpu"))
+    seeds = {name: load_study(project / "experiments" / name, "cpu").seeds for name in SHIPPED if name != "quickstart"}
+    assert all(len(values) >= (5 if name == "baseline_vs_star" else 3) for name, values in seeds.items())
 
 
 def test_every_experiment_folder_is_tested(project):
@@ -103,6 +139,7 @@ def test_the_published_figures_are_cited(project):
         "HHA",
     }
     assert all(row.source for row in published)
+    assert load_study(project / "experiments" / "baseline_vs_star", "cpu").published == ()
 
 
 SIZED = """

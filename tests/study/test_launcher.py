@@ -1,0 +1,106 @@
+"""Hydra's launchers: the commands for what is missing, and which of them run at once."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from support.study_bench import Bench
+
+from star.errors import StudyError
+from star.study import launcher
+from star.study.launcher import check_launcher, launcher_overrides
+
+COMMON = ["study=small", "dataset=synthetic", "backbone=tiny", "schedule=quick"]
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "find_spec", lambda name: object())
+
+
+def test_what_is_missing_goes_to_multiruns(bench: Bench):
+    bench.behave({"own-0": "refuse", "1.0-0": "refuse", "1.0-1": "refuse"})
+    bench.run()
+    bench.calls()
+    text, complete = bench.run(launcher="joblib", jobs=3)
+    hydra = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
+    assert bench.calls() == [
+        ["-m", "experiment=baseline", "seed=0", *COMMON, *hydra],
+        ["-m", "experiment=baseline", "seed=0,1", *COMMON, "pooling.power=1.0", *hydra],
+    ]
+    assert not complete and "1 of 4 finished" in text
+
+
+def test_a_dry_run_names_the_launcher(bench: Bench):
+    text, _ = bench.run(launcher="submitit_slurm", dry_run=True)
+    assert "would run:\n  star-train -m experiment=baseline seed=0,1" in text
+    assert text.count("hydra/launcher=submitit_slurm hydra.launcher.timeout_min=4320") == 2
+    assert bench.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "given", "expected"),
+    [
+        ("joblib", None, [], ["hydra.launcher.n_jobs=1"]),
+        ("joblib", 2, ["hydra.launcher.n_jobs=5"], ["hydra.launcher.n_jobs=5"]),
+        ("submitit_local", 2, [], ["hydra.launcher.timeout_min=4320", "hydra.sweeper.max_batch_size=2"]),
+        ("submitit_slurm", None, [], ["hydra.launcher.timeout_min=4320"]),
+        (
+            "submitit_slurm",
+            8,
+            ["hydra.launcher.timeout_min=600", "+hydra.launcher.partition=npu"],
+            [
+                *("hydra.launcher.array_parallelism=8", "hydra.launcher.timeout_min=600"),
+                "+hydra.launcher.partition=npu",
+            ],
+        ),
+        ("ray", 2, [], []),
+    ],
+)
+def test_the_defaults_of_launchers(name, jobs, given, expected):
+    assert launcher_overrides(name, jobs, given) == [f"hydra/launcher={name}", *expected]
+
+
+def test_a_launcher_that_is_not_installed(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(launcher, "find_spec", lambda name: None)
+    with pytest.raises(StudyError, match=r"hydra/launcher=ray is not installed: pip install -e '.\[ray\]'"):
+        check_launcher("ray")
+    with pytest.raises(StudyError, match=r"\[slurm\]"):
+        bench.run(launcher="submitit_local")
+
+
+@pytest.mark.parametrize(("name", "most"), [("submitit_slurm", 3), ("joblib", 1)])
+def test_a_queue_gets_all_multiruns_at_once(name: str, most: int, bench: Bench):
+    script = (
+        "import os, sys, time\n"
+        "open(os.environ['STUB'] + '/' + sys.argv[1], 'w').close()\n"
+        "time.sleep(0.3)\n"
+        "going = len([f for f in os.listdir(os.environ['STUB']) if f.startswith('going')])\n"
+        "open(os.environ['STUB'] + '/most', 'a').write(f'{going}\\n')\n"
+        "time.sleep(0.3)\n"
+        "os.remove(os.environ['STUB'] + '/' + sys.argv[1])\n"
+    )
+    (bench.stub / "script.py").write_text(script)
+    with open(bench.stub / "lock", "w") as lock:
+        launcher.launch(
+            [[f"going{number}"] for number in range(3)],
+            launcher=name,
+            environment=dict(os.environ),
+            lock=lock.fileno(),
+            program=(sys.executable, str(bench.stub / "script.py")),
+        )
+    assert max(map(int, (bench.stub / "most").read_text().split())) == most
+
+
+def test_ctrl_c_ends_the_multiruns(bench: Bench):
+    began = time.monotonic()
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with open(bench.stub / "lock", "w") as lock, pytest.raises(KeyboardInterrupt):
+        launcher.launch(
+            [["60"]], launcher="joblib", environment=dict(os.environ), lock=lock.fileno(), program=("sleep",)
+        )
+    assert time.monotonic() - began < 30
