@@ -230,26 +230,6 @@ class ReIDOutput(TypedDict, total=False):
     """[n k], with `skeleton_graph.pose_classifier`."""
 
 
-class ClipAttention(NamedTuple):
-    """What the network weighs in one clip; n = t * 17 nodes of the graph, node = frame * 17 + joint.
-
-    Attributes:
-        joints: of each graph attention layer, [heads n n], (target, source), rows sum to 1; () without joints branch.
-        graph: [n n] bool, (target, source), self-loops included; None without joints branch.
-        bones_ask_frames: [heads t t], (asking, content), rows sum to 1; None without frame guidance.
-        frames_ask_bones: the same.
-        powers: p exponents of the guided pooling; () without sequence guidance.
-        mixture: [p d], their weights, each channel's sum is 1; None without sequence guidance.
-    """
-
-    joints: tuple[np.ndarray, ...]
-    graph: np.ndarray | None
-    bones_ask_frames: np.ndarray | None
-    frames_ask_bones: np.ndarray | None
-    powers: tuple[float, ...]
-    mixture: np.ndarray | None
-
-
 class Scores(NamedTuple):
     """Ranking of one direction; shares in 0..1, not percent.
 

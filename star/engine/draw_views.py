@@ -11,7 +11,7 @@ from mindspore import Tensor
 from star.config.schema import Config
 from star.data.frame_sampling import clip_positions
 from star.engine.build_data import evaluation_loader
-from star.evaluation.views import draw_view
+from star.evaluation.views import ClipAttention, draw_view
 from star.models.reid import VideoReID
 from star.models.views import read_attention
 from star.types import MODALITIES, Modality, Split, VideoReIDData
@@ -50,6 +50,7 @@ def draw_views(config: Config, model: VideoReID, data: VideoReIDData, count: int
             frames, joints = batch.frames[: batch.count], batch.joints[: batch.count]
             views = read_attention(model, Tensor(frames), Tensor(joints), split.modality == "infrared")
             for row, view in enumerate(views):
+                attention = ClipAttention(**view)
                 tracklet, number = chosen[clips + row], numbers[clips + row]
                 positions = clip_positions(len(tracklet.frames), config.dataset.frames)
                 name = f"{split.name.replace(' ', '_')}_{number:05d}_identity_{tracklet.identity:04d}.png"
@@ -58,7 +59,7 @@ def draw_views(config: Config, model: VideoReID, data: VideoReIDData, count: int
                     f"{tracklet.camera}, {split.modality}, {len(tracklet.frames)} frames"
                 )
                 labels = [f"frame {position + 1}" for position in positions]
-                paths.append(draw_view(view, frames[row], joints[row], folder / name, title=title, labels=labels))
+                paths.append(draw_view(attention, frames[row], joints[row], folder / name, title=title, labels=labels))
             clips += batch.count
     return paths
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from star.data.coco import BONES
 from star.errors import EvaluationError
-from star.types import NUMBER_OF_JOINTS, ClipAttention
+from star.types import NUMBER_OF_JOINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,26 @@ _JOINTS_NOTE = (
     "Area of a joint: the attention it receives, summed over the targets and averaged over the heads; 1 on average. "
     "Colour: that,\nrelative to what it would receive if every joint attended to its neighbours and itself alike."
 )
+
+
+class ClipAttention(NamedTuple):
+    """What the network weighs in one clip; n = t * 17 nodes of the graph, node = frame * 17 + joint.
+
+    Attributes:
+        joints: of each graph attention layer, [heads n n], (target, source), rows sum to 1; () without joints branch.
+        graph: [n n] bool, (target, source), self-loops included; None without joints branch.
+        bones_ask_frames: [heads t t], (asking, content), rows sum to 1; None without frame guidance.
+        frames_ask_bones: the same.
+        powers: p exponents of the guided pooling; () without sequence guidance.
+        mixture: [p d], their weights, each channel's sum is 1; None without sequence guidance.
+    """
+
+    joints: tuple[np.ndarray, ...]
+    graph: np.ndarray | None
+    bones_ask_frames: np.ndarray | None
+    frames_ask_bones: np.ndarray | None
+    powers: tuple[float, ...]
+    mixture: np.ndarray | None
 
 
 def received_by_joints(attention: np.ndarray) -> np.ndarray:

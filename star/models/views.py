@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from mindspore import Tensor, nn
 
 from star.models.joints import GraphAttention
 from star.models.reid import VideoReID
-from star.types import ClipAttention
 
 
-def read_attention(model: VideoReID, frames: Tensor, joints: Tensor, infrared: bool) -> list[ClipAttention]:
+def read_attention(model: VideoReID, frames: Tensor, joints: Tensor, infrared: bool) -> list[dict[str, Any]]:
     """Embed clips and read what the network weighed meanwhile.
 
     The cells are the model's own and so are their inputs; only the softmax weights are computed a second time. Runs in
     PyNative mode and without dropout; the model's training flag is restored.
 
     Args:
-        model: whatever it has not is None in the answer.
+        model: what it has not is None or () in the answer.
         frames: [b t h w 3] uint8, RGB, one modality.
         joints: [b t j 3], x and y in 0..1 of the frame, confidence.
         infrared: which stem.
 
     Returns:
-        One a clip.
+        One a clip, the fields of `star.evaluation.views.ClipAttention`.
     """
     watched: dict[str, nn.Cell] = {}
     if model.has_skeleton and model.skeleton.has_joints:
@@ -73,13 +73,13 @@ def _weights(name: str, cell: nn.Cell, inputs: tuple) -> np.ndarray:
     return weights.asnumpy().astype(np.float32)
 
 
-def _of_clip(model: VideoReID, read: dict[str, np.ndarray]) -> ClipAttention:
+def _of_clip(model: VideoReID, read: dict[str, np.ndarray]) -> dict[str, Any]:
     layers = tuple(read[name] for name in ("layer1", "layer2") if name in read)
-    return ClipAttention(
-        layers,
-        model.skeleton.joints.layer1.outside.asnumpy() == 0 if layers else None,
-        read.get("bones_ask_frames"),
-        read.get("frames_ask_bones"),
-        model.pooling.powers if "pooling" in read else (),
-        read.get("pooling"),
-    )
+    return {
+        "joints": layers,
+        "graph": model.skeleton.joints.layer1.outside.asnumpy() == 0 if layers else None,
+        "bones_ask_frames": read.get("bones_ask_frames"),
+        "frames_ask_bones": read.get("frames_ask_bones"),
+        "powers": model.pooling.powers if "pooling" in read else (),
+        "mixture": read.get("pooling"),
+    }

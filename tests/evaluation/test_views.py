@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from star.errors import EvaluationError
-from star.evaluation.views import draw_view, equal_share, received_by_frames, received_by_joints
-from star.types import ClipAttention
+from star.evaluation.views import ClipAttention, draw_view, equal_share, received_by_frames, received_by_joints
 
 T, N = 2, 34
 NOTHING = ClipAttention((), None, None, None, (), None)

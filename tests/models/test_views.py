@@ -7,10 +7,15 @@ import pytest
 from mindspore import Tensor, ops
 from support.small_networks import FRAMES, NO_SKELETON, small_batch, small_network
 
+from star.evaluation.views import ClipAttention
+from star.models import views as reader
 from star.models.pooling import generalised_mean
-from star.models.views import read_attention
 
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
+
+
+def read_attention(*given: Any, **options: Any) -> list[ClipAttention]:
+    return [ClipAttention(**view) for view in reader.read_attention(*given, **options)]
 
 
 def clips():

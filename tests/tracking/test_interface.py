@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SEEDS = 3
-SERVER_SECONDS, PAGE_SECONDS = 180, 30
+SERVER_SECONDS, PAGE_SECONDS = 180, 120
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
