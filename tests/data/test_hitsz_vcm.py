@@ -160,6 +160,19 @@ def test_other_camera_in_the_track_line_is_noted(tiny, edit):
     assert any("1 tracks give another camera" in note and "line 2" in note for note in data.notes)
 
 
+def test_frames_and_tracks_that_are_listed_twice_are_noted(tiny, edit):
+    for file in tiny.root.glob("*.h5"):
+        file.unlink()
+    first = (tiny.index / "train_name.txt").read_text().splitlines()[0]
+    edit(tiny.index / "train_name.txt", 2, first)
+    edit(tiny.index / "track_test_info.txt", 2, (tiny.index / "track_test_info.txt").read_text().splitlines()[0])
+    edit(tiny.index / "query_IDX.txt", 1, "1 5 6 9 10")
+    notes = read_hitsz_vcm(tiny.root).notes
+    assert "train_name.txt: 1 frames are listed again (first: line 2, as line 1)" in notes
+    assert "test_name.txt" not in "".join(notes)
+    assert "track_test_info.txt: 1 tracks are listed again (first: line 2, as line 1)" in notes
+
+
 def test_frames_of_another_place(tiny):
     tiny.train.rename(tiny.root / "Trein")
     with pytest.raises(DataError, match="no folder .*Train.0001"):
