@@ -278,13 +278,3 @@ class Tracker(Protocol):
     def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """End the run."""
         ...
-
-
-class Estimator(Protocol):
-    """A pose estimator on person crops."""
-
-    name: str
-
-    def estimate(self, frame: np.ndarray) -> np.ndarray:
-        """[j 3] float32 (x, y in pixels of the frame, confidence in 0..1) from an [h w 3] uint8 RGB frame."""
-        ...

@@ -213,7 +213,7 @@ def _place(image: np.ndarray, flip: bool, right: int, down: int, out: np.ndarray
     if flip:
         kept = cv2.flip(kept, 1)
         left, end = width - end, width - left
-    cv2.copyMakeBorder(kept, top, height - bottom, left, width - end, cv2.BORDER_CONSTANT, dst=out, value=0)
+    cv2.copyMakeBorder(kept, top, height - bottom, left, width - end, cv2.BORDER_CONSTANT, out, (0, 0, 0))
 
 
 def _draw_rectangle(

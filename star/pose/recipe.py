@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from star.errors import DataError
-from star.types import Estimator
+from star.pose.estimator import Estimator
 
 ESTIMATORS = {
     "movenet": ("star.pose.movenet", "MoveNet"),

@@ -15,9 +15,10 @@ import cv2
 
 from star.data.decode import load_frame
 from star.errors import DataError, StarError
+from star.pose.estimator import Estimator
 from star.pose.parts import PartWriter
 from star.pose.recipe import Recipe
-from star.types import Estimator, FrameSource
+from star.types import FrameSource
 
 _REPORT_SECONDS = 0.2
 

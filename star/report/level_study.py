@@ -122,7 +122,7 @@ def _levels(given: Any, problems: list[str]) -> dict[str, tuple[float, ...]]:
             problems.append(f"levels: given {kind}, expected only {', '.join(KINDS)}")
             continue
         most = float("inf") if kind == "joint_noise" else 1
-        numbers = values if isinstance(values, list) and values else [None]
+        numbers: list[Any] = values if isinstance(values, list) and values else [None]
         if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n <= most for n in numbers):
             expected = "numbers from 0" if kind == "joint_noise" else "numbers from 0 to 1"
             problems.append(f"levels.{kind}: given {values}, expected a list of {expected}")

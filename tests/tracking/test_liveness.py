@@ -69,17 +69,22 @@ def test_ended_runs_are_not_going_on(opened, uri: str):
     assert not is_going_on(find_run(uri, tracker.run_id))
 
 
+def _touched(path: Path, seconds_ago: float) -> None:
+    then = time.time() - seconds_ago
+    os.utime(path, (then, then))
+
+
 def test_a_run_is_given_time_to_open(opened, uri: str):
     tracker = opened()
     tracker._sender._delivery._lock.close()
     run = find_run(uri, tracker.run_id)
     assert is_going_on(run)
     assert run.folder is not None
-    os.utime(run.folder / "events.jsonl", (time.time() - 60,) * 2)
+    _touched(run.folder / "events.jsonl", seconds_ago=60)
     assert not is_going_on(run)
     elsewhere = run._replace(tags={**run.tags, "host": "elsewhere"})
     assert is_going_on(elsewhere)
-    os.utime(run.folder / "events.jsonl", (time.time() - 3600,) * 2)
+    _touched(run.folder / "events.jsonl", seconds_ago=3600)
     assert not is_going_on(elsewhere)
     tracker.finish("KILLED")
 
