@@ -23,8 +23,8 @@ demo: $(VENV)/.runtime ## train baseline and STAR on generated data and print th
 		'the recipe of the paper, every key' '$(BIN)/star-train experiment=star dataset=hitsz_vcm --cfg job' \
 		'another seed, more epochs' '$(BIN)/star-train experiment=star $(SMALL) seed=1 schedule.epochs=20'
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## run the tests, two files at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
