@@ -212,7 +212,7 @@ def test_a_run_killed_while_it_writes_leaves_no_half_file(tiny, tmp_path, expect
 
 
 def test_ctrl_c_ends_all_processes_and_keeps_what_is_done(tiny, tmp_path, expected):
-    run = start(tiny, tmp_path, seconds=0.05)
+    run = start(tiny, tmp_path, seconds=0.5)
     assert run.stdout is not None
     while int(run.stdout.readline()) < 4:
         pass
