@@ -95,11 +95,11 @@ def _train(arguments: Sequence[str]) -> None:
 
     @main(version_base="1.3", config_path="pkg://star.conf", config_name="train")
     def job(composed: DictConfig) -> float:
-        from star.config.check import check_config
+        from star.config.command_line import check_job
         from star.engine.run import run_job
 
         _log_to_terminal()
-        return run_job(check_config(composed))
+        return run_job(check_job(composed))
 
     try:
         job()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
-from star.config.check import check_overrides
+from star.config.check import check_config, check_overrides
 from star.config.compose import sweep_jobs, with_dictionaries_merged
-from star.config.stored import stored_overrides
+from star.config.schema import Config
+from star.config.stored import run_folder, stored_overrides
 from star.errors import ConfigError, Problem
 
 
@@ -16,6 +20,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     """Check every job that `arguments` ask for and give the arguments Hydra is to be called with.
 
     `resume=RUN` becomes the run's own overrides and folder, so that a run is continued with what it was started with.
+    In a sweep over runs (`-m resume=RUN,RUN`) each job finds its own, see `check_job`.
 
     Hydra's own switches that only show something, and foreign configuration folders, pass unchecked; the job checks
     its composed configuration again.
@@ -32,18 +37,43 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows or options.config_dir or options.config_name:
         return list(arguments)
-    resumed = [text.removeprefix("resume=") for text in overrides if text.startswith("resume=")]
-    if resumed and resumed[-1] not in ("", "null"):
-        if options.multirun:
-            raise ConfigError([Problem("resume", resumed[-1], "no resume together with -m")])
-        folder, stored = stored_overrides(resumed[-1])
-        overrides = [*stored, *overrides, f"hydra.run.dir='{folder}'"]
     problems: dict[Problem, None] = {}
     for job in sweep_jobs(overrides) if options.multirun else [overrides]:
         try:
-            check_overrides(job)
+            check_overrides(with_stored_overrides(job))
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
+    if not options.multirun and (run := _resumed_run(overrides)):
+        overrides = [*with_stored_overrides(overrides), f"hydra.run.dir='{run_folder(run)}'"]
     return [*switches, *overrides]
+
+
+def check_job(composed: DictConfig) -> Config:
+    """The checked configuration of the job that Hydra is about to run.
+
+    In a sweep over runs to resume, Hydra has composed the job without what the run was started with.
+
+    Raises:
+        ConfigError: lists every problem.
+    """
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN and composed.resume:
+        return check_overrides(with_stored_overrides(hydra.overrides.task))
+    return check_config(composed)
+
+
+def with_stored_overrides(overrides: Sequence[str]) -> list[str]:
+    """What a job is composed of: with `resume=RUN` first the overrides the run was started with.
+
+    Raises:
+        ConfigError: there is no such run.
+    """
+    run = _resumed_run(overrides)
+    return [*stored_overrides(run)[1], *overrides] if run else list(overrides)
+
+
+def _resumed_run(overrides: Sequence[str]) -> str | None:
+    runs = [text.removeprefix("resume=") for text in overrides if text.startswith("resume=")]
+    return runs[-1] if runs and runs[-1] not in ("", "null") else None

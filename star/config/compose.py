@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
@@ -24,9 +25,15 @@ CONFIG_MODULE = "star.conf"
 
 @contextmanager
 def _hydra() -> Iterator[None]:
+    """Hydra's compose API, also within a job of Hydra, which gets its own state back."""
     register_resolvers()
-    with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-        yield
+    instance = GlobalHydra.instance()
+    before, instance.hydra = instance.hydra, None
+    try:
+        with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+            yield
+    finally:
+        instance.hydra = before
 
 
 def group_choices(config_name: str = "train") -> dict[str, list[str]]:

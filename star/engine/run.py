@@ -14,6 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from star.config.command_line import with_stored_overrides
+from star.config.compose import group_of_overrides
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored import run_folder
@@ -38,7 +40,7 @@ class Job(NamedTuple):
     """What Hydra knows of a run.
 
     Attributes:
-        folder: the run's own folder.
+        folder: the run's own folder; of a run resumed in a sweep not that of Hydra's job.
         experiment: choice of the group `experiment`.
         choices: of all groups.
         overrides: as given on the command line.
@@ -58,7 +60,7 @@ def run_job(config: Config) -> float:
     Returns:
         Mean of the last mAP of both directions in percent, for sweepers that optimise.
     """
-    job = _hydra_job()
+    job = _hydra_job(config)
     with _log_file(job.folder / "train.log"):
         try:
             return _run(config, job)
@@ -96,8 +98,12 @@ def _run(config: Config, job: Job) -> float:
         return log_results(job.folder, tracker, data, evaluation, trainer.history)
 
 
-def _hydra_job() -> Job:
+def _hydra_job(config: Config) -> Job:
     hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN and config.resume:
+        overrides = with_stored_overrides(hydra.overrides.task)
+        choices = group_of_overrides(overrides)
+        return Job(run_folder(config.resume), choices["experiment"], choices, overrides)
     choices = {g: str(c) for g, c in hydra.runtime.choices.items() if "/" not in str(g) and g != "hydra"}
     return Job(Path(hydra.runtime.output_dir), choices["experiment"], choices, list(hydra.overrides.task))
 

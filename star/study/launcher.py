@@ -29,6 +29,7 @@ LAUNCHERS = {
 _QUEUES = ("submitit_slurm",)
 """Launchers with a queue of their own: all multiruns are handed over at once."""
 _TIMEOUT_MINUTES = 3 * 24 * 60
+GRACE_SECONDS = 20.0
 _POLL_SECONDS = 0.2
 
 
@@ -65,10 +66,14 @@ def launcher_overrides(launcher: str, jobs: int | None, given: Sequence[str]) ->
 
 
 def multirun_of(plan: Plan, tasks: Sequence[Task], hydra: Sequence[str]) -> list[list[str]]:
-    """The arguments of the multiruns that train `tasks` from the start."""
-    wanted = [(task.row, task.seed) for task in tasks]
-    study = plan.checked.study
-    return [["-m", *arguments, *hydra] for arguments in multirun_arguments(study, wanted, plan.checked.filled_in)]
+    """The arguments of the multiruns that train and continue `tasks`."""
+    wanted = [(task.row, task.seed) for task in tasks if task.action == "train"]
+    continued = [task.run.run_id for task in tasks if task.action == "resume" and task.run]
+    filled_in = plan.checked.filled_in
+    multiruns = multirun_arguments(plan.checked.study, wanted, filled_in)
+    if continued:
+        multiruns.insert(0, [f"resume={','.join(continued)}", *filled_in])
+    return [["-m", *arguments, *hydra] for arguments in multiruns]
 
 
 def launch(
@@ -104,10 +109,42 @@ def launch(
                     )
                 )
             time.sleep(_POLL_SECONDS)
-            going = [process for process in going if process.poll() is None]
-        for process in going:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in going:
-            process.wait()
+            going = [process for process in going if _is_going(process, launcher)]
         if stop.count:
+            _end(going, stop)
             raise KeyboardInterrupt
+
+
+def _is_going(process: subprocess.Popen[bytes], launcher: str) -> bool:
+    """Whether a multirun or a job it has started here is going on.
+
+    A multirun of submitit ends when a job of it is killed, while the others go on; the workers of joblib stay without
+    work, then they are ended.
+    """
+    if process.poll() is None:
+        return True
+    if launcher == "submitit_local":
+        return _signal(process, 0)
+    _signal(process, signal.SIGKILL)
+    return False
+
+
+def _end(going: Sequence[subprocess.Popen[bytes]], stop: StopRequests) -> None:
+    logger.info("ending %d multiruns; Ctrl-C once more kills them at once", len(going))
+    for process in going:
+        _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while any([process.poll() is None or _signal(process, 0) for process in going]):
+        if stop.count > 1 or time.monotonic() > deadline:
+            for process in going:
+                _signal(process, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to all processes of a multirun; False if there are none any more."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True

@@ -101,13 +101,13 @@ class LocalRunner:
                 raise KeyboardInterrupt
 
     def _start(self, task: Task) -> None:
+        overrides = task_overrides(self._plan, task)
         if task.action == "resume" and task.run and task.run.folder:
             folder = task.run.folder
-            overrides = [f"resume={task.run.run_id}"]
         else:
             moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
             folder = self._outputs / "runs" / f"{moment}_{task.row.name}_seed{task.seed}"
-            overrides = [*task_overrides(self._plan, task), f"hydra.run.dir='{folder}'"]
+            overrides.append(f"hydra.run.dir='{folder}'")
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / CONSOLE, "ab") as console:
             process = subprocess.Popen(
@@ -179,8 +179,10 @@ class LocalRunner:
 
 
 def task_overrides(plan: Plan, task: Task) -> list[str]:
-    """What `star-train` is given for a task that starts anew."""
+    """What `star-train` is given for a task."""
     study = plan.checked.study
+    if task.action == "resume" and task.run:
+        return [f"resume={task.run.run_id}", *plan.checked.filled_in]
     experiment, *others = row_overrides(study, task.row)
     return [experiment, f"seed={task.seed}", *others, *plan.checked.filled_in]
 

@@ -18,7 +18,7 @@ from star.study.plan import Plan, Planner, Task
 from star.study.standing import Standing, find_standings
 from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.liveness import close_killed
-from star.tracking.runs import join_study, study_runs
+from star.tracking.runs import RunRecord, join_study, study_runs
 from star.tracking.store import check_store, store_uri
 from star.tracking.sweep import PARENT_VARIABLE, STUDY_VARIABLE, study_parent
 
@@ -82,41 +82,35 @@ def run_study(
         experiment = next(iter(checked.configs.values())).tracker.experiment
         parent = study_parent(address, experiment, study.name)
         environment = _environment(parent, outputs, jobs or 1)
-        if launcher:
-            hydra = [*tracker, *launcher_overrides(launcher, jobs, checked.launcher)]
-            commands = multirun_of(plan, plan.to_start, hydra)
-            launch(commands, launcher=launcher, environment=environment, lock=lock, program=program)
-            outcomes = []
-        else:
-            runner = LocalRunner(
-                plan,
-                uri=address,
-                outputs=outputs,
-                tracker=tracker,
-                environment=environment,
-                lock=lock,
-                program=program,
-            )
-            try:
+        how = {"environment": environment, "lock": lock, "program": program}
+        runner = LocalRunner(plan, uri=address, outputs=outputs, tracker=tracker, **how)
+        try:
+            if launcher:
+                hydra = [*tracker, *launcher_overrides(launcher, jobs, checked.launcher)]
+                launch(multirun_of(plan, plan.to_start, hydra), launcher=launcher, **how)
+            else:
                 runner.run(jobs or 1)
-            except KeyboardInterrupt:
-                logger.info("\n%s", _summary(plan, runner.outcomes, _standings(study, address, outputs)))
-                raise
-            outcomes = runner.outcomes
-        standings = _standings(study, address, outputs)
+        except KeyboardInterrupt:
+            logger.info("\n%s", _summary(plan, runner.outcomes, _ended_standings(study, address, outputs)))
+            raise
+        standings = _ended_standings(study, address, outputs)
     complete = all(standing.state in ("finished", "running") for standing in standings)
-    return _summary(plan, outcomes, standings), complete
+    return _summary(plan, runner.outcomes, standings), complete
 
 
 def _settle(plan: Plan, uri: str) -> None:
     """Close runs whose process is gone, and take over what another study has trained already."""
-    for run in plan.stale:
-        logger.info("run %s (%s) is closed as KILLED: its process is gone", run.run_id[:8], run.name)
-        close_killed(uri, run)
+    _close(plan.stale, uri)
     for task in plan.tasks:
         if task.action == "take over" and task.run:
             logger.info("%s seed %d: run %s, %s", task.row.name, task.seed, task.run.run_id[:8], task.note)
             join_study(uri, task.run, plan.checked.study.name)
+
+
+def _close(runs: Sequence[RunRecord], uri: str) -> None:
+    for run in runs:
+        logger.info("run %s (%s) is closed as KILLED: its process is gone", run.run_id[:8], run.name)
+        close_killed(uri, run)
 
 
 def _environment(parent: str, outputs: Path, jobs: int) -> dict[str, str]:
@@ -132,6 +126,13 @@ def _standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
     return find_standings(Rows(study, outputs), study_runs(uri, study.name))
 
 
+def _ended_standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
+    """The standings after all processes have ended; runs they left open are closed."""
+    left = [standing.run for standing in _standings(study, uri, outputs) if standing.state == "killed"]
+    _close([run for run in left if run and run.status == "RUNNING"], uri)
+    return _standings(study, uri, outputs)
+
+
 def _described(plan: Plan, hydra: Sequence[str]) -> str:
     """What a dry run prints: each task, then the commands that would train what is missing."""
     cells = [["row", "seed", "to do", "run", ""]]
@@ -139,20 +140,14 @@ def _described(plan: Plan, hydra: Sequence[str]) -> str:
         run = task.run.run_id[:8] if task.run else ""
         cells.append([task.row.name, str(task.seed), task.action, run, task.note])
     blocks = [aligned(cells, {1}), *plan.notes]
-    resumed = [task for task in plan.to_start if task.action == "resume" and task.run and not hydra]
-    anew = [task for task in plan.to_start if task not in resumed]
-    if anew:
-        single = [shlex.join(["star-train", *task_overrides(plan, task)]) for task in anew]
-        multirun = [shlex.join(["star-train", *command]) for command in multirun_of(plan, anew, hydra)]
-        if not hydra:
-            blocks.append("\n".join(["would run:", *(f"  {line}" for line in single)]))
-        head = "would run:" if hydra else "the same as Hydra multiruns:"
-        blocks.append("\n".join([head, *(f"  {line}" for line in multirun)]))
-    if resumed:
-        lines = [f"  star-train resume={task.run.run_id}" for task in resumed if task.run]
-        blocks.append("\n".join(["would continue:", *lines]))
     if not plan.to_start:
-        blocks.append("nothing is to be trained")
+        return "\n\n".join([*blocks, "nothing is to be trained"])
+    multirun = [shlex.join(["star-train", *command]) for command in multirun_of(plan, plan.to_start, hydra)]
+    if not hydra:
+        single = [shlex.join(["star-train", *task_overrides(plan, task)]) for task in plan.to_start]
+        blocks.append("\n".join(["would run:", *(f"  {line}" for line in single)]))
+    head = "would run:" if hydra else "the same as Hydra multiruns:"
+    blocks.append("\n".join([head, *(f"  {line}" for line in multirun)]))
     return "\n\n".join(blocks)
 
 

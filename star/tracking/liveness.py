@@ -35,7 +35,9 @@ def is_going_on(run: RunRecord) -> bool:
         except BlockingIOError:
             return True
         silent = time.time() - spool.stat().st_mtime
-    return silent < (OPENING_SECONDS if here else SILENCE_SECONDS)
+    if here:
+        return silent < OPENING_SECONDS and _process_exists(run.tags.get("pid", ""))
+    return silent < SILENCE_SECONDS
 
 
 def where_it_runs(run: RunRecord) -> str:

@@ -41,9 +41,13 @@ class SweepCallback(Callback):
         self._outputs = Path(outputs)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Open the sweep in the store; a store that cannot be used ends the sweep before any job."""
+        """Open the sweep in the store; a store that cannot be used ends the sweep before any job.
+
+        Runs that are resumed keep the parent they have.
+        """
         os.environ.pop(PARENT_VARIABLE, None)
-        if OmegaConf.select(config, "tracker.kind") != "mlflow":
+        continues = any(override.startswith("resume=") for override in config.hydra.overrides.task)
+        if OmegaConf.select(config, "tracker.kind") != "mlflow" or (continues and STUDY_VARIABLE not in os.environ):
             return
         try:
             os.environ[PARENT_VARIABLE] = os.environ.get(STUDY_VARIABLE) or self._create_parent(config)
