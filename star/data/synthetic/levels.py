@@ -42,6 +42,8 @@ class Levels:
         visible_noise, infrared_noise: standard deviation of the sensor noise, share of full scale.
         infrared_contrast: share of full scale between cold and hot.
         infrared_patterns: share of patterns made of two materials, hence seen in infrared.
+        infrared_link: share of a garment's infrared brightness that follows how light its colour is, the rest is its
+            material: 0 = nothing to match by brightness, towards 1 = like near-infrared light close to the visible.
         occlusion: share of tracklets that pass behind an object.
         blur: largest standard deviation of the blur, pixels of a frame 128 high.
         low_resolution: largest factor by which a tracklet was filmed smaller than it is stored.
@@ -80,6 +82,7 @@ class Levels:
     infrared_noise: float
     infrared_contrast: float
     infrared_patterns: float
+    infrared_link: float
     occlusion: float
     blur: float
     low_resolution: float
@@ -117,6 +120,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "infrared_noise": (0, 1),
     "infrared_contrast": (0.01, 1),
     "infrared_patterns": (0, 1),
+    "infrared_link": (0, 1),
     "occlusion": (0, 1),
     "blur": (0, 20),
     "low_resolution": (1, 8),

@@ -218,7 +218,7 @@ _SKIN = ((0.38, 0.25, 0.19), (0.90, 0.73, 0.63))
 
 
 def _draw_garment(rng: np.random.Generator, levels: Levels, materials: tuple[str, ...], patterned: float) -> Garment:
-    """Colour and material are drawn independently of each other, so neither tells the other."""
+    """Colour and material are drawn independently of each other; `infrared_link` mixes what infrared sees of both."""
     colour, second = _draw_colour(rng), _draw_colour(rng)
     material = MATERIALS[materials[rng.integers(len(materials))]]
     other = MATERIALS[materials[rng.integers(len(materials))]]
@@ -231,11 +231,16 @@ def _draw_garment(rng: np.random.Generator, levels: Levels, materials: tuple[str
     return Garment(
         colour=_rgb(colour),
         second_colour=_rgb(second),
-        brightness=brightness,
-        second_brightness=second_brightness if shows else brightness,
+        brightness=_seen_in_infrared(brightness, colour, levels.infrared_link),
+        second_brightness=_seen_in_infrared(second_brightness if shows else brightness, second, levels.infrared_link),
         pattern=pattern if has_pattern else None,
         count=count,
     )
+
+
+def _seen_in_infrared(material: float, colour: np.ndarray, link: float) -> float:
+    """Infrared brightness of a fabric, of which the share `link` comes from how light its colour is (Rec. 601)."""
+    return (1 - link) * material + link * (0.1 + 0.8 * float(colour @ (0.299, 0.587, 0.114)))
 
 
 def _draw_colour(rng: np.random.Generator) -> np.ndarray:
