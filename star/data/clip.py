@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -24,13 +24,50 @@ _COUNTED = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "na
 _log = logging.getLogger(__name__)
 
 
+class Found(NamedTuple):
+    """What was read, and what was wrong with it.
+
+    Attributes:
+        counts: by the names of `Tally.counts`.
+        bad: name of each file that could not be decoded, and why.
+    """
+
+    counts: Mapping[str, int]
+    bad: Mapping[str, str]
+
+
+class Tally:
+    """Adds up what was found, and logs each bad file once; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = dict.fromkeys(_COUNTED, 0)
+        self._logged: set[str] = set()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Since the start: frames, bad frames and files, what was missing in the store, and joints interpolated."""
+        with self._lock:
+            return self._counts | {"bad_files": len(self._logged)}
+
+    def add(self, found: Found) -> None:
+        """Count and log."""
+        with self._lock:
+            for name, number in found.counts.items():
+                self._counts[name] += number
+            new = [name for name in found.bad if name not in self._logged]
+            self._logged.update(new)
+        for name in new:
+            _log.warning("%s: its nearest good frame stands in", found.bad[name])
+
+
 class ClipReader:
-    """Decodes, augments and counts; safe to use from several threads.
+    """Decodes and augments; safe to use from several threads.
 
     Args:
         split: where the frames and skeletons are.
         on_bad_frame: "stop" raises at the first frame that cannot be decoded; "skip" lets the nearest good frame of the
-            clip stand in, with its joints, logs each such file once and counts each use.
+            clip stand in, with its joints.
         min_confidence: joints below it are missing (see `star.data.joints`).
         cleaning: of the joints over their tracklet; None: as they are stored.
     """
@@ -44,15 +81,6 @@ class ClipReader:
         )
         self._on_bad_frame = on_bad_frame
         self._min_confidence = min_confidence
-        self._lock = threading.Lock()
-        self._counts: dict[str, int] = dict.fromkeys(_COUNTED, 0)
-        self._logged: set[str] = set()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Since the start: frames, bad frames and files, what was missing in the store, and joints interpolated."""
-        with self._lock:
-            return self._counts | {"bad_files": len(self._logged)}
 
     def read(
         self,
@@ -61,7 +89,7 @@ class ClipReader:
         augmentations: Sequence[Augmentation],
         frames: np.ndarray,
         joints: np.ndarray,
-    ) -> None:
+    ) -> Found:
         """Read one clip.
 
         Args:
@@ -71,12 +99,15 @@ class ClipReader:
             frames: [t h w 3] uint8, contiguous; receives the frames.
             joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
 
+        Returns:
+            Its counts; each use of a bad frame counts.
+
         Raises:
             DataError: a frame cannot be decoded and bad frames stop, or none of the clip can.
         """
         height, width = frames.shape[1:3]
-        used, sizes = self._read_frames(keys, augmentations, frames)
-        found = {"frames": len(used)}
+        used, sizes, bad = self._read_frames(keys, augmentations, frames)
+        counts = {"frames": len(used), "bad_frames": len(bad)}
         if self._split.skeletons is None:
             joints[:] = 0
         else:
@@ -89,10 +120,8 @@ class ClipReader:
                 marked = np.concatenate([filled, np.broadcast_to(known[:, None], (*clip.present.shape, 1))], axis=2)
                 moved = augment_joints(marked, augmentations, height, width)
                 joints[:] = np.where(moved[..., 3:] > 0, moved[..., :3], 0)
-            found.update(clip.counts)
-        with self._lock:
-            for name, number in found.items():
-                self._counts[name] += number
+            counts.update(clip.counts)
+        return Found(counts, {self._split.frames.name(keys[row]): str(error) for row, error in bad.items()})
 
     def _read_joints(
         self, tracklet: Sequence[str], keys: Sequence[str], sizes: Sequence[tuple[int, int]]
@@ -104,8 +133,8 @@ class ClipReader:
 
     def _read_frames(
         self, keys: Sequence[str], augmentations: Sequence[Augmentation], out: np.ndarray
-    ) -> tuple[list[str], list[tuple[int, int]]]:
-        """Fill `out`; gives the key and the (height, width) of the stored frame that each row has in the end.
+    ) -> tuple[list[str], list[tuple[int, int]], dict[int, DataError]]:
+        """Fill `out`; gives the key and (height, width) of the stored frame each row has in the end, and the bad rows.
 
         A frame is augmented right after its decoding, while the processor's cache has it.
         """
@@ -135,17 +164,8 @@ class ClipReader:
             if not good:
                 messages = dict.fromkeys(map(str, bad.values()))
                 raise DataError(f"no frame of a clip can be decoded: {'; '.join(messages)}")
-            self._note_bad({keys[row]: error for row, error in bad.items()}, len(bad))
             for row in bad:
                 nearest = min(good, key=lambda other, row=row: abs(other - row))
                 used[row], sizes[row] = keys[nearest], sizes[nearest]
                 augment_frame(load_frame(self._split.frames, used[row]), augmentations[row], out[row])
-        return used, sizes
-
-    def _note_bad(self, bad: dict[str, DataError], uses: int) -> None:
-        with self._lock:
-            self._counts["bad_frames"] += uses
-            new = [key for key in bad if self._split.frames.name(key) not in self._logged]
-            self._logged.update(map(self._split.frames.name, new))
-        for key in new:
-            _log.warning("%s: its nearest good frame stands in", bad[key])
+        return used, sizes, bad

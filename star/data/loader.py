@@ -1,4 +1,4 @@
-"""Batches of clips, decoded by threads (OpenCV releases the interpreter lock) ahead of the consumer.
+"""Batches of clips, read ahead of the consumer by one thread or by processes (`star.data.crew`).
 
 Every random choice of a clip comes from its own generator, seeded by (seed, epoch, batch, row), so the batches do not
 depend on the number of workers or on where an epoch is entered.
@@ -12,19 +12,19 @@ from contextlib import closing
 from functools import partial
 
 import cv2
-import numpy as np
 
-from star.data.ahead import Batch, Task, fill_ahead
+from star.data.ahead import Batch, Filling
 from star.data.cleaning import Cleaning
-from star.data.clip import ClipReader, OnBadFrame
+from star.data.clip import OnBadFrame
+from star.data.clip_source import ClipJob, ClipSource
 from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
-from star.data.frame_sampling import clip_positions
+from star.data.crew import Crew
 from star.data.memory import BatchMemory, keep_freed_memory
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
-from star.data.transforms import PLAIN, Augmentation, DrawnPer, draw_clip
+from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import ClipBatch, Split, Tracklet, TrainBatch
+from star.types import ClipBatch, Split, TrainBatch
 
 _CLIP_STREAM = 2
 
@@ -41,7 +41,7 @@ class TrainLoader:
         geometry, erase_per, colour: see `star.data.transforms.draw_clip`.
         identities, tracklets: P and K, see `star.data.sampler.epoch_plan`.
         seed: of everything drawn here.
-        workers: threads, at least 1; they do not change the batches.
+        workers: processes that read; 1: a thread. They do not change the batches.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         batches: per epoch; None: min(visible, infrared tracklets) // (P * K).
 
@@ -75,12 +75,8 @@ class TrainLoader:
     ):
         cv2.setNumThreads(0)
         keep_freed_memory()
-        self._split = split
-        self._shape = (frames, height, width)
         self._seed = seed
-        self._workers = workers
-        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
-        self._draw = partial(
+        draw = partial(
             draw_clip,
             geometry=geometry,
             erase_per=erase_per,
@@ -93,7 +89,16 @@ class TrainLoader:
             erase_area=erase_area,
             erase_aspect=erase_aspect,
         )
-        self._memory = BatchMemory()
+        source = ClipSource(
+            split,
+            frames=frames,
+            draw=draw,
+            on_bad_frame=on_bad_frame,
+            min_confidence=min_confidence,
+            cleaning=cleaning,
+        )
+        self._crew = Crew(source, workers, keep_memory=True)
+        self._shape = (identities * tracklets, frames, height, width)
         if batches is None:
             batches = default_batches(split, identities=identities, tracklets=tracklets)
         self.batches_per_epoch = batches
@@ -110,8 +115,8 @@ class TrainLoader:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was read and what was wrong with it so far, see `ClipReader.counts`."""
-        return self._reader.counts
+        """What was read and what was wrong with it so far, see `Tally.counts`."""
+        return self._crew.tally.counts
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Generator[TrainBatch, None, None]:
         """The batches of one epoch, from `start_batch` on.
@@ -121,27 +126,17 @@ class TrainLoader:
         """
         plan = self._plan(epoch=epoch)
         steps = (partial(self._prepare, epoch, number, plan[number]) for number in range(start_batch, len(plan)))
-        return _ahead(steps, self._workers, self._reader, f"training epoch {epoch}")
+        return _filled(self._crew, steps, f"training epoch {epoch}")
 
-    def _prepare(self, epoch: int, number: int, plan: BatchPlan) -> tuple[TrainBatch, list[Task]]:
-        rows = len(plan.labels)
-        visible, infrared = (self._memory.empty_clips(rows, *self._shape) for _ in range(2))
-        batch = TrainBatch(visible[0], infrared[0], visible[1], infrared[1], plan.labels)
-        tasks: list[Task] = []
-        for row in range(rows):
-            for half, (tracks, (frames, joints)) in enumerate(((plan.visible, visible), (plan.infrared, infrared))):
-                tracklet = self._split.tracklets[tracks[row]]
-                entropy = (_CLIP_STREAM, self._seed, epoch, number, 2 * row + half)
-                keys, augmentations = self._draw_clip(tracklet, entropy)
-                tasks.append(partial(self._reader.read, tracklet.frames, keys, augmentations, frames[row], joints[row]))
-        return batch, tasks
-
-    def _draw_clip(self, tracklet: Tracklet, entropy: tuple[int, ...]) -> tuple[list[str], list[Augmentation]]:
-        """Frame keys and augmentations; cheaper for a batch at a stretch than in between by the threads that decode."""
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
-        frames = self._shape[0]
-        positions = clip_positions(len(tracklet.frames), frames, rng)
-        return [tracklet.frames[i] for i in positions.tolist()], self._draw(rng, tracklet.modality, frames)
+    def _prepare(self, epoch: int, number: int, plan: BatchPlan, memory: BatchMemory) -> Filling[TrainBatch]:
+        visible, infrared = memory.empty_clips(self._shape), memory.empty_clips(self._shape)
+        batch = TrainBatch(visible.frames, infrared.frames, visible.joints, infrared.joints, plan.labels)
+        pairs = zip(plan.visible.tolist(), plan.infrared.tolist(), strict=True)
+        jobs = [
+            ClipJob(tracklet, (_CLIP_STREAM, self._seed, epoch, number, place))
+            for place, tracklet in enumerate(tracklet for pair in pairs for tracklet in pair)
+        ]
+        return Filling(batch, [visible, infrared], jobs)
 
 
 class EvaluationLoader:
@@ -151,7 +146,7 @@ class EvaluationLoader:
         split: tracklets of one modality.
         frames, height, width: t, h and w of a clip.
         batch: clips a batch; the last batch is padded with copies of its last clip.
-        workers: threads, at least 1.
+        workers: processes that read; 1: a thread.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         corruption: makes the clips harder; None: as they are.
 
@@ -178,55 +173,51 @@ class EvaluationLoader:
         cv2.setNumThreads(0)
         keep_freed_memory()
         self._split = split
-        self._shape = (frames, height, width)
-        self._batch = batch
-        self._workers = workers
-        self._corruption = corruption
-        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
+        self._shape = (batch, frames, height, width)
+        source = ClipSource(
+            split,
+            frames=frames,
+            corruption=corruption,
+            on_bad_frame=on_bad_frame,
+            min_confidence=min_confidence,
+            cleaning=cleaning,
+        )
+        self._crew = Crew(source, workers, keep_memory=False)
 
     def __len__(self) -> int:
         """Batches, the last padded one included."""
-        return -(-len(self._split.tracklets) // self._batch)
+        return -(-len(self._split.tracklets) // self._shape[0])
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was read and what was wrong with it so far, see `ClipReader.counts`."""
-        return self._reader.counts
+        """What was read and what was wrong with it so far, see `Tally.counts`."""
+        return self._crew.tally.counts
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """All clips once; raises DataError where a frame or skeleton cannot be read."""
-        memory = BatchMemory()
-        steps = (partial(self._prepare, memory, number * self._batch) for number in range(len(self)))
-        with closing(_ahead(steps, self._workers, self._reader, f"reading {self._split.name}")) as batches:
+        steps = (partial(self._prepare, number * self._shape[0]) for number in range(len(self)))
+        with closing(_filled(self._crew, steps, f"reading {self._split.name}")) as batches:
             for batch in batches:
                 batch.frames[batch.count :] = batch.frames[batch.count - 1]
                 batch.joints[batch.count :] = batch.joints[batch.count - 1]
                 yield batch
 
-    def _prepare(self, memory: BatchMemory, start: int) -> tuple[ClipBatch, list[Task]]:
-        tracklets = self._split.tracklets[start : start + self._batch]
-        frames, joints = memory.empty_clips(self._batch, *self._shape)
-        tasks: list[Task] = []
-        for row, tracklet in enumerate(tracklets):
-            keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), len(frames[row]))]
-            tasks.append(partial(self._read, tracklet, keys, frames[row], joints[row]))
-        return ClipBatch(frames, joints, len(tracklets)), tasks
-
-    def _read(self, tracklet: Tracklet, keys: list[str], frames: np.ndarray, joints: np.ndarray) -> None:
-        self._reader.read(tracklet.frames, keys, [PLAIN] * len(keys), frames, joints)
-        if self._corruption is not None:
-            self._corruption.apply(keys, tracklet.frames[0], frames, joints)
+    def _prepare(self, start: int, memory: BatchMemory) -> Filling[ClipBatch]:
+        clips = memory.empty_clips(self._shape)
+        end = min(start + self._shape[0], len(self._split.tracklets))
+        batch = ClipBatch(clips.frames, clips.joints, end - start)
+        return Filling(batch, [clips], [ClipJob(tracklet) for tracklet in range(start, end)])
 
 
-def _ahead(
-    steps: Iterator[Callable[[], tuple[Batch, list[Task]]]], workers: int, reader: ClipReader, what: str
+def _filled(
+    crew: Crew, steps: Iterator[Callable[[BatchMemory], Filling[Batch]]], what: str
 ) -> Generator[Batch, None, None]:
     """The filled batches; what was wrong with the data is logged at the end, the first time as a warning."""
-    before = reader.counts
+    before = crew.tally.counts
     try:
-        yield from fill_ahead(steps, workers)
+        yield from crew.fill(steps)
     finally:
-        wrong = {name: n - before[name] for name, n in reader.counts.items() if name != "frames" and n > before[name]}
+        wrong = {n: count - before[n] for n, count in crew.tally.counts.items() if n != "frames" and count > before[n]}
         if wrong:
             level = logging.DEBUG if before["frames"] else logging.WARNING
             _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))

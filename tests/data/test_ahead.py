@@ -2,37 +2,75 @@
 
 import threading
 import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from star.data.ahead import fill_ahead
+from star.data.ahead import Filling, ThreadWork, divide, fill_ahead
+from star.data.clip import Found, Tally
+from star.data.clip_source import ClipJob, ClipSource
+from star.data.memory import BatchMemory
+
+SHAPE = (4, 1, 2, 2)
 
 
-def _steps(batches, tasks, run, started=None):
-    def step(batch):
+class _Source:
+    """Writes the number of the job into its row, after what a test wants to happen there."""
+
+    def __init__(self, run: Callable[[int, int], object]):
+        self._run = run
+
+    def choose(self, job: ClipJob) -> None:
+        assert job.entropy is not None
+
+    def read(self, job: ClipJob, choice: None, frames: np.ndarray, joints: np.ndarray) -> Found:
+        assert job.entropy is not None
+        self._run(job.tracklet, job.entropy[0])
+        frames[:] = joints[:] = job.entropy[0]
+        return Found({"frames": 1}, {})
+
+
+def _fill(batches: int, jobs: int, run, workers: int, started=None, tally=None, halves=2) -> Generator[Any, None, None]:
+    def step(batch: int) -> Filling:
         if started is not None:
             started.append(batch)
-        filled = [None] * tasks
+        shape = (-(-jobs // halves), *SHAPE[1:])
+        clips = [BatchMemory().empty_clips(shape) for _ in range(halves)]
+        return Filling((batch, clips), clips, [ClipJob(batch, (job,)) for job in range(jobs)])
 
-        def fill(task):
-            run(batch, task)
-            filled[task] = (batch, task)
-
-        return filled, [lambda task=task: fill(task) for task in range(tasks)]
-
-    return (lambda batch=batch: step(batch) for batch in range(batches))
+    source = cast(ClipSource, _Source(run))
+    with ThreadPoolExecutor(workers, thread_name_prefix="star-loader") as pool:
+        steps = (partial(step, batch) for batch in range(batches))
+        yield from fill_ahead(steps, lambda filling: ThreadWork(filling, source, tally or Tally(), pool, workers))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("tasks", [0, 1, 7])
-def test_batches_come_whole_and_in_order(workers, tasks):
-    found = list(fill_ahead(_steps(9, tasks, lambda *_: time.sleep(0.0005)), workers))
-    assert found == [[(batch, task) for task in range(tasks)] for batch in range(9)]
+@pytest.mark.parametrize("jobs", [0, 1, 7])
+def test_batches_come_whole_and_in_order(workers, jobs):
+    tally = Tally()
+    found = list(_fill(9, jobs, lambda *_: time.sleep(0.0005), workers, tally=tally))
+    assert [batch for batch, _ in found] == list(range(9)) and tally.counts["frames"] == 9 * jobs
+    for _, clips in found:
+        for job in range(jobs):
+            frames, joints, _ = clips[job % 2]
+            assert (frames[job // 2] == job).all() and (joints[job // 2] == job).all()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "workers", "sizes"), [(0, 3, []), (2, 3, [1, 1]), (7, 2, [3, 4]), (64, 16, [4] * 16), (5, 1, [5])]
+)
+def test_jobs_are_divided_evenly(jobs, workers, sizes):
+    parts = divide(jobs, workers)
+    assert [len(part) for part in parts] == sizes and [job for part in parts for job in part] == list(range(jobs))
 
 
 def test_two_batches_ahead_and_no_more():
     started = []
-    batches = fill_ahead(_steps(9, 2, lambda *_: None, started), 2)
+    batches = _fill(9, 2, lambda *_: None, 2, started)
     next(batches)
     assert started == [0, 1, 2]
     next(batches)
@@ -42,23 +80,23 @@ def test_two_batches_ahead_and_no_more():
 
 def test_every_thread_works_on_a_batch():
     gate = threading.Barrier(3)
-    assert len(list(fill_ahead(_steps(2, 3, lambda *_: gate.wait(timeout=20)), 3))) == 2
+    assert len(list(_fill(2, 3, lambda *_: gate.wait(timeout=20), 3))) == 2
 
 
-def _fail(failing):
-    def run(batch, task):
-        if (batch, task) in failing:
-            time.sleep(failing[batch, task])
-            raise ValueError(f"{batch} {task}")
+def _failing(failing):
+    def run(batch, job):
+        if (batch, job) in failing:
+            time.sleep(failing[batch, job])
+            raise ValueError(f"{batch} {job}")
 
     return run
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_first_failure_of_the_first_batch_is_raised(workers):
-    """The earlier task fails later by the clock."""
-    batches = fill_ahead(_steps(6, 8, _fail({(2, 3): 0.05, (2, 4): 0, (3, 0): 0})), workers)
-    assert [batch[0][0] for batch in (next(batches), next(batches))] == [0, 1]
+    """The earlier job fails later by the clock, and another worker's."""
+    batches = _fill(6, 8, _failing({(2, 3): 0.05, (2, 4): 0, (3, 0): 0}), workers)
+    assert [next(batches)[0], next(batches)[0]] == [0, 1]
     with pytest.raises(ValueError, match="2 3"):
         next(batches)
     assert not _threads()
@@ -66,21 +104,21 @@ def test_the_first_failure_of_the_first_batch_is_raised(workers):
 
 def test_what_has_not_started_is_dropped():
     done = []
-    run = _fail({(0, 0): 0})
+    run = _failing({(0, 0): 0})
 
-    def count(batch, task):
-        done.append((batch, task))
-        run(batch, task)
+    def count(batch, job):
+        done.append((batch, job))
+        run(batch, job)
         time.sleep(0.01)
 
     with pytest.raises(ValueError, match="0 0"):
-        list(fill_ahead(_steps(3, 100, count), 2))
+        list(_fill(3, 100, count, 2))
     assert len(done) < 50 and not _threads()
 
 
 def test_closing_drops_the_rest_and_ends_the_threads():
     done = []
-    batches = fill_ahead(_steps(50, 20, lambda *task: (done.append(task), time.sleep(0.002))), 2)
+    batches = _fill(50, 20, lambda *job: (done.append(job), time.sleep(0.002)), 2)
     next(batches)
     batches.close()
     assert len(done) < 60 and not _threads()

@@ -133,7 +133,7 @@ def folder(tmp_path):
 
 
 def _clip(data, policy):
-    loader = EvaluationLoader(data.query, frames=4, height=HEIGHT, width=WIDTH, batch=2, workers=2, on_bad_frame=policy)
+    loader = EvaluationLoader(data.query, frames=4, height=HEIGHT, width=WIDTH, batch=2, workers=1, on_bad_frame=policy)
     clip = next(iter(loader)).frames[0]
     return clip, {name: loader.counts[name] for name in ("bad_frames", "bad_files")}
 

@@ -1,5 +1,6 @@
 import logging
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_clips_hold_the_pixels_and_joints_of_their_tracklet(whole):
         assert np.allclose(batch.visible_joints, expected) and np.allclose(batch.infrared_joints, expected)
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 3, 7])
 def test_batches_do_not_depend_on_workers_or_on_where_an_epoch_is_entered(whole, workers):
     reference = list(_train(whole, batches=5).epoch(3))
     assert _same(_train(whole, batches=5, workers=workers).epoch(3), reference)
@@ -157,7 +158,6 @@ def test_a_bad_frame_stops_with_its_path(tiny):
     path = _break(data.query.frames.path, data.query.tracklets[4].frames[3])
     with pytest.raises(DataError, match=f"{path} is truncated.*on_bad_frame=skip"):
         list(_evaluation(data.query))
-    assert not _loader_threads()
 
 
 def test_a_bad_training_frame_stops_with_its_path(tiny):
@@ -190,16 +190,21 @@ def test_skipping_needs_one_good_frame(tiny):
         list(_evaluation(data.query, on_bad_frame="skip"))
 
 
-def test_leaving_early_ends_the_threads(whole):
-    batches = _train(whole, batches=50).epoch(0)
-    next(batches)
-    assert _loader_threads()
-    batches.close()
-    assert not _loader_threads()
-    for _ in _evaluation(whole.query, batch=1):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_leaving_early_leaves_a_loader_that_can_be_used(whole, workers):
+    loader = _train(whole, batches=50, workers=workers)
+    expected = [next(loader.epoch(1)) for _ in range(2)]
+    for _ in range(3):
+        batches = loader.epoch(0)
+        next(batches)
+        batches.close()
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("star-loader")]
+        read = loader.counts["frames"]
+        time.sleep(0.02)
+        assert loader.counts["frames"] == read and read < 6 * 4 * 8 * 4
+    assert _same([next(loader.epoch(1))], expected[:1])
+    evaluation = _evaluation(whole.query, batch=1, workers=workers)
+    expected = list(_evaluation(whole.query, batch=1))
+    for _ in evaluation:
         break
-    assert not _loader_threads()
-
-
-def _loader_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("star-loader")]
+    assert _same(evaluation, expected)

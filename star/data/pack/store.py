@@ -20,6 +20,8 @@ from star.data.pack.index import PLAN
 from star.errors import DataError
 from star.types import MODALITIES, Retrieval, Split, Tracklet, VideoReIDData
 
+_opened: weakref.WeakValueDictionary[tuple[Path, str], Pack] = weakref.WeakValueDictionary()
+
 
 class Pack:
     """A finished pack; safe to use from several threads, and from processes that open or inherit it.
@@ -61,6 +63,9 @@ class Pack:
         )
         self._skeleton_of = self._frames["skeleton"].tolist()
         self._checked = bytearray(len(self._frames))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_again, (self.path, self.sha256)
 
     @property
     def kind(self) -> str:
@@ -222,6 +227,9 @@ class PackedFrames:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PackedFrames) and (self.path, self._source) == (other.path, other._source)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedFrames, (self._pack, self._source)
+
     def __hash__(self) -> int:
         return hash((self.path, self._source))
 
@@ -249,12 +257,27 @@ class PackedSkeletons:
     def __init__(self, pack: Pack, source: int):
         self.path = pack.path
         self._pack = pack
+        self._source = source
         self._rows = pack.rows_of(source)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedSkeletons, (self._pack, self._source)
 
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32: x, y in pixels of the packed frame, confidence; None if the frame has none."""
         row = self._rows.get(key)
         return None if row is None else self._pack.skeleton(row)
+
+
+def _open_again(path: Path, sha256: str) -> Pack:
+    """The pack in another process, opened once for all its splits."""
+    pack = _opened.get((path, sha256))
+    if pack is None:
+        pack = Pack(path)
+        if pack.sha256 != sha256:
+            raise DataError(f"pack {path} was replaced while it was in use; start again")
+        _opened[path, sha256] = pack
+    return pack
 
 
 def _array(data: bytes) -> np.ndarray:
