@@ -17,6 +17,8 @@ import sys
 import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
 import numpy as np
@@ -99,7 +101,7 @@ class WorkerPool:
             pickled = pickle.dumps(source)
         except Exception as error:  # whatever its classes raise
             raise DataError(not_elsewhere(error)) from error
-        with self._lock:
+        with self._uninterrupted():
             for work in list(self._going.values()):
                 work.settle()  # both ends must not wait for the other one to take a long message
             number = self._sources
@@ -129,7 +131,7 @@ class WorkerPool:
         assert place is not None
         stop = stop[:8].view(np.int64)
         stop[0] = len(filling.jobs)
-        with self._lock:
+        with self._uninterrupted():
             while self._forgotten:
                 self._send(list(self._workers), Forget(self._forgotten.popleft()))
             number = self._batches
@@ -138,8 +140,8 @@ class WorkerPool:
             work = ProcessWork(self, filling, tally, stop, len(parts))
             if parts:
                 self._going[number] = work
-            turn = number * len(parts) % len(self._workers)  # of the process that did least
             workers = list(self._workers)
+            turn = number % len(workers)  # parts may be fewer than the processes, or of different size
             for connection, part in zip(workers[turn:] + workers[:turn], parts, strict=False):
                 jobs = list(filling.jobs[part.start : part.stop])
                 self._send([connection], Part(number, source, part.start, jobs, clips, place))
@@ -147,7 +149,7 @@ class WorkerPool:
 
     def wait_for(self, work: ProcessWork) -> None:
         """Wait until the parts of a batch are done, or nobody is left to do them."""
-        with self._lock:
+        with self._uninterrupted():
             while work.parts and self.usable:
                 for connection in wait(list(self._workers)):
                     assert isinstance(connection, Connection)
@@ -155,15 +157,23 @@ class WorkerPool:
                     if self.problem:
                         return
 
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """For one thread at a time; who is interrupted here no longer knows what the processes do, so they end."""
+        with self._lock:
+            try:
+                yield
+            except BaseException:
+                if not self.problem:
+                    self._end("reading frames was interrupted")
+                raise
+
     def _send(self, connections: list[Connection], message: NewSource | Forget | Part) -> None:
         for connection in connections:
             try:
                 connection.send(message)
             except OSError:
                 self._lose(connection)
-            except BaseException:
-                self._end("a message to a process that reads frames was interrupted")
-                raise
             if self.problem:
                 raise DataError(self.problem)
 
@@ -173,9 +183,6 @@ class WorkerPool:
         except (EOFError, OSError):  # the latter if it died in the middle of a message
             self._lose(connection)
             return
-        except BaseException:
-            self._end("a message from a process that reads frames was interrupted")
-            raise
         work = self._going[done.batch]
         if done.trace:
             _log.debug("in a process that reads frames:\n%s", done.trace)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,24 @@ def test_a_process_that_died_between_epochs(whole):
     with pytest.raises(DataError, match="was killed by signal 9"):
         list(loader.epoch(1))
     assert len(list(loader.epoch(1))) == 2
+
+
+@pytest.mark.parametrize("call", ["send", "recv"])
+def test_an_interrupted_message_is_not_continued(whole, monkeypatch, call):
+    """Ctrl-C while a message is on its way: the next epoch begins with new processes."""
+    loader = _train(whole.train, 3, batches=4)
+    list(loader.epoch(0))
+    batches = loader.epoch(1)
+    next(batches)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, call, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(batches)
+    assert _same(loader.epoch(1), _train(whole.train, 1, batches=4).epoch(1))
 
 
 def test_processes_do_not_import_the_framework():
