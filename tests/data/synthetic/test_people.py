@@ -73,6 +73,28 @@ def test_infrared_brightness_does_not_follow_colour(levels: Levels):
         assert brightness.std() > 0.1, garment
 
 
+@pytest.mark.parametrize("link", [0.0, 0.5, 1.0])
+def test_infrared_brightness_follows_how_light_the_colour_is_by_the_level(levels: Levels, link: float):
+    garments = [
+        draw_person(replace(levels, infrared_link=link), SEED, identity).outfit.upper for identity in range(1, 301)
+    ]
+    for colour, brightness in (("colour", "brightness"), ("second_colour", "second_brightness")):
+        light = np.array([getattr(g, colour) for g in garments]) @ (0.299, 0.587, 0.114)
+        seen = np.array([getattr(g, brightness) for g in garments])
+        correlation = np.corrcoef(light, seen)[0, 1]
+        low, high = {0.0: (-0.15, 0.15), 0.5: (0.5, 0.9), 1.0: (0.999, 1.0)}[link]
+        assert low < correlation <= high + 1e-9, (colour, correlation)
+        assert seen.min() >= 0.05
+        assert seen.max() <= 0.92
+
+
+def test_the_link_changes_nothing_else_of_a_person(levels: Levels):
+    plain, linked = (draw_person(replace(levels, infrared_link=link), SEED, 3) for link in (0.0, 0.7))
+    assert (plain.body, plain.gait) == (linked.body, linked.gait)
+    assert plain.outfit.upper.colour == linked.outfit.upper.colour
+    assert (plain.outfit.cut, plain.outfit.bag_kind) == (linked.outfit.cut, linked.outfit.bag_kind)
+
+
 def test_skin_is_the_hottest_part_in_infrared(levels: Levels):
     for identity in range(1, 20):
         table = paint(draw_person(levels, SEED, identity).outfit, "infrared")
