@@ -53,6 +53,11 @@ def study() -> None:
     _exit_with(_study)
 
 
+def stale() -> None:
+    """`star-stale [--close]`: runs that MLflow shows as RUNNING though their process is gone."""
+    _exit_with(_stale)
+
+
 def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
     """Run a command; an error that is the input's fault becomes one message and exit code 1."""
     try:
@@ -225,6 +230,17 @@ def _study(arguments: Sequence[str]) -> None:
     sys.stdout.write(text + "\n")
     if not complete:
         raise StudyError("not all runs finished; the same command once more continues")
+
+
+def _stale(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-stale", description=stale.__doc__)
+    parser.add_argument("--close", action="store_true", help="end them as KILLED; they can be resumed all the same")
+    parser.add_argument("--uri", help="MLflow tracking store (default: sqlite in the outputs folder)")
+    options = parser.parse_args(arguments)
+    from star.config.paths import outputs_folder
+    from star.study.stale import stale_runs
+
+    sys.stdout.write(stale_runs(uri=options.uri, outputs=outputs_folder(), close=options.close) + "\n")
 
 
 def _study_levels(options: argparse.Namespace, store: dict[str, Any]) -> None:

@@ -220,3 +220,4 @@ class Config:
     study: str
     resume: str | None
     rerun: bool
+    checkpoint_every: int | None = number(minimum=1)

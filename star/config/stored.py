@@ -1,7 +1,8 @@
 """Finding a run's folder again, and the configuration it was started with.
 
-A run folder holds `run.json` (run id and tracking store), `config.yaml` (resolved), `fingerprint.json`, `train.log`,
-`events.jsonl` (what was tracked), `checkpoints/`, `scores.json`, pictures, and Hydra's `.hydra/`.
+A run folder holds `run.json` (run id, the overrides it was started with), `config.yaml` (resolved),
+`fingerprint.json`, `train.log`, `events.jsonl` (what was tracked), `checkpoints/`, `scores.json`, pictures, and Hydra's
+`.hydra/`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from star.config.compose import compose_run
 from star.config.paths import outputs_folder
@@ -22,6 +23,9 @@ from star.config.schema import Config
 from star.errors import ConfigError, Problem
 
 logger = logging.getLogger(__name__)
+
+RUN_FILE = "run.json"
+_HYDRA_OVERRIDES = Path(".hydra", "overrides.yaml")
 
 
 def run_folder(run: str) -> Path:
@@ -34,23 +38,33 @@ def run_folder(run: str) -> Path:
         ConfigError: there is no such run, or several.
     """
     path = Path(run).expanduser()
-    if (path / "run.json").is_file():
+    if (path / RUN_FILE).is_file() or (path / _HYDRA_OVERRIDES).is_file():
         return path.resolve()
     outputs = outputs_folder()
-    records = [*outputs.glob("runs/*/run.json"), *outputs.glob("multirun/*/*/run.json")]
+    records = [*outputs.glob(f"runs/*/{RUN_FILE}"), *outputs.glob(f"multirun/*/*/{RUN_FILE}")]
     if len(run) >= 8:
         found = [r.parent for r in records if str(json.loads(r.read_text())["run_id"]).startswith(run)]
         if len(found) == 1:
             return found[0]
-    expected = f"a run folder (with run.json) or the id of one of the {len(records)} runs under {outputs}"
+    expected = f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}"
     raise ConfigError([Problem("run", run, expected)])
 
 
 def stored_overrides(run: str) -> tuple[Path, list[str]]:
-    """A run's folder and the overrides it was started with."""
+    """A run's folder and the overrides it was started with.
+
+    They are in `run.json`; Hydra's own file, which it writes anew at every start, serves for runs that were stopped
+    before they had one, and for older ones.
+
+    Raises:
+        ConfigError: there is no such run, or it was stopped before anything was written.
+    """
     folder = run_folder(run)
-    overrides = [str(text) for text in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
-    return folder, [text for text in overrides if not text.startswith("resume=")]
+    record = json.loads((folder / RUN_FILE).read_text()) if (folder / RUN_FILE).is_file() else {}
+    found = record.get("overrides") or OmegaConf.load(folder / _HYDRA_OVERRIDES)
+    if not isinstance(found, (list, ListConfig)):
+        raise ConfigError([Problem("run", run, "a run that began; this one was stopped before, start it again")])
+    return folder, [text for text in map(str, found) if not text.startswith("resume=")]
 
 
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:

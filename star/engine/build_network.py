@@ -16,6 +16,7 @@ from star.data.loader import TrainLoader
 from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
 from star.engine.schedule import learning_rates
+from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep, sgd
 from star.engine.trainer import Trainer
@@ -36,7 +37,9 @@ _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
 
 
-def build_trainer(config: Config, data: VideoReIDData, loader: TrainLoader, tracker: Tracker, folder: Path) -> Trainer:
+def build_trainer(
+    config: Config, data: VideoReIDData, loader: TrainLoader, tracker: Tracker, folder: Path, stop: StopSignals
+) -> Trainer:
     """Everything one run trains with.
 
     Args:
@@ -45,6 +48,7 @@ def build_trainer(config: Config, data: VideoReIDData, loader: TrainLoader, trac
         loader: of its training split.
         tracker: open run.
         folder: of the checkpoints.
+        stop: ends training after a step, a ranking before its next batch.
     """
     select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities))
@@ -69,18 +73,22 @@ def build_trainer(config: Config, data: VideoReIDData, loader: TrainLoader, trac
     step = TrainStep(
         model, build_losses(config), optimiser, graph=config.hardware.mode == "graph", clip_norm=schedule.clip_norm
     )
+    embedders = build_embedders(config, model)
+    checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
         step=step,
         state=NetworkState(model, optimiser),
         loader=loader,
         draw=draws_of_step(config),
-        evaluate=build_evaluation(config, model, data),
+        evaluate=build_evaluation(config, model, data, checked),
         tracker=tracker,
         rates=rates,
         folder=folder,
+        stop=stop,
         epochs=schedule.epochs,
         evaluate_every=schedule.evaluate_every,
         log_every=config.tracker.log_every,
+        checkpoint_every=config.checkpoint_every,
     )
 
 

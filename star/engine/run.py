@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,8 +20,10 @@ from star.config.command_line import with_stored_overrides
 from star.config.compose import group_of_overrides
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored import run_folder
+from star.config.stored import RUN_FILE, run_folder
 from star.engine.build_data import load_data, train_loader
+from star.engine.checkpoint import replace_file
+from star.engine.signals import StopSignals
 from star.errors import ConfigError, Problem
 from star.evaluation.protocols import clip_text
 from star.tracking.fingerprint import Fingerprint, fingerprint
@@ -27,7 +31,7 @@ from star.tracking.mlflow_tracker import open_run
 from star.tracking.null_tracker import NullTracker
 from star.tracking.provenance import provenance
 from star.tracking.recorder import RunRecorder
-from star.tracking.runs import find_finished, join_study
+from star.tracking.runs import find_finished, join_study, read_run_folder
 from star.tracking.spool import SPOOL_NAME
 from star.tracking.store import store_uri
 from star.tracking.sweep import parent_run
@@ -59,11 +63,19 @@ def run_job(config: Config) -> float:
 
     Returns:
         Mean of the last mAP of both directions in percent, for sweepers that optimise.
+
+    Raises:
+        SystemExit: SIGTERM, SIGUSR1 or SIGUSR2 came; checkpoint and run are closed.
     """
     job = _hydra_job(config)
-    with _log_file(job.folder / "train.log"):
+    with StopSignals() as stop, _log_file(job.folder / "train.log"):
         try:
-            return _run(config, job)
+            return _run(config, job, stop)
+        except (KeyboardInterrupt, SystemExit):
+            if (job.folder / RUN_FILE).is_file():
+                by = stop.received.name if stop.received else "Ctrl-C"
+                logger.info("stopped by %s; to go on: star-train resume=%s", by, shlex.quote(str(job.folder)))
+            raise
         except Exception as error:
             logger.debug("failed", exc_info=True)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -73,26 +85,27 @@ def run_job(config: Config) -> float:
             raise
 
 
-def _run(config: Config, job: Job) -> float:
+def _run(config: Config, job: Job, stop: StopSignals) -> float:
     data = load_data(config)
     loader = train_loader(config, data)
     mark = fingerprint(config, data.fingerprint)
     run_id = None
-    if config.resume:
-        run_id = _resumed_run(config.resume, mark)
+    resumes = bool(config.resume) or _is_unfinished(job.folder)
+    if resumes:
+        run_id = _resumed_run(job.folder, mark)
     elif config.tracker.kind == "mlflow" and not config.rerun:
         finished = _finished_mean(config, mark)
         if finished is not None:
             return finished
-    with _open_tracker(config, job, data, mark, run_id) as tracker:
+    with stop.held(), _open_tracker(config, job, data, mark, run_id) as tracker:
         _write_run_files(config, job, mark, tracker)
         for note in data.notes:
             logger.warning(note)
         from star.engine.build_network import build_trainer
         from star.engine.results import log_results
 
-        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints")
-        if config.resume:
+        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints", stop)
+        if resumes:
             trainer.restore()
         evaluation = trainer.fit()
         return log_results(job.folder, tracker, data, evaluation, trainer.history)
@@ -122,20 +135,27 @@ def _log_file(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _resumed_run(run: str, mark: Fingerprint) -> str:
-    """The id of the run to continue.
+def _is_unfinished(folder: Path) -> bool:
+    """Whether the job's own folder has a run to go on with: a cluster has put the job into its queue again."""
+    return (folder / RUN_FILE).is_file() and read_run_folder(folder).status != "FINISHED"
+
+
+def _resumed_run(folder: Path, mark: Fingerprint) -> str | None:
+    """The id of the run to continue; None for one that was stopped before it was opened.
 
     Raises:
         ConfigError: configuration, data or weights are not those the run was started with.
     """
-    folder = run_folder(run)
+    if not (folder / RUN_FILE).is_file():
+        return None
     before = Fingerprint.load(folder / "fingerprint.json")
     different = [line for line in mark.differences(before) if not line.startswith(("code", "packages"))]
     if different:
-        raise ConfigError([Problem("resume", run, f"the run's own configuration and data ({'; '.join(different)})")])
+        expected = f"the run's own configuration and data ({'; '.join(different)})"
+        raise ConfigError([Problem("resume", str(folder), expected)])
     if mark != before:
         logger.warning("continued with other software: %s", "; ".join(mark.differences(before)))
-    return json.loads((folder / "run.json").read_text())["run_id"]
+    return json.loads((folder / RUN_FILE).read_text())["run_id"]
 
 
 def _finished_mean(config: Config, mark: Fingerprint) -> float | None:
@@ -205,9 +225,15 @@ def _write_run_files(config: Config, job: Job, mark: Fingerprint, tracker: RunRe
     for group, key in (("dataset", "root"), ("dataset", "skeletons"), ("dataset", "pack"), ("backbone", "pretrained")):
         if values[group][key] is not None and not values[group][key].startswith("hf://"):
             values[group][key] = str(Path(values[group][key]).expanduser().resolve())
-    OmegaConf.save(OmegaConf.create(values), job.folder / "config.yaml")
-    mark.save(job.folder / "fingerprint.json")
-    record = {"run_id": tracker.run_id, "experiment": job.experiment, "tracker": config.tracker.kind}
-    (job.folder / "run.json").write_text(json.dumps(record, indent=1))
+    mark.save(job.folder / "fingerprint.new")
+    record = {
+        "run_id": tracker.run_id,
+        "experiment": job.experiment,
+        "tracker": config.tracker.kind,
+        "overrides": [text for text in job.overrides if not text.startswith("resume=")],
+    }
+    replace_file(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(values)).encode())
+    os.replace(job.folder / "fingerprint.new", job.folder / "fingerprint.json")
+    replace_file(job.folder / RUN_FILE, json.dumps(record, indent=1).encode())
     for name in ("config.yaml", "fingerprint.json"):
         tracker.log_artifact(job.folder / name)

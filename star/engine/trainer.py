@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from star.data.loader import TrainLoader
-from star.engine.checkpoint import load_checkpoint, save_checkpoint
+from star.engine.checkpoint import load_newest, save_checkpoint
 from star.engine.progress import TrainingProgress
+from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep
 from star.evaluation.evaluator import Evaluation
@@ -36,6 +38,11 @@ class History:
         best_mean: largest mean mAP of both directions; its weights are the checkpoint "best".
         best_on_test: largest value of each score over all rankings, each chosen on the test set for itself.
         seconds: spent in training steps.
+        batch: number of finished batches of the running epoch.
+        sums: of the loss terms over them.
+        epoch_seconds: spent in the running epoch.
+        wrong: what was wrong with the training data in all finished epochs, such as frames without a skeleton.
+        wrong_now: whether something was wrong in the running epoch.
     """
 
     epoch: int = 0
@@ -44,6 +51,11 @@ class History:
     best_mean: float = -1.0
     best_on_test: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    batch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    epoch_seconds: float = 0.0
+    wrong: dict[str, int] = field(default_factory=dict)
+    wrong_now: bool = False
 
 
 class Trainer:
@@ -58,9 +70,11 @@ class Trainer:
         tracker: where losses and scores go.
         rates: learning rates by group name, [steps] each.
         folder: of the checkpoints.
+        stop: looked at after every step; a stop leaves a checkpoint.
         epochs: length of the run.
         evaluate_every: epochs between rankings; the last epoch is always ranked.
         log_every: steps between logged points.
+        checkpoint_every: steps between checkpoints within an epoch; None: only at its end.
     """
 
     def __init__(
@@ -74,63 +88,103 @@ class Trainer:
         tracker: Tracker,
         rates: dict[str, np.ndarray],
         folder: Path,
+        stop: StopSignals,
         epochs: int,
         evaluate_every: int,
         log_every: int,
+        checkpoint_every: int | None,
     ):
         self.step, self.state, self.loader, self.draw, self.evaluate = step, state, loader, draw, evaluate
-        self.tracker, self.rates, self.folder = tracker, rates, folder
+        self.tracker, self.rates, self.folder, self.stop = tracker, rates, folder, stop
         self.epochs, self.evaluate_every, self.log_every = epochs, evaluate_every, log_every
+        self.checkpoint_every = checkpoint_every
         self.history = History()
+        self._wrong_before: dict[str, int] = {}
 
     def restore(self) -> None:
-        """Continue from the last checkpoint of `folder`.
+        """Continue from the newest usable checkpoint of `folder`; without any, from the start.
 
         Raises:
-            CheckpointError: there is none, or it does not fit the network.
+            CheckpointError: all are damaged, or they do not fit the network.
         """
-        tensors, record = load_checkpoint(self.folder, "last")
+        found = load_newest(self.folder)
+        if found is None:
+            logger.info("the run was stopped before its first checkpoint: it begins anew")
+            return
+        tensors, record = found
         self.state.restore(tensors)
-        record.pop("sha256", None)
-        self.history = History(**record)
-        logger.info("continuing after epoch %d, step %d", self.history.epoch, self.history.step)
+        self.history = history = History(**record)
+        self._wrong_before = history.wrong
+        within = f", batch {history.batch} of the next" if history.batch else ""
+        logger.info("continuing after epoch %d, step %d%s", history.epoch, history.step, within)
 
     def fit(self) -> Evaluation:
-        """Train to the last epoch and return its ranking."""
+        """Train to the last epoch and return its ranking.
+
+        Raises:
+            SystemExit: a stop was asked for; all finished steps are in the checkpoint "last".
+        """
         evaluation: Evaluation | None = None
-        steps = self.epochs * self.loader.batches_per_epoch
-        with TrainingProgress(steps, self.history.step) as progress:
-            for epoch in range(self.history.epoch, self.epochs):
-                started = time.perf_counter()
-                losses = self._train_epoch(epoch, progress)
-                self.history.seconds += time.perf_counter() - started
-                self.history.epoch = epoch + 1
-                last = epoch + 1 == self.epochs
-                if last or (epoch + 1) % self.evaluate_every == 0:
+        history = self.history
+        with TrainingProgress(self.epochs * self.loader.batches_per_epoch, history.step) as progress:
+            while history.epoch < self.epochs:
+                self._train_epoch(history.epoch, progress)
+                began = time.perf_counter()
+                ranked = history.epoch + 1 == self.epochs or (history.epoch + 1) % self.evaluate_every == 0
+                if ranked:
                     progress.evaluating()
-                    evaluation = self.evaluate()
+                    evaluation = self._evaluate()
+                losses = {name: value / self.loader.batches_per_epoch for name, value in history.sums.items()}
+                seconds = history.epoch_seconds + time.perf_counter() - began
+                history.wrong = self._wrong()
+                history.epoch += 1
+                history.batch, history.sums, history.epoch_seconds, history.wrong_now = 0, {}, 0.0, False
+                if evaluation is not None and ranked:
                     self._keep_scores(evaluation)
-                self._log_counts()
+                self._log_wrong()
                 self._save("last")
-                self._report_epoch(epoch, losses, time.perf_counter() - started)
+                self._report_epoch(losses, seconds, ranked)
         return evaluation or self.evaluate()
 
-    def _train_epoch(self, epoch: int, progress: TrainingProgress) -> dict[str, float]:
-        sums: dict[str, float] = {}
+    def _train_epoch(self, epoch: int, progress: TrainingProgress) -> None:
+        """The batches of an epoch that are not done yet."""
+        history = self.history
+        self.stop.check()
+        start = 0 if history.wrong_now else history.batch  # what was wrong with batches done before is counted again
         before = time.perf_counter()
-        for batch in self.loader.epoch(epoch):
-            index = self.history.step
-            losses = self.step(batch, self.draw(index), index)
-            self.history.step += 1
-            now = time.perf_counter()
-            clips_per_second, before = 2 * len(batch.identities) / (now - before), now
-            sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
-            progress.step(epoch, self.epochs, losses, clips_per_second)
-            if index % self.log_every == 0:
-                points = {f"loss/{name}": value for name, value in losses.items()}
-                points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
-                self.tracker.log_metrics({**points, "throughput/clips_per_s": clips_per_second}, index)
-        return {name: value / self.loader.batches_per_epoch for name, value in sums.items()}
+        with closing(self.loader.epoch(epoch, start)) as batches:
+            for batch in islice(batches, history.batch - start, None):
+                index = history.step
+                losses = self.step(batch, self.draw(index), index)
+                now = time.perf_counter()
+                clips_per_second = 2 * len(batch.identities) / (now - before)
+                history.step += 1
+                history.batch += 1
+                history.seconds += now - before
+                history.epoch_seconds += now - before
+                history.sums = {name: history.sums.get(name, 0.0) + value for name, value in losses.items()}
+                before = now
+                progress.step(epoch, self.epochs, losses, clips_per_second)
+                if index % self.log_every == 0:
+                    points = {f"loss/{name}": value for name, value in losses.items()}
+                    points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
+                    self.tracker.log_metrics({**points, "throughput/clips_per_s": clips_per_second}, index)
+                if self.stop.received or self._is_due():
+                    self._save("last")
+                self.stop.check()
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint within the epoch is; its end has one anyway."""
+        every, history = self.checkpoint_every, self.history
+        return every is not None and history.step % every == 0 and history.batch < self.loader.batches_per_epoch
+
+    def _evaluate(self) -> Evaluation:
+        """A ranking that is broken off is repeated when the run goes on."""
+        try:
+            return self.evaluate()
+        except SystemExit:
+            self._save("last")
+            raise
 
     def _keep_scores(self, evaluation: Evaluation) -> None:
         scores = evaluation.metrics()
@@ -145,20 +199,26 @@ class Trainer:
             history.best_mean = mean
             self._save("best")
 
-    def _log_counts(self) -> None:
-        """What was wrong with the training data so far, such as frames without a skeleton."""
-        wrong = {f"data/{name}": float(n) for name, n in self.loader.counts.items() if name != "frames" and n}
-        if wrong:
-            self.tracker.log_metrics(wrong, self.history.step)
+    def _wrong(self) -> dict[str, int]:
+        """What was wrong with the training data so far; bad files are named in the log, their uses counted here."""
+        now = self.loader.counts
+        names = [name for name in now if name not in ("frames", "bad_files")]
+        total = {name: self._wrong_before.get(name, 0) + now[name] for name in names}
+        return {name: n for name, n in total.items() if n}
+
+    def _log_wrong(self) -> None:
+        if self.history.wrong:
+            points = {f"data/{name}": float(n) for name, n in self.history.wrong.items()}
+            self.tracker.log_metrics(points, self.history.step)
 
     def _save(self, label: str) -> None:
-        record: dict[str, Any] = asdict(self.history)
-        save_checkpoint(self.folder, label, self.state.tensors(), record)
+        if self.history.batch:
+            self.history.wrong_now = self._wrong() != self.history.wrong
+        save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
 
-    def _report_epoch(self, epoch: int, losses: dict[str, float], seconds: float) -> None:
+    def _report_epoch(self, losses: dict[str, float], seconds: float, ranked: bool) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        line = f"epoch {epoch + 1}/{self.epochs}  {terms}  {seconds:.1f} s"
-        ranked = epoch + 1 == self.epochs or (epoch + 1) % self.evaluate_every == 0
+        line = f"epoch {self.history.epoch}/{self.epochs}  {terms}  {seconds:.1f} s"
         if ranked:
             scores = self.history.scores
             line += "".join(f"  {d} R1 {scores[f'{d}/R1']:.2f} mAP {scores[f'{d}/mAP']:.2f}" for d in DIRECTIONS)

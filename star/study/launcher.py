@@ -29,7 +29,7 @@ LAUNCHERS = {
 _QUEUES = ("submitit_slurm",)
 """Launchers with a queue of their own: all multiruns are handed over at once."""
 _TIMEOUT_MINUTES = 3 * 24 * 60
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 45.0
 _POLL_SECONDS = 0.2
 
 

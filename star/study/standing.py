@@ -57,10 +57,12 @@ def epochs_done(run: RunRecord) -> int | None:
     """Epochs in the run's last checkpoint, with which it can be continued; None without one."""
     if run.folder is None:
         return None
-    try:
-        return int(json.loads((run.folder / "checkpoints" / "last.json").read_text())["epoch"])
-    except (OSError, ValueError, KeyError):
-        return None
+    for name in ("last.json", "previous.json"):
+        try:
+            return int(json.loads((run.folder / "checkpoints" / name).read_text())["epoch"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
 
 
 def progress(run: RunRecord) -> str:

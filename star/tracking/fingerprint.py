@@ -79,7 +79,7 @@ def fingerprint(config: Config, data_fingerprint: str) -> Fingerprint:
 def relevant_values(config: Config) -> dict[str, Any]:
     """The configuration as plain JSON values, without names, paths and whatever cannot change a number."""
     values = json.loads(json.dumps(asdict(config)))
-    for name in ("study", "resume", "rerun", "tracker"):
+    for name in ("study", "resume", "rerun", "checkpoint_every", "tracker"):
         values.pop(name)
     for group, keys in _IRRELEVANT.items():
         for key in keys:

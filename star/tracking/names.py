@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 LARGEST_PARAMS = 60
 LONGEST_PARAM = 500
 LONGEST_TAG = 5000
+WORKED_TAG = "seconds_worked"
+"""Of a run of several processes: what they have worked together."""
 _LONGEST_NAME = 250
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from star.tracking.names import clean_name, clean_params, clean_tags
-from star.tracking.spool import Spool, last_steps
+from star.tracking.names import WORKED_TAG, clean_name, clean_params, clean_tags
+from star.tracking.spool import Spool, earlier_seconds, last_steps
 from star.tracking.store import shown
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class RunRecorder:
     """A run whose numbers go to its spool; the base of the trackers.
 
     As a context manager it ends the run: FINISHED, FAILED after an exception (its traceback is an artifact), KILLED
-    after Ctrl-C or SIGTERM (which it turns into SystemExit, so that the code around it can clean up).
+    after Ctrl-C or a signal that somebody has turned into SystemExit(128 + signal). It does so itself with SIGTERM
+    where nobody else does.
 
     Args:
         run_id: id of the run in its store.
@@ -46,7 +47,7 @@ class RunRecorder:
                 self._known_steps[key] = max(step, self._known_steps.get(key, step))
         self._spool = Spool(spool)
         self._ended = False
-        self._terminated = False
+        self._opened = _milliseconds()
         self._handler_before: Any = None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
@@ -73,9 +74,15 @@ class RunRecorder:
         self._record({"event": "artifact", "path": str(path.resolve()), "folder": folder}, urgent=True)
 
     def finish(self, status: Status) -> None:
-        """End the run; later calls do nothing. Waits some seconds for what is still unsent."""
+        """End the run; later calls do nothing. Waits some seconds for what is still unsent.
+
+        A run of several processes gets the seconds they have worked as a tag: its start and end are no measure.
+        """
         if self._ended:
             return
+        earlier = earlier_seconds(self._spool.path)
+        if earlier is not None:
+            self.log_tags({WORKED_TAG: f"{earlier + (_milliseconds() - self._opened) / 1000:.3f}"})
         self._record({"event": "end", "status": status, "time": _milliseconds()})
         self._ended = True
         self._deliver_rest()
@@ -85,7 +92,8 @@ class RunRecorder:
 
     def __enter__(self) -> Self:
         """Take SIGTERM, in the main thread only."""
-        if threading.current_thread() is threading.main_thread():
+        free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        if free and threading.current_thread() is threading.main_thread():
             self._handler_before = signal.signal(signal.SIGTERM, self._on_sigterm)
         return self
 
@@ -94,9 +102,10 @@ class RunRecorder:
     ) -> None:
         """End the run with the status that the exception tells."""
         try:
-            if error is None or (isinstance(error, SystemExit) and not self._terminated and not error.code):
+            code = error.code if isinstance(error, SystemExit) else None
+            if error is None or (isinstance(error, SystemExit) and not code):
                 self.finish("FINISHED")
-            elif isinstance(error, KeyboardInterrupt) or self._terminated:
+            elif isinstance(error, KeyboardInterrupt) or (isinstance(code, int) and code > 128):
                 self.finish("KILLED")
             else:
                 self._log_traceback(error)
@@ -145,7 +154,6 @@ class RunRecorder:
         self.log_artifact(path)
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        self._terminated = True
         raise SystemExit(128 + number)
 
 

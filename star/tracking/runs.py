@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from star.errors import TrackingError
-from star.tracking.names import clean_name
+from star.tracking.names import WORKED_TAG, clean_name
 from star.tracking.spool import SPOOL_NAME, read_spool
 from star.tracking.store import check_store, client, connect_read_only, shown, sqlite_file, translated
 
@@ -32,7 +32,8 @@ class RunRecord(NamedTuple):
         tags, params: MLflow's own tags begin with `mlflow.`.
         metrics: last value of each metric.
         start: seconds since 1970.
-        duration: seconds; None while the run is not ended.
+        duration: seconds worked on it, without the time from being killed to being resumed; None while the run is not
+            ended.
         folder: the run's folder on the machine that made it; None if it has none.
     """
 
@@ -108,6 +109,16 @@ def study_runs(uri: str, study: str) -> list[RunRecord]:
     joined = _search(uri, _TAGGED, (key, "true"), f"tags.`{key}` = 'true'")
     runs = {run.run_id: run for run in own + joined if run.tags.get("kind") != "sweep"}
     return sorted(runs.values(), key=lambda run: run.start)
+
+
+def open_runs(uri: str) -> list[RunRecord]:
+    """The training runs that the store has as RUNNING, of all studies, oldest first.
+
+    Raises:
+        TrackingError: the store cannot be read.
+    """
+    found = _search(uri, " AND status = 'RUNNING'", (), "attributes.status = 'RUNNING'")
+    return [run for run in found if run.tags.get("kind") == "train"]
 
 
 def study_parents(uri: str, study: str) -> list[RunRecord]:
@@ -248,6 +259,8 @@ def _record(
     metrics: Mapping[str, float],
 ) -> RunRecord:
     start, end = times
+    worked = tags.get(WORKED_TAG)
+    seconds = float(worked) if worked else (end - start) / 1000 if end else None
     folder = tags.get("run_folder")
     return RunRecord(
         run_id,
@@ -257,7 +270,7 @@ def _record(
         dict(params),
         dict(metrics),
         start / 1000,
-        (end - start) / 1000 if end and status != "RUNNING" else None,
+        None if status == "RUNNING" else seconds,
         Path(folder) if folder else None,
     )
 

@@ -111,6 +111,21 @@ def last_steps(path: Path) -> dict[str, int]:
     return steps
 
 
+def earlier_seconds(path: Path) -> float | None:
+    """Seconds that a run's processes before the present one have worked on it; None where it is the first.
+
+    Args:
+        path: of the spool, whose last `open` is that of the present process.
+    """
+    sessions: list[tuple[int, int]] = []
+    for event, _ in read_spool(path):
+        if event.get("event") == "open":
+            sessions.append((event["time"], event["time"]))
+        elif "time" in event and sessions:
+            sessions[-1] = (sessions[-1][0], event["time"])
+    return sum(end - start for start, end in sessions[:-1]) / 1000 if len(sessions) > 1 else None
+
+
 def _acknowledgement(path: Path) -> Path:
     return path.with_name(path.name + ".sent")
 

@@ -111,6 +111,8 @@ def prepare_store(uri: str, experiment: str) -> str:
     check_store(uri)
     path = sqlite_file(uri)
     with translated(uri), _locked(path):
+        if path and not path.exists():
+            _create_sqlite(path)
         mlflow_client = client(uri)
         found = mlflow_client.get_experiment_by_name(experiment)
         if found is None:
@@ -145,6 +147,14 @@ def translated(uri: str) -> Iterator[None]:
     except Exception as error:  # MLflow lets errors of SQLAlchemy, Alembic, requests and the drivers through
         reason = " ".join(str(error).split())
         raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {reason}") from error
+
+
+def _create_sqlite(path: Path) -> None:
+    """Under another name first: the migrations take seconds, and a process killed within them would leave a ruin."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    client(f"sqlite:///{unfinished}").search_experiments()
+    os.replace(unfinished, path)
 
 
 def _create_experiment(mlflow_client: MlflowClient, experiment: str, artifacts: str | None) -> str:

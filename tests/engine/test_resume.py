@@ -1,0 +1,121 @@
+"""A run that is killed and resumed is the uninterrupted one; so is one with another number of loader workers."""
+
+from __future__ import annotations
+
+import json
+import random
+import shlex
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.commands import Command
+from support.killed_runs import assert_same_run, run_folder, status, steps_done, stopped
+
+from star.config.compose import group_choices
+from star.engine.checkpoint import load_checkpoint
+
+EPOCHS = 3
+OVERRIDES = (
+    *("hardware.mode=pynative", f"schedule.epochs={EPOCHS}", "schedule.batches_per_epoch=3", "checkpoint_every=2"),
+    *("schedule.evaluate_every=2", "seed=3"),
+)
+
+
+@pytest.fixture(scope="module")
+def arguments(small: tuple[str, ...]) -> tuple[str, ...]:
+    return ("experiment=star", *small, *OVERRIDES)
+
+
+@pytest.fixture(scope="module")
+def whole(command: Command, arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of an uninterrupted run with one loader worker."""
+    outputs = tmp_path_factory.mktemp("whole")
+    done = command("train", *arguments, "hardware.loader_workers=1", into=outputs)
+    assert done.returncode == 0, done.stdout
+    return outputs
+
+
+def test_the_number_of_loader_workers_changes_nothing(
+    command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
+):
+    done = command("train", *arguments, "hardware.loader_workers=2", into=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert_same_run(tmp_path, whole)
+
+
+def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
+    command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
+):
+    outputs = tmp_path / "with a blank"
+    outputs.mkdir()
+    killed = stopped(arguments, outputs, lambda: steps_done(outputs) >= 4, signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL and status(outputs) == "RUNNING"
+    folder = run_folder(outputs)
+    last = folder / "checkpoints" / "last.json"
+    last.write_bytes(last.read_bytes()[:-1])
+
+    again = (f"resume={folder}",)
+    ended = stopped(again, outputs, lambda: steps_done(outputs) >= 7, signal.SIGTERM)
+    assert "going on from the checkpoint before it" in ended.stdout and "continuing after epoch" in ended.stdout
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stdout
+    assert status(outputs) == "KILLED"
+    (line,) = [line for line in ended.stdout.splitlines() if "stopped by SIGTERM" in line]
+    state = load_checkpoint(folder / "checkpoints", "last")[1]
+    assert 7 <= state["step"] <= 9 and state["step"] == 3 * state["epoch"] + state["batch"]
+
+    command_line = shlex.split(line.partition("to go on: ")[2])
+    assert command_line == ["star-train", *again]
+    done = command("train", *again, into=outputs)
+    assert done.returncode == 0, done.stdout
+    assert_same_run(outputs, whole)
+    with closing(sqlite3.connect(outputs / "mlflow.db")) as store:
+        (worked,) = store.execute("SELECT value FROM tags WHERE key = 'seconds_worked'").fetchone()
+        (start, end) = store.execute("SELECT start_time, end_time FROM runs").fetchone()
+    assert 0 < float(worked) < (end - start) / 1000
+    refused = command("train", *again, "schedule.learning_rate=0.5", into=outputs)
+    assert refused.returncode == 1
+    assert "config.schedule.learning_rate: 0.5, was 0.1" in refused.stdout
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_anew(
+    command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
+):
+    opened = lambda: bool(list(tmp_path.glob("runs/*/run.json")))  # noqa: E731
+    ended = stopped(arguments, tmp_path, opened, signal.SIGKILL)
+    assert ended.returncode == -signal.SIGKILL
+    folder = run_folder(tmp_path)
+    assert not (folder / "checkpoints").exists()
+    (folder / ".hydra" / "overrides.yaml").write_text("")  # as if killed while Hydra wrote it at a second start
+    done = command("train", f"resume={folder}", into=tmp_path)
+    assert "it begins anew" in done.stdout
+    assert_same_run(tmp_path, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", group_choices()["experiment"])
+def test_every_experiment_survives_kills_at_random_moments(
+    experiment: str, command: Command, small: tuple[str, ...], tmp_path: Path
+):
+    draw = random.Random(experiment)
+    whole, outputs = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    outputs.mkdir()
+    arguments = (f"experiment={experiment}", *small, *OVERRIDES)
+    done = command("train", *arguments, into=whole)
+    assert done.returncode == 0, done.stdout
+    for _ in range(3):
+        begun = list(outputs.glob("runs/*/.hydra/overrides.yaml"))
+        again = (f"resume={run_folder(outputs)}",) if begun else arguments
+        target = steps_done(outputs) + draw.randrange(4)
+        number = draw.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1])
+        stopped(again, outputs, lambda target=target: bool(begun_in(outputs)) and steps_done(outputs) >= target, number)
+    done = command("train", f"resume={run_folder(outputs)}", into=outputs)
+    assert done.returncode == 0, done.stdout
+    assert_same_run(outputs, whole)
+
+
+def begun_in(outputs: Path) -> list[Path]:
+    return [path for path in outputs.glob("runs/*/run.json") if json.loads(path.read_text())]
