@@ -4,7 +4,6 @@ BIN := $(VENV)/bin
 CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.10 python)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STUDY := experiments/quickstart
-SMALL := dataset=synthetic backbone=tiny schedule=quick
 STORE := sqlite:///outputs/mlflow.db
 
 .DEFAULT_GOAL := help
@@ -14,14 +13,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.runtime ## train baseline and STAR on generated data and print their table
-	$(BIN)/star-train -m experiment=baseline,star seed=0 study=quickstart $(SMALL)
+	$(BIN)/star-train -m experiment=baseline,star seed=0 study=quickstart size=cpu
 	$(BIN)/star-report $(STUDY)
 	@printf '\nLook further:\n'
 	@printf '  # %s\n  %s\n' \
 		'runs, curves and ranked lists in MLflow' 'make ui' \
-		'what the generated people look like' '$(BIN)/star-check dataset=synthetic --sheet outputs/sheet.png' \
+		'what the generated people look like' '$(BIN)/star-check size=cpu --sheet outputs/sheet.png' \
 		'the recipe of the paper, every key' '$(BIN)/star-train experiment=star dataset=hitsz_vcm --cfg job' \
-		'another seed, more epochs' '$(BIN)/star-train experiment=star $(SMALL) seed=1 schedule.epochs=20'
+		'another seed, more epochs' '$(BIN)/star-train experiment=star size=cpu seed=1 schedule.epochs=20'
 
 test: $(VENV)/.dev ## run the tests, two files at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
