@@ -75,8 +75,8 @@ def work(connection: int, memory: int) -> None:
         connection: descriptor of a socket.
         memory: descriptor of the shared memory.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(0)
     keep_freed_memory()
     view = SharedView(memory)

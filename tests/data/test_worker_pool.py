@@ -345,8 +345,8 @@ def test_an_interrupted_run_ends_quietly(script, to):
     process, pids = script("import time; time.sleep(60)")
     if to == "every process":
         for pid in pids:
-            os.kill(pid, signal.SIGINT)
-            os.kill(pid, signal.SIGTERM)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+                os.kill(pid, number)
         time.sleep(0.2)
         assert not any(map(_gone, pids))
     os.killpg(process.pid, signal.SIGINT)

@@ -10,11 +10,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import h5py
 import pytest
-from support.commands import Command
-from support.killed_runs import assert_same_run, run_folder, status, steps_done, stopped
+from support.commands import SMALL, Command
+from support.killed_runs import assert_same_run, points, run_folder, status, steps_done, stopped
+from support.tiny_vcm import write_tiny_vcm
 
 from star.config.compose import group_choices
+from star.data.skeletons import HDF5_FILES
 from star.engine.checkpoint import load_checkpoint
 
 EPOCHS = 3
@@ -25,8 +28,13 @@ OVERRIDES = (
 
 
 @pytest.fixture(scope="module")
-def arguments(small: tuple[str, ...]) -> tuple[str, ...]:
-    return ("experiment=star", *small, *OVERRIDES)
+def arguments(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """A run on data in which some frames have no skeleton, which is counted and logged."""
+    root = write_tiny_vcm(tmp_path_factory.mktemp("holes"), skeletons=True).root
+    with h5py.File(root / HDF5_FILES["train"], "a") as file:
+        for number in range(1, 24, 3):
+            del file[f"0001/rgb/D1/{number}"]
+    return ("experiment=star", *SMALL, "dataset=hitsz_vcm", f"dataset.root={root}", *OVERRIDES)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +43,7 @@ def whole(command: Command, arguments: tuple[str, ...], tmp_path_factory: pytest
     outputs = tmp_path_factory.mktemp("whole")
     done = command("train", *arguments, "hardware.loader_workers=1", into=outputs)
     assert done.returncode == 0, done.stdout
+    assert "data/frames_without_skeleton" in {key for key, _, _ in points(outputs)}
     return outputs
 
 
