@@ -20,45 +20,40 @@ _OVERRIDES = "overrides of the configuration as for star-train, e.g. dataset=syn
 
 def train() -> None:
     """`star-train`: train and rank one configuration, or with -m a sweep of them."""
-    _exit_with(_train)
+    exit_with(_train)
 
 
 def evaluate() -> None:
     """`star-evaluate run=ID_OR_FOLDER`: rank the test set again with a run's own model."""
-    _exit_with(_evaluate)
+    exit_with(_evaluate)
 
 
 def report() -> None:
     """`star-report STUDY_FOLDER`: tables, figures and page of a study; `star-report --runs A,B`: two runs compared."""
-    _exit_with(_report)
+    exit_with(_report)
 
 
 def check() -> None:
     """`star-check [OVERRIDES]`: check a configuration and its data set."""
-    _exit_with(_check)
+    exit_with(_check)
 
 
 def skeletons() -> None:
     """`star-skeletons KEY=VALUE ...`: write the skeleton files of a data set, estimated or imported."""
-    _exit_with(_skeletons)
+    exit_with(_skeletons)
 
 
 def pack() -> None:
     """`star-pack`: a data set with its skeletons in one file."""
-    _exit_with(_pack)
+    exit_with(_pack)
 
 
 def study() -> None:
     """`star-study run STUDY_FOLDER`, `star-study status STUDY_FOLDER`: train what is missing of a study, or show it."""
-    _exit_with(_study)
+    exit_with(_study)
 
 
-def stale() -> None:
-    """`star-stale [--close]`: runs that MLflow shows as RUNNING though their process is gone."""
-    _exit_with(_stale)
-
-
-def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
+def exit_with(command: Callable[[Sequence[str]], None]) -> None:
     """Run a command; an error that is the input's fault becomes one message and exit code 1."""
     try:
         command(sys.argv[1:])
@@ -70,7 +65,7 @@ def _exit_with(command: Callable[[Sequence[str]], None]) -> None:
         sys.exit(130)
 
 
-def _log_to_terminal() -> None:
+def log_to_terminal() -> None:
     """Beside the progress bar on a terminal; elsewhere one plain line a message."""
     from rich import get_console
     from rich.logging import RichHandler
@@ -103,7 +98,7 @@ def _train(arguments: Sequence[str]) -> None:
         from star.config.command_line import check_job
         from star.engine.run import run_job
 
-        _log_to_terminal()
+        log_to_terminal()
         return run_job(check_job(composed))
 
     try:
@@ -130,7 +125,7 @@ def _evaluate(arguments: Sequence[str]) -> None:
         parser.error("give exactly one run=ID_OR_FOLDER")
     from star.engine.reevaluate import evaluate_run
 
-    _log_to_terminal()
+    log_to_terminal()
     overrides = [item for item in options.items if not item.startswith("run=")]
     text = evaluate_run(runs[0], overrides, options.checkpoint, record=options.per_query, views=options.views)
     sys.stdout.write(text + "\n")
@@ -217,7 +212,7 @@ def _study(arguments: Sequence[str]) -> None:
         parser.error(f"--jobs: given {options.jobs}, expected a number from 1")
     from star.study.runner import run_study
 
-    _log_to_terminal()
+    log_to_terminal()
     text, complete = run_study(
         options.study,
         options.overrides,
@@ -232,24 +227,13 @@ def _study(arguments: Sequence[str]) -> None:
         raise StudyError("not all runs finished; the same command once more continues")
 
 
-def _stale(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("star-stale", description=stale.__doc__)
-    parser.add_argument("--close", action="store_true", help="end them as KILLED; they can be resumed all the same")
-    parser.add_argument("--uri", help="MLflow tracking store (default: sqlite in the outputs folder)")
-    options = parser.parse_args(arguments)
-    from star.config.paths import outputs_folder
-    from star.study.stale import stale_runs
-
-    sys.stdout.write(stale_runs(uri=options.uri, outputs=outputs_folder(), close=options.close) + "\n")
-
-
 def _study_levels(options: argparse.Namespace, store: dict[str, Any]) -> None:
     from star.study.levels import run_levels, status_levels
 
     if options.command == "status":
         sys.stdout.write(status_levels(options.study, **store) + "\n")
         return
-    _log_to_terminal()
+    log_to_terminal()
     text, complete = run_levels(options.study, options.overrides, **store, dry_run=options.dry_run)
     sys.stdout.write(text + "\n")
     if not complete:
@@ -265,7 +249,7 @@ def _check(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     from star.config.check import check_overrides
 
-    _log_to_terminal()
+    log_to_terminal()
     config = check_overrides(options.overrides)
     sys.stdout.write("the configuration is valid\n")
     if not options.config_only:
@@ -281,7 +265,7 @@ def _skeletons(arguments: Sequence[str]) -> None:
     config = read_command(arguments, COMMAND, SkeletonsConfig, RULES)
     from star.engine.make_skeletons import make_skeletons
 
-    _log_to_terminal()
+    log_to_terminal()
     sys.stdout.write(make_skeletons(config) + "\n")
 
 
@@ -292,5 +276,5 @@ def _pack(arguments: Sequence[str]) -> None:
     config = read_command(arguments, COMMAND, PackConfig, RULES)
     from star.engine.pack_data import pack_data
 
-    _log_to_terminal()
+    log_to_terminal()
     sys.stdout.write(pack_data(config) + "\n")

@@ -36,6 +36,7 @@ MAY_IMPORT = {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
         *("star.pose", "star.report", "star.study"),
     },
+    "star.cli_store": {"star.cli", "star.config", "star.study", "star.tracking"},
 }
 EVERYBODY_MAY_IMPORT = {"star", "star.types", "star.errors"}
 MINDSPORE_PARTS = ("star.ops", "star.models", "star.losses", "star.engine", "star.evaluation.evaluator")

@@ -1,0 +1,52 @@
+"""`star-sync`: what ended runs could not send while their store was away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from star.errors import TrackingError
+from star.tracking.sender import replay
+from star.tracking.spool import SPOOL_NAME, read_spool, unsent_events
+
+logger = logging.getLogger(__name__)
+
+
+def sync(outputs: Path, *, runs: Sequence[Path] = (), uri: str | None = None) -> str:
+    """Send the events that no store has acknowledged, run by run, each in order and once.
+
+    Args:
+        outputs: folder below which spools are looked for.
+        runs: folders of runs; empty: all below `outputs`.
+        uri: address of the store; None: for each run the one it was opened with.
+
+    Returns:
+        What was sent, for the terminal.
+
+    Raises:
+        TrackingError: a run's folder without a spool, or runs that could not be sent; the others were.
+    """
+    spools = [run / SPOOL_NAME for run in runs] or sorted(outputs.rglob(SPOOL_NAME))
+    missing = [str(spool.parent) for spool in spools if not spool.is_file()]
+    if missing:
+        raise TrackingError(f"no run's record ({SPOOL_NAME}) in {', '.join(missing)}")
+    events, sent, failed = 0, 0, []
+    for spool in spools:
+        if not unsent_events(spool) or (not runs and not _has_a_store(spool)):
+            continue
+        try:
+            events += replay(spool, uri)
+            sent += 1
+        except TrackingError as error:
+            failed.append(str(error))
+    text = f"sent {events} events of {sent} of {len(spools)} runs" if sent else f"nothing to send, {len(spools)} runs"
+    if failed:
+        raise TrackingError(f"{text}; {len(failed)} kept what they have: {'; '.join(dict.fromkeys(failed))}")
+    return text
+
+
+def _has_a_store(spool: Path) -> bool:
+    """False for a run with tracker=none, which nobody asked to send."""
+    opened = next((event for event, _ in read_spool(spool) if event.get("event") == "open"), {})
+    return bool(opened.get("uri"))
