@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LARGEST_BATCH = 1000
+LARGEST_BATCH, SMALLEST_BATCH = 1000, 20
 RETRY_SECONDS = (0.5, 2.0)
 LONGEST_PAUSE = 60.0
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
@@ -32,6 +32,8 @@ _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 class Delivery:
     """Sends the events of one spool to one run, in order, from the last acknowledged one on.
+
+    A batch that failed is halved the next time: a busy server may need longer for many points than a request may last.
 
     Args:
         mlflow_client: client of the store.
@@ -53,6 +55,7 @@ class Delivery:
             self._lock.close()
             raise TrackingError(f"{spool} is in use: its run is still going on in another process") from None
         self._offset = read_acknowledged(spool)
+        self._largest = LARGEST_BATCH
 
     def send_pending(self) -> None:
         """Send all complete events; what was sent before an exception is acknowledged."""
@@ -61,7 +64,7 @@ class Delivery:
         for event, end in read_spool(self._path, self._offset):
             if event.get("event") == "metrics":
                 new = [(key, value, event["time"], event["step"]) for key, value in event["values"].items()]
-                if points and len(points) + len(new) > LARGEST_BATCH:
+                if points and len(points) + len(new) > self._largest:
                     self._send_points(points, ready)
                     points = []
                 points += new
@@ -80,10 +83,14 @@ class Delivery:
     def _send_points(self, points: list[tuple[str, float, int, int]], end: int) -> None:
         from mlflow.entities import Metric
 
-        for start in range(0, len(points), LARGEST_BATCH):
-            part = [Metric(*point) for point in points[start : start + LARGEST_BATCH]]
-            with self._refusals_skipped(f"{len(part)} metric points"):
-                self._client.log_batch(self._run_id, metrics=part)
+        for start in range(0, len(points), self._largest):
+            part = [Metric(*point) for point in points[start : start + self._largest]]
+            try:
+                with self._refusals_skipped(f"{len(part)} metric points"):
+                    self._client.log_batch(self._run_id, metrics=part)
+            except Exception:
+                self._largest = max(SMALLEST_BATCH, self._largest // 2)
+                raise
         if points:
             self._acknowledge(end)
 
@@ -235,5 +242,12 @@ def send_rest(mlflow_client: MlflowClient, run_id: str, spool: Path) -> int:
     """
     with contextlib.closing(Delivery(mlflow_client, run_id, spool)) as delivery:
         pending = unsent_events(spool)
-        delivery.send_pending()
+        for seconds in (*RETRY_SECONDS, None):
+            try:
+                delivery.send_pending()
+                break
+            except Exception:
+                if seconds is None:
+                    raise
+                time.sleep(seconds)
     return pending

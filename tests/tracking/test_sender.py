@@ -75,6 +75,29 @@ def test_replay_after_a_failure_in_the_middle_is_exactly_once_and_in_order(opene
     assert _steps(uri, run_id) == list(range(2600))
 
 
+def test_a_batch_that_takes_too_long_is_sent_in_smaller_ones(opened, uri, monkeypatch):
+    """The store refuses more than 300 points at a time, as one that needs too long for them does."""
+    monkeypatch.setattr("star.tracking.sender.RETRY_SECONDS", (0.01, 0.01))
+    with opened() as tracker:
+        for step in range(900):
+            tracker.log_metrics({"loss/total": float(step)}, step)
+    spool = tracker._spool.path
+    write_acknowledged(spool, 0)
+    sizes: list[int] = []
+
+    def log_batch(self, run_id, metrics=(), **rest):
+        sizes.append(len(metrics))
+        if len(metrics) > 300:
+            raise ConnectionError("the request takes too long")
+        return original(self, run_id, metrics=metrics, **rest)
+
+    original = MlflowClient.log_batch
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    assert replay(spool) == 902
+    assert max(sizes[2:]) == 250
+    assert _steps(uri, tracker.run_id) == list(range(900))
+
+
 def test_a_short_failure_is_retried_unseen(opened, uri, monkeypatch, caplog):
     run_id, spool = _broken_run(opened, monkeypatch, lambda call: "after" if call == 1 else None, points=50)
     assert unsent_events(spool) == 0
