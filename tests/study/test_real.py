@@ -148,8 +148,8 @@ def test_a_killed_run_is_continued(
     if with_study:
         process.kill()
     os.kill(int(run.tags["pid"]), signal.SIGKILL)
+    text, _ = process.communicate(timeout=600)
     if not with_study:
-        text, _ = process.communicate(timeout=600)
         assert process.returncode == 1, text
         assert runs_in(tmp_path)[run.run_id].status == "KILLED"
     done = star("study", *arguments)
