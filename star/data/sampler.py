@@ -36,23 +36,22 @@ class _Deck:
     def __init__(self, items: Sequence[int], rng: np.random.Generator):
         self._items = np.asarray(items)
         self._rng = rng
-        self._rest = np.empty(0, self._items.dtype)
+        self._rest: list[int] = []
 
-    def deal(self, count: int) -> np.ndarray:
-        """[count] items, all different if there are so many."""
-        hand: list[np.ndarray] = []
-        missing = count
-        while missing > len(self._rest):
-            hand.append(self._rest)
-            missing -= len(self._rest)
-            shuffled = self._rng.permutation(self._items)
+    def deal(self, count: int) -> list[int]:
+        """`count` items, all different if there are so many."""
+        hand: list[int] = []
+        while count - len(hand) > len(self._rest):
+            held = self._rest
+            hand += held
+            shuffled = self._rng.permutation(self._items).tolist()
             # Cards already in this hand go under the ones that are not, unless the hand needs all of them anyway.
-            held = np.isin(shuffled, hand[-1])
-            head = shuffled[~held][:missing]
-            self._rest = np.concatenate([head, shuffled[~np.isin(shuffled, head)]])
-        hand.append(self._rest[:missing])
+            head = [card for card in shuffled if card not in held][: count - len(hand)]
+            self._rest = [*head, *(card for card in shuffled if card not in head)]
+        missing = count - len(hand)
+        hand += self._rest[:missing]
         self._rest = self._rest[missing:]
-        return np.concatenate(hand)
+        return hand
 
 
 def epoch_plan(
@@ -89,10 +88,12 @@ def epoch_plan(
     decks = {identity: {m: _Deck(pools[identity][m], rng) for m in MODALITIES} for identity in sorted(pools)}
     plan = []
     for _ in range(batches):
-        dealt = [int(identity) for identity in people.deal(identities)]
-        rows = {m: np.concatenate([decks[identity][m].deal(tracklets) for identity in dealt]) for m in MODALITIES}
+        dealt = people.deal(identities)
+        visible, infrared = (
+            np.array([row for identity in dealt for row in decks[identity][m].deal(tracklets)]) for m in MODALITIES
+        )
         labels = np.repeat(np.array([label_of[identity] for identity in dealt], np.int32), tracklets)
-        plan.append(BatchPlan(rows["visible"], rows["infrared"], labels))
+        plan.append(BatchPlan(visible, infrared, labels))
     return plan
 
 
