@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -68,15 +69,17 @@ class MLflowServer:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """The address of an empty database on a server of its own; skips where PostgreSQL is not installed."""
+def postgresql() -> Iterator[str]:
+    """The address of an empty database on a server of its own; skips where PostgreSQL is not installed.
+
+    Not in pytest's folders, which only the user who runs the tests may enter.
+    """
     pytest.importorskip("psycopg", reason="pip install -e '.[server]'")
     programs = [shutil.which(name) or _debian(name) for name in ("initdb", "pg_ctl")]
     if None in programs:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
     user: dict[str, int] = {}
-    data = folder / "postgres"
-    data.mkdir()
+    data = Path(tempfile.mkdtemp(prefix="star-postgres-"))
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         try:
             account = pwd.getpwnam("postgres")
@@ -84,9 +87,6 @@ def postgresql(folder: Path) -> Iterator[str]:
             pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
         user = {"user": account.pw_uid, "group": account.pw_gid}
         os.chown(data, account.pw_uid, account.pw_gid)
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
     initdb, control = map(str, programs)
     port, log = free_port(), data / "log"
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
@@ -100,6 +100,7 @@ def postgresql(folder: Path) -> Iterator[str]:
         yield f"postgresql+psycopg://mlflow@127.0.0.1:{port}/postgres"
     finally:
         run(control, "--pgdata", str(data / "cluster"), "--mode", "immediate", "stop")
+        shutil.rmtree(data)
 
 
 def free_port() -> int:
