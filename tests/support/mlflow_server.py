@@ -78,21 +78,21 @@ def postgresql() -> Iterator[str]:
     programs = [shutil.which(name) or _debian(name) for name in ("initdb", "pg_ctl")]
     if None in programs:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    user: dict[str, int] = {}
+    user = group = None
     data = Path(tempfile.mkdtemp(prefix="star-postgres-"))
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         try:
             account = pwd.getpwnam("postgres")
         except KeyError:
             pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        user = {"user": account.pw_uid, "group": account.pw_gid}
-        os.chown(data, account.pw_uid, account.pw_gid)
+        user, group = account.pw_uid, account.pw_gid
+        os.chown(data, user, group)
     initdb, control = map(str, programs)
     port, log = free_port(), data / "log"
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
 
     def run(*command: str) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=data, **user)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=data, user=user, group=group)
 
     run(initdb, "--pgdata", str(data / "cluster"), "--username", "mlflow", "--auth", "trust", "--encoding", "UTF8")
     run(control, "--pgdata", str(data / "cluster"), "--log", str(log), "--options", options, "--wait", "start")
