@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from star import cli
 from star.config.check import check_command, check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices, sweep_jobs
@@ -105,7 +105,8 @@ def test_every_study_exists():
 def test_every_command_is_installed():
     for words in commands():
         if words[0].startswith("star-"):
-            assert callable(getattr(cli, words[0].removeprefix("star-")))
+            (entry,) = entry_points(group="console_scripts", name=words[0])
+            assert callable(entry.load())
 
 
 def test_the_shown_error_is_the_real_one():
