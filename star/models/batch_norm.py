@@ -25,7 +25,7 @@ class GlobalBatchNorm(nn.Cell):
         self.gather_rows = GatherRows(share)
         self.size = share.size
         self.eps = norm.eps
-        self.kept = 1.0 - norm.momentum
+        self.rate = norm.momentum  # MindSpore keeps 1 - momentum under this name
 
     def construct(self, x: Tensor) -> Tensor:
         """[m c] or [m c h w] -> the same shape."""
@@ -50,8 +50,8 @@ class GlobalBatchNorm(nn.Cell):
     def _keep(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics, as MindSpore's batch norm does."""
         moving_mean, moving_variance = self.norm.moving_mean, self.norm.moving_variance
-        ops.assign(moving_mean, moving_mean + self.kept * (ops.stop_gradient(mean) - moving_mean))
-        ops.assign(moving_variance, moving_variance + self.kept * (ops.stop_gradient(variance) - moving_variance))
+        ops.assign(moving_mean, moving_mean + self.rate * (ops.stop_gradient(mean) - moving_mean))
+        ops.assign(moving_variance, moving_variance + self.rate * (ops.stop_gradient(variance) - moving_variance))
 
 
 def use_global_batch_norm(model: nn.Cell, share: Share) -> None:
