@@ -72,7 +72,7 @@ def worker_arguments(arguments: Sequence[str]) -> Iterator[list[str]]:
         yield [*kept, f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
 
 
-def run_workers(hardware: Hardware, overrides: Sequence[str], folder: Path) -> None:
+def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Path) -> None:
     """Train with `hardware.processes` processes and wait for them.
 
     Args:
@@ -85,18 +85,34 @@ def run_workers(hardware: Hardware, overrides: Sequence[str], folder: Path) -> N
         SystemExit: a signal has ended the run, which has a checkpoint.
     """
     command = [sys.executable, "-c", "from star.cli import train; train()", *overrides, f"hydra.run.dir='{folder}'"]
+    run_workers(command, hardware.processes, folder, hardware.device_id)
+
+
+def run_workers(command: Sequence[str], processes: int, folder: Path, device_id: int = 0) -> None:
+    """Run a command in several processes that find each other with `star.engine.processes.join_processes`.
+
+    Args:
+        command: of each.
+        processes: number of them.
+        folder: gets what the processes but the first write, as `process_<rank>.log`.
+        device_id: device of the first process; the others have the next ones.
+
+    Raises:
+        ProcessError: a process was lost, or ended with an error; the others have been ended.
+        SystemExit: a signal has ended them.
+    """
     scheduler = [sys.executable, "-c", "from star.engine.launch import schedule; schedule()"]
     read_end, write_end = os.pipe()
     workers: list[subprocess.Popen] = []
-    common = _cluster(hardware.processes)
+    common = _cluster(processes)
     with (folder / "process_scheduler.log").open("w") as log:
         server = subprocess.Popen(
             scheduler, env=common | {"MS_ROLE": "MS_SCHED"}, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        for rank in range(hardware.processes):
+        for rank in range(processes):
             own = {"MS_ROLE": "MS_WORKER", "RANK_ID": str(rank), "MS_NODE_ID": str(rank), LAUNCHER: str(read_end)}
-            own["DEVICE_ID"] = str(hardware.device_id + rank)
+            own["DEVICE_ID"] = str(device_id + rank)
             log = None if rank == 0 else (folder / f"process_{rank}.log").open("w")
             workers.append(
                 subprocess.Popen(

@@ -25,7 +25,7 @@ from star.config.stored import RUN_FILE, run_folder
 from star.engine.build_data import load_data, train_loader
 from star.engine.checkpoint import replace_file
 from star.engine.follow import follow
-from star.engine.launch import is_worker, run_workers
+from star.engine.launch import is_worker, train_with_workers
 from star.engine.processes import Processes, join_processes
 from star.engine.signals import StopSignals
 from star.errors import ConfigError, Problem
@@ -73,7 +73,7 @@ def run_job(config: Config) -> float:
     """
     job = _hydra_job(config)
     if config.hardware.processes > 1 and not is_worker():
-        run_workers(config.hardware, job.overrides, job.folder)
+        train_with_workers(config.hardware, job.overrides, job.folder)
         return _mean_of(job.folder)
     processes = join_processes(config.hardware)
     job = job._replace(folder=Path(processes.tell(str(job.folder))))
