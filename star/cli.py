@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,13 @@ _OVERRIDES = "overrides of the configuration as for star-train, e.g. dataset=syn
 
 def train() -> None:
     """`star-train`: train and rank one configuration, or with -m a sweep of them."""
-    from star.engine.launch import is_scheduler, is_worker, schedule
+    from star.engine.launch import is_scheduler, is_worker, leave_after, schedule
 
     if is_scheduler():
         exit_with(_check_command_line)  # or it would wait for workers that find the same mistake and end
         schedule()
     elif is_worker():
-        _leave_with(_train)
+        leave_after(lambda: exit_with(_train))
     else:
         exit_with(_train)
 
@@ -78,22 +77,6 @@ def _check_command_line(arguments: Sequence[str]) -> None:
     from star.config.command_line import prepare_command_line
 
     prepare_command_line(arguments)
-
-
-def _leave_with(command: Callable[[Sequence[str]], None]) -> None:
-    """`exit_with`, but after an error the program is left at once: MindSpore's own end waits for the other processes."""
-    try:
-        exit_with(command)
-    except BaseException as error:
-        code = error.code if isinstance(error, SystemExit) else 1
-        if not code:
-            raise
-        if not isinstance(error, SystemExit):
-            traceback.print_exc()
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
 
 
 def log_to_terminal() -> None:

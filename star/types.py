@@ -172,6 +172,9 @@ class Share(NamedTuple):
         return slice(self.rank * own, (self.rank + 1) * own)
 
 
+ALONE = Share()
+
+
 class TrainBatch(NamedTuple):
     """P x K clips of each modality; row i of both halves is the same identity.
 

@@ -24,7 +24,7 @@ from star.data.memory import BatchMemory, keep_freed_memory
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import ClipBatch, Share, Split, TrainBatch
+from star.types import ALONE, ClipBatch, Share, Split, TrainBatch
 
 _CLIP_STREAM = 2
 
@@ -73,7 +73,7 @@ class TrainLoader:
         erase_per: DrawnPer = "clip",
         colour: ColourOptions = COLOURS_KEPT,
         cleaning: Cleaning | None = None,
-        share: Share = Share(),
+        share: Share = ALONE,
     ):
         cv2.setNumThreads(0)
         keep_freed_memory()
@@ -172,7 +172,7 @@ class EvaluationLoader:
         min_confidence: float = 0.0,
         cleaning: Cleaning | None = None,
         corruption: Corruption | None = None,
-        share: Share = Share(),
+        share: Share = ALONE,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")

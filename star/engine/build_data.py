@@ -12,7 +12,7 @@ from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
 from star.engine.read_data import read_dataset
-from star.types import Share, Split, VideoReIDData
+from star.types import ALONE, Share, Split, VideoReIDData
 
 
 def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
@@ -38,7 +38,7 @@ def corrupted(data: VideoReIDData, corruption: Corruption) -> VideoReIDData:
     return replace(data, protocol=f"{data.protocol}, {corruption.describe()}") if corruption.used else data
 
 
-def train_loader(config: Config, data: VideoReIDData, share: Share = Share()) -> TrainLoader:
+def train_loader(config: Config, data: VideoReIDData, share: Share = ALONE) -> TrainLoader:
     """Batches of P x K clips of both modalities, or a process's share of them."""
     dataset, schedule = config.dataset, config.schedule
     augmentation = dataset.augmentation
@@ -67,7 +67,7 @@ def train_loader(config: Config, data: VideoReIDData, share: Share = Share()) ->
     )
 
 
-def evaluation_loader(config: Config, split: Split, share: Share = Share()) -> EvaluationLoader:
+def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> EvaluationLoader:
     """Clips of a test split in order, or a process's share of them."""
     dataset = config.dataset
     return EvaluationLoader(

@@ -32,7 +32,7 @@ from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
-from star.types import MODALITIES, Modality, Share, Tracker, TrainingDraws, VideoReIDData
+from star.types import ALONE, MODALITIES, Modality, Share, Tracker, TrainingDraws, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def build_trainer(
     )
 
 
-def build_model(config: Config, *, identities: int, share: Share = Share()) -> VideoReID:
+def build_model(config: Config, *, identities: int, share: Share = ALONE) -> VideoReID:
     """The network, with pretrained weights if the configuration names some.
 
     Args:
@@ -159,7 +159,7 @@ def build_model(config: Config, *, identities: int, share: Share = Share()) -> V
     return model
 
 
-def build_losses(config: Config, share: Share = Share()) -> WeightedLosses:
+def build_losses(config: Config, share: Share = ALONE) -> WeightedLosses:
     """The named loss terms and their weights."""
     terms: dict[str, nn.Cell] = {
         name: instantiate({key: value for key, value in node.items() if key != "weight"})
@@ -199,7 +199,7 @@ def build_evaluation(
         processes: that embed a part of every split each, and rank all of it; None: this one alone.
     """
     several = processes is not None and processes.share.size > 1
-    share, gather = (processes.share, processes.gather) if processes and several else (Share(), None)
+    share, gather = (processes.share, processes.gather) if processes and several else (ALONE, None)
     embedders = build_embedders(config, model) if embedders is None else embedders
     loaders = [(split, evaluation_loader(config, split, share)) for split in data.test_splits]
 
@@ -212,7 +212,7 @@ def build_evaluation(
     return evaluate
 
 
-def draws_of_step(config: Config, share: Share = Share()) -> Callable[[int], TrainingDraws]:
+def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], TrainingDraws]:
     """The random numbers of a step inside the network, as a function of seed and step; a process takes its share."""
     schedule, skeleton = config.schedule, config.skeleton_graph
 

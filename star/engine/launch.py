@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,6 +59,22 @@ def schedule() -> None:
 
     ms.set_device("CPU")
     init()
+
+
+def leave_after(command: Callable[[], None]) -> None:
+    """Run a worker's command; an error leaves the program at once: MindSpore's own end would wait for the others."""
+    try:
+        command()
+    except BaseException as error:
+        code = error.code if isinstance(error, SystemExit) else 1
+        if not code:
+            raise
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from star.config.schema import Hardware
 from star.engine.launch import LAUNCHER, is_worker
 from star.errors import ConfigError, Problem
-from star.types import Share
+from star.types import ALONE, Share
 
 
 class Processes:
@@ -24,7 +24,7 @@ class Processes:
         share: of this process.
     """
 
-    share = Share()
+    share = ALONE
 
     @property
     def first(self) -> bool:

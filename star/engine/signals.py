@@ -92,7 +92,7 @@ class StopSignals:
         raise SystemExit(128 + self.received)
 
     def checked(self, function: Callable[..., Result]) -> Callable[..., Result]:
-        """The same function, with a check before every call; not of several processes, which call it unequally often."""
+        """The same function, with a check before every call; unchecked of several processes, whose calls differ."""
         if self._agree is not None:
             return function
 

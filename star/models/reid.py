@@ -31,7 +31,7 @@ from star.models.resnet import ResNet
 from star.models.skeleton import Skeleton
 from star.models.style import StyleAugmentation, restyle
 from star.ops import GatherRows, Reduce
-from star.types import Share
+from star.types import ALONE, Share
 
 
 class VideoReID(nn.Cell):
@@ -86,7 +86,7 @@ class VideoReID(nn.Cell):
         power: float = 3.0,
         guided_powers: Sequence[float] = (0.7, 1.0, 3.0, 5.0, 7.0),
         seed: int = 0,
-        share: Share = Share(),
+        share: Share = ALONE,
     ) -> None:
         super().__init__()
         _check(bones, joints, frame_guidance, sequence_guidance, pose_classifier)
