@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.commands import SMALL
 
+from star.engine import launch
 from star.engine.launch import ProcessError, run_workers
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
@@ -58,7 +59,8 @@ def test_running_statistics_become_their_mean(found: list[dict[str, Any]]):
     assert max(one["statistics"] for one in found) < 1e-5
 
 
-def test_a_worker_that_fails_ends_the_others(tmp_path: Path):
+def test_a_worker_that_fails_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(launch, "_GRACE", 1.0)
     code = "import os, time; os.environ['RANK_ID'] == '1' and os.abort(); time.sleep(600)"
     before = time.monotonic()
     with pytest.raises(ProcessError, match="process 1 of 2 was ended by SIGABRT") as error:
