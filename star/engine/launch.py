@@ -80,8 +80,9 @@ def leave_after(command: Callable[[], None]) -> None:
 @contextmanager
 def worker_arguments(arguments: Sequence[str]) -> Iterator[list[str]]:
     """Arguments of `star-train` in this process; those that are not process 0 leave Hydra's files to it."""
-    os.environ.setdefault(_TIMEOUT, _WAIT)
-    if os.environ.get("RANK_ID", "0") == "0":
+    if is_worker():
+        os.environ.setdefault(_TIMEOUT, _WAIT)
+    if not is_worker() or os.environ.get("RANK_ID", "0") == "0":
         yield list(arguments)
         return
     kept = [text for text in arguments if not text.startswith("hydra.run.dir=")]
