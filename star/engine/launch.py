@@ -63,6 +63,7 @@ def schedule() -> None:
 
 def leave_after(command: Callable[[], None]) -> None:
     """Run a worker's command; an error leaves the program at once: MindSpore's own end would wait for the others."""
+    os.environ.setdefault(_TIMEOUT, _WAIT)  # before MindSpore is imported
     try:
         command()
     except BaseException as error:
@@ -80,8 +81,6 @@ def leave_after(command: Callable[[], None]) -> None:
 @contextmanager
 def worker_arguments(arguments: Sequence[str]) -> Iterator[list[str]]:
     """Arguments of `star-train` in this process; those that are not process 0 leave Hydra's files to it."""
-    if is_worker():
-        os.environ.setdefault(_TIMEOUT, _WAIT)
     if not is_worker() or os.environ.get("RANK_ID", "0") == "0":
         yield list(arguments)
         return
@@ -163,6 +162,7 @@ def _cluster(workers: int) -> dict[str, str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     return {
+        _TIMEOUT: _WAIT,
         **os.environ,
         "MS_WORKER_NUM": str(workers),
         "RANK_SIZE": str(workers),
