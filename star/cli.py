@@ -20,7 +20,15 @@ _OVERRIDES = "overrides of the configuration as for star-train, e.g. dataset=syn
 
 def train() -> None:
     """`star-train`: train and rank one configuration, or with -m a sweep of them."""
-    exit_with(_train)
+    from star.engine.launch import is_scheduler, is_worker, leave_after, schedule
+
+    if is_scheduler():
+        exit_with(_check_command_line)  # or it would wait for workers that find the same mistake and end
+        schedule()
+    elif is_worker():
+        leave_after(lambda: exit_with(_train))
+    else:
+        exit_with(_train)
 
 
 def evaluate() -> None:
@@ -65,6 +73,12 @@ def exit_with(command: Callable[[Sequence[str]], None]) -> None:
         sys.exit(130)
 
 
+def _check_command_line(arguments: Sequence[str]) -> None:
+    from star.config.command_line import prepare_command_line
+
+    prepare_command_line(arguments)
+
+
 def log_to_terminal() -> None:
     """Beside the progress bar on a terminal; elsewhere one plain line a message."""
     from rich import get_console
@@ -88,9 +102,10 @@ def _train(arguments: Sequence[str]) -> None:
 
     from star.config.command_line import prepare_command_line
     from star.config.paths import register_resolvers
+    from star.engine.launch import LAUNCHER, worker_arguments
 
     register_resolvers()
-    sys.argv[1:] = prepare_command_line(arguments)
+    prepared = list(arguments) if LAUNCHER in os.environ else prepare_command_line(arguments)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
 
     @main(version_base="1.3", config_path="pkg://star.conf", config_name="train")
@@ -102,7 +117,9 @@ def _train(arguments: Sequence[str]) -> None:
         return run_job(check_job(composed))
 
     try:
-        job()
+        with worker_arguments(prepared) as own:
+            sys.argv[1:] = own
+            job()
     except HydraException as error:
         raise ConfigError([Problem("configuration", " ".join(arguments), str(error))]) from error
 

@@ -155,6 +155,26 @@ class VideoReIDData:
         return self.test["i2v"].gallery
 
 
+class Share(NamedTuple):
+    """Which part of every batch a process has, of several that train together.
+
+    Attributes:
+        rank: number of the process, from 0.
+        size: number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def of(self, rows: int) -> slice:
+        """The process's own of `rows`, which `size` divides."""
+        own = rows // self.size
+        return slice(self.rank * own, (self.rank + 1) * own)
+
+
+ALONE = Share()
+
+
 class TrainBatch(NamedTuple):
     """P x K clips of each modality; row i of both halves is the same identity.
 

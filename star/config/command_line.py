@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
@@ -37,6 +38,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows or options.config_dir or options.config_name:
         return list(arguments)
+    if options.multirun and "MS_WORKER_NUM" in os.environ:
+        raise ConfigError([Problem("-m", "a sweep under msrun", "star-train -m hardware.processes=N without msrun")])
     problems: dict[Problem, None] = {}
     for job in sweep_jobs(overrides) if options.multirun else [overrides]:
         try:

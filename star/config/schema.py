@@ -180,6 +180,7 @@ class Hardware:
     precision: Literal["O0", "O2", "O3"]
     device_id: int = number(minimum=0)
     processes: int = number(minimum=1)
+    batch_norm: Literal["global", "local"]
     loader_workers: int = number(minimum=1)
     onednn_max_isa: str | None
 

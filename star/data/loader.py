@@ -24,7 +24,7 @@ from star.data.memory import BatchMemory, keep_freed_memory
 from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import ClipBatch, Split, TrainBatch
+from star.types import ALONE, ClipBatch, Share, Split, TrainBatch
 
 _CLIP_STREAM = 2
 
@@ -44,6 +44,7 @@ class TrainLoader:
         workers: processes that read; 1: a thread. They do not change the batches.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         batches: per epoch; None: min(visible, infrared tracklets) // (P * K).
+        share: rows of every batch that are read; they are drawn as if all were. Its size divides P.
 
     Raises:
         DataError: fewer identities with both modalities than P.
@@ -72,10 +73,12 @@ class TrainLoader:
         erase_per: DrawnPer = "clip",
         colour: ColourOptions = COLOURS_KEPT,
         cleaning: Cleaning | None = None,
+        share: Share = ALONE,
     ):
         cv2.setNumThreads(0)
         keep_freed_memory()
         self._seed = seed
+        self._rows = share.of(identities * tracklets)
         draw = partial(
             draw_clip,
             geometry=geometry,
@@ -98,7 +101,7 @@ class TrainLoader:
             cleaning=cleaning,
         )
         self._crew = Crew(source, workers, keep_memory=True)
-        self._shape = (identities * tracklets, frames, height, width)
+        self._shape = (self._rows.stop - self._rows.start, frames, height, width)
         if batches is None:
             batches = default_batches(split, identities=identities, tracklets=tracklets)
         self.batches_per_epoch = batches
@@ -130,11 +133,12 @@ class TrainLoader:
 
     def _prepare(self, epoch: int, number: int, plan: BatchPlan, memory: BatchMemory) -> Filling[TrainBatch]:
         visible, infrared = memory.empty_clips(self._shape), memory.empty_clips(self._shape)
-        batch = TrainBatch(visible.frames, infrared.frames, visible.joints, infrared.joints, plan.labels)
-        pairs = zip(plan.visible.tolist(), plan.infrared.tolist(), strict=True)
+        rows = self._rows
+        batch = TrainBatch(visible.frames, infrared.frames, visible.joints, infrared.joints, plan.labels[rows])
+        pairs = zip(plan.visible[rows].tolist(), plan.infrared[rows].tolist(), strict=True)
         jobs = [
             ClipJob(tracklet, (_CLIP_STREAM, self._seed, epoch, number, place))
-            for place, tracklet in enumerate(tracklet for pair in pairs for tracklet in pair)
+            for place, tracklet in enumerate((tracklet for pair in pairs for tracklet in pair), 2 * rows.start)
         ]
         return Filling(batch, [visible, infrared], jobs)
 
@@ -149,6 +153,7 @@ class EvaluationLoader:
         workers: processes that read; 1: a thread.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         corruption: makes the clips harder; None: as they are.
+        share: which batches are read: the same number for every process, but for the last ones.
 
     Raises:
         DataError: the split mixes modalities.
@@ -167,6 +172,7 @@ class EvaluationLoader:
         min_confidence: float = 0.0,
         cleaning: Cleaning | None = None,
         corruption: Corruption | None = None,
+        share: Share = ALONE,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
@@ -174,6 +180,7 @@ class EvaluationLoader:
         keep_freed_memory()
         self._split = split
         self._shape = (batch, frames, height, width)
+        self._share = share
         source = ClipSource(
             split,
             frames=frames,
@@ -193,9 +200,21 @@ class EvaluationLoader:
         """What was read and what was wrong with it so far, see `Tally.counts`."""
         return self._crew.tally.counts
 
+    @property
+    def clips(self) -> int:
+        """Of the whole split."""
+        return len(self._split.tracklets)
+
+    @property
+    def rows_each(self) -> int:
+        """Clips of every process but for the last ones: those of process r are the r-th so many of the split."""
+        return -(-len(self) // self._share.size) * self._shape[0]
+
     def __iter__(self) -> Iterator[ClipBatch]:
-        """All clips once; raises DataError where a frame or skeleton cannot be read."""
-        steps = (partial(self._prepare, number * self._shape[0]) for number in range(len(self)))
+        """The process's clips once; raises DataError where a frame or skeleton cannot be read."""
+        first = self._share.rank * self.rows_each
+        end = min(first + self.rows_each, len(self._split.tracklets))
+        steps = (partial(self._prepare, start) for start in range(first, end, self._shape[0]))
         with closing(_filled(self._crew, steps, f"reading {self._split.name}")) as batches:
             for batch in batches:
                 batch.frames[batch.count :] = batch.frames[batch.count - 1]

@@ -12,7 +12,7 @@ from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
 from star.engine.read_data import read_dataset
-from star.types import Split, VideoReIDData
+from star.types import ALONE, Share, Split, VideoReIDData
 
 
 def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
@@ -38,8 +38,8 @@ def corrupted(data: VideoReIDData, corruption: Corruption) -> VideoReIDData:
     return replace(data, protocol=f"{data.protocol}, {corruption.describe()}") if corruption.used else data
 
 
-def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
-    """Batches of P x K clips of both modalities."""
+def train_loader(config: Config, data: VideoReIDData, share: Share = ALONE) -> TrainLoader:
+    """Batches of P x K clips of both modalities, or a process's share of them."""
     dataset, schedule = config.dataset, config.schedule
     augmentation = dataset.augmentation
     return TrainLoader(
@@ -63,11 +63,12 @@ def train_loader(config: Config, data: VideoReIDData) -> TrainLoader:
         on_bad_frame=dataset.on_bad_frame,
         min_confidence=dataset.min_confidence,
         cleaning=_cleaning(config),
+        share=share,
     )
 
 
-def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
-    """Clips of a test split in order."""
+def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> EvaluationLoader:
+    """Clips of a test split in order, or a process's share of them."""
     dataset = config.dataset
     return EvaluationLoader(
         _read_by_network(config, split),
@@ -80,6 +81,7 @@ def evaluation_loader(config: Config, split: Split) -> EvaluationLoader:
         min_confidence=dataset.min_confidence,
         cleaning=_cleaning(config),
         corruption=_corruption(config),
+        share=share,
     )
 
 

@@ -13,23 +13,26 @@ from mindspore import nn
 
 from star.config.schema import Config
 from star.data.loader import TrainLoader
+from star.engine.average import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
+from star.engine.processes import Processes
 from star.engine.schedule import learning_rates
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep, sgd
 from star.engine.trainer import Trainer
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
-from star.losses import WeightedLosses
-from star.models.draws import draw_training
+from star.losses import BatchHardTriplet, WeightedLosses
+from star.models.batch_norm import use_global_batch_norm
+from star.models.draws import draw_training, share_of_draws
 from star.models.embedder import Embedder
 from star.models.normalise import Normalise
 from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
-from star.types import MODALITIES, Modality, Tracker, TrainingDraws, VideoReIDData
+from star.types import ALONE, MODALITIES, Modality, Share, Tracker, TrainingDraws, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,13 @@ _DRAWS = 1
 
 
 def build_trainer(
-    config: Config, data: VideoReIDData, loader: TrainLoader, tracker: Tracker, folder: Path, stop: StopSignals
+    config: Config,
+    data: VideoReIDData,
+    loader: TrainLoader,
+    tracker: Tracker,
+    folder: Path,
+    stop: StopSignals,
+    processes: Processes,
 ) -> Trainer:
     """Everything one run trains with.
 
@@ -49,9 +58,16 @@ def build_trainer(
         tracker: open run.
         folder: of the checkpoints.
         stop: ends training after a step, a ranking before its next batch.
+        processes: that train together.
     """
-    select_device(config.hardware)
-    model = build_model(config, identities=len(data.train.identities))
+    share = processes.share
+    several = share.size > 1
+    if not several:
+        select_device(config.hardware)
+    model = build_model(config, identities=len(data.train.identities), share=share)
+    global_norms = several and config.hardware.batch_norm == "global"
+    if global_norms:
+        use_global_batch_norm(model, share)
     schedule = config.schedule
     rates = {
         group: learning_rates(
@@ -70,17 +86,27 @@ def build_trainer(
         nesterov=schedule.nesterov,
         weight_decay=schedule.weight_decay,
     )
+    graph = config.hardware.mode == "graph"
     step = TrainStep(
-        model, build_losses(config), optimiser, graph=config.hardware.mode == "graph", clip_norm=schedule.clip_norm
+        model,
+        build_losses(config, share),
+        optimiser,
+        graph=graph,
+        clip_norm=schedule.clip_norm,
+        processes=share.size,
     )
+    even_out: Callable[[], object] | None = None
+    if several and not global_norms:
+        statistics = RunningStatisticsMean(model, share.size)
+        even_out = ms.jit(statistics) if graph else statistics
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
         step=step,
         state=NetworkState(model, optimiser),
         loader=loader,
-        draw=draws_of_step(config),
-        evaluate=build_evaluation(config, model, data, checked),
+        draw=draws_of_step(config, share),
+        evaluate=build_evaluation(config, model, data, checked, processes),
         tracker=tracker,
         rates=rates,
         folder=folder,
@@ -89,15 +115,18 @@ def build_trainer(
         evaluate_every=schedule.evaluate_every,
         log_every=config.tracker.log_every,
         checkpoint_every=config.checkpoint_every,
+        processes=processes,
+        even_out=even_out,
     )
 
 
-def build_model(config: Config, *, identities: int) -> VideoReID:
+def build_model(config: Config, *, identities: int, share: Share = ALONE) -> VideoReID:
     """The network, with pretrained weights if the configuration names some.
 
     Args:
         config: checked configuration.
         identities: k, classes of the classifiers.
+        share: of every batch.
     """
     b, s = config.backbone, config.skeleton_graph
     model = VideoReID(
@@ -121,6 +150,7 @@ def build_model(config: Config, *, identities: int) -> VideoReID:
         power=config.pooling.power,
         guided_powers=config.pooling.guided_powers,
         seed=config.seed,
+        share=share,
     )
     if b.pretrained is not None:
         report = load_pretrained(model.backbone, b.pretrained)
@@ -129,12 +159,15 @@ def build_model(config: Config, *, identities: int) -> VideoReID:
     return model
 
 
-def build_losses(config: Config) -> WeightedLosses:
+def build_losses(config: Config, share: Share = ALONE) -> WeightedLosses:
     """The named loss terms and their weights."""
     terms: dict[str, nn.Cell] = {
         name: instantiate({key: value for key, value in node.items() if key != "weight"})
         for name, node in config.loss.items()
     }
+    for term in terms.values():
+        if isinstance(term, BatchHardTriplet):
+            term.share_batch(share)
     return WeightedLosses(terms, {name: float(node["weight"]) for name, node in config.loss.items()})
 
 
@@ -150,7 +183,11 @@ def build_embedders(config: Config, model: VideoReID) -> dict[Modality, Callable
 
 
 def build_evaluation(
-    config: Config, model: VideoReID, data: VideoReIDData, embedders: Mapping[Modality, Callable] | None = None
+    config: Config,
+    model: VideoReID,
+    data: VideoReIDData,
+    embedders: Mapping[Modality, Callable] | None = None,
+    processes: Processes | None = None,
 ) -> Callable[[], Evaluation]:
     """A function that ranks the test set with the model's present weights.
 
@@ -159,25 +196,28 @@ def build_evaluation(
         model: the network.
         data: its test set.
         embedders: of the model, to share what they compiled; None makes new ones.
+        processes: that embed a part of every split each, and rank all of it; None: this one alone.
     """
+    several = processes is not None and processes.share.size > 1
+    share, gather = (processes.share, processes.gather) if processes and several else (ALONE, None)
     embedders = build_embedders(config, model) if embedders is None else embedders
-    loaders = [(split, evaluation_loader(config, split)) for split in data.test_splits]
+    loaders = [(split, evaluation_loader(config, split, share)) for split in data.test_splits]
 
     def evaluate() -> Evaluation:
         model.set_train(False)
-        features = {split.name: embed(embedders[split.modality], loader) for split, loader in loaders}
+        features = {split.name: embed(embedders[split.modality], loader, gather) for split, loader in loaders}
         model.set_train(True)
         return rank_test_set(data, features)
 
     return evaluate
 
 
-def draws_of_step(config: Config) -> Callable[[int], TrainingDraws]:
-    """The random numbers of a step inside the network, as a function of seed and step alone."""
+def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], TrainingDraws]:
+    """The random numbers of a step inside the network, as a function of seed and step; a process takes its share."""
     schedule, skeleton = config.schedule, config.skeleton_graph
 
     def draw(step: int) -> TrainingDraws:
-        return draw_training(
+        draws = draw_training(
             np.random.default_rng([config.seed, _DRAWS, step]),
             clips=2 * schedule.identities * schedule.tracklets,
             frames=config.dataset.frames,
@@ -187,5 +227,6 @@ def draws_of_step(config: Config) -> Callable[[int], TrainingDraws]:
             joint_dropout=skeleton.joint_dropout,
             joint_attention_dropout=skeleton.joint_attention_dropout,
         )
+        return draws if share.size == 1 else share_of_draws(draws, share)
 
     return draw

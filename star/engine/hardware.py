@@ -8,6 +8,7 @@ import os
 import mindspore as ms
 
 from star.config.schema import Hardware
+from star.engine.launch import is_worker
 from star.errors import StarError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ def select_device(hardware: Hardware) -> None:
     if hardware.target == "CPU":
         logger.info("CPU, ONEDNN_MAX_CPU_ISA=%s", os.environ.get("ONEDNN_MAX_CPU_ISA", "not set"))
     try:
-        ms.set_device(hardware.target, hardware.device_id if hardware.target == "Ascend" else None)
+        device_id = int(os.environ["DEVICE_ID"]) if is_worker() else hardware.device_id
+        ms.set_device(hardware.target, device_id if hardware.target == "Ascend" else None)
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise HardwareError(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,9 @@ from star.config.schema import Config
 from star.config.stored import RUN_FILE, run_folder
 from star.engine.build_data import load_data, train_loader
 from star.engine.checkpoint import replace_file
+from star.engine.follow import follow
+from star.engine.launch import is_worker, train_with_workers
+from star.engine.processes import Processes, join_processes
 from star.engine.signals import StopSignals
 from star.errors import ConfigError, Problem
 from star.evaluation.protocols import clip_text
@@ -68,9 +72,18 @@ def run_job(config: Config) -> float:
         SystemExit: SIGTERM, SIGUSR1 or SIGUSR2 came; checkpoint and run are closed.
     """
     job = _hydra_job(config)
-    with StopSignals() as stop, _log_file(job.folder / "train.log"):
+    if config.hardware.processes > 1 and not is_worker():
+        train_with_workers(config.hardware, job.overrides, job.folder)
+        return _mean_of(job.folder)
+    processes = join_processes(config.hardware)
+    job = job._replace(folder=Path(processes.tell(str(job.folder))))
+    several = processes.share.size > 1
+    log = _log_file(job.folder / "train.log") if processes.first else nullcontext()
+    with StopSignals(processes.largest if several else None) as stop, log:
+        if not processes.first:
+            return follow(config, job.folder, stop, processes)
         try:
-            return _run(config, job, stop)
+            return _run(config, job, stop, processes)
         except (KeyboardInterrupt, SystemExit):
             if (job.folder / RUN_FILE).is_file():
                 by = stop.received.name if stop.received else "Ctrl-C"
@@ -85,9 +98,9 @@ def run_job(config: Config) -> float:
             raise
 
 
-def _run(config: Config, job: Job, stop: StopSignals) -> float:
+def _run(config: Config, job: Job, stop: StopSignals, processes: Processes) -> float:
     data = load_data(config)
-    loader = train_loader(config, data)
+    loader = train_loader(config, data, processes.share)
     mark = fingerprint(config, data.fingerprint)
     run_id = None
     resumes = bool(config.resume) or _is_unfinished(job.folder)
@@ -96,19 +109,32 @@ def _run(config: Config, job: Job, stop: StopSignals) -> float:
     elif config.tracker.kind == "mlflow" and not config.rerun:
         finished = _finished_mean(config, mark)
         if finished is not None:
+            processes.tell({"finished": finished})
             return finished
-    with stop.held(), _open_tracker(config, job, data, mark, run_id) as tracker:
+    processes.tell({"finished": None, "resumes": resumes})
+    processes.require_same(mark.digest, "configuration, data and code")
+    with (
+        stop.held(),
+        _open_tracker(config, job, data, mark, run_id) as tracker,
+        processes.watched(lambda: tracker.finish("FAILED")),
+    ):
         _write_run_files(config, job, mark, tracker)
         for note in data.notes:
             logger.warning(note)
         from star.engine.build_network import build_trainer
         from star.engine.results import log_results
 
-        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints", stop)
+        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints", stop, processes)
         if resumes:
             trainer.restore()
         evaluation = trainer.fit()
         return log_results(job.folder, tracker, data, evaluation, trainer.history)
+
+
+def _mean_of(folder: Path) -> float:
+    """Mean of the final mAP of the run that workers have finished in `folder`, or that they have found finished."""
+    scores = read_run_folder(folder).metrics if (folder / RUN_FILE).is_file() else {}
+    return sum(scores.get(f"final/{direction}/mAP", math.nan) for direction in DIRECTIONS) / len(DIRECTIONS)
 
 
 def _hydra_job(config: Config) -> Job:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from typing_extensions import Self
 
@@ -22,12 +22,17 @@ class StopSignals:
     `__exit__`, which gives the signals back and then calls the handler that was there before: submitit puts its job
     into the queue again with one on SIGUSR1 or SIGUSR2. By then checkpoint and run are closed.
 
+    Args:
+        agree: of several processes that are to stop at the same `check`, gives the largest of the numbers they call it
+            with, which each does in every `asked`.
+
     Attributes:
         received: the first signal that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, agree: Callable[[int], int] | None = None) -> None:
         self.received: signal.Signals | None = None
+        self._agree = agree
         self._held = False
         self._before: dict[int, signal._HANDLER] = {}
 
@@ -59,17 +64,37 @@ class StopSignals:
         finally:
             self._held = False
 
+    def asked(self) -> bool:
+        """Whether a signal has come; of several processes, to one of them."""
+        if self._agree is None:
+            return self.received is not None
+        number = self._agree(self.received or 0)
+        if number and self.received is None:
+            self.received = signal.Signals(number)
+        return bool(number)
+
     def check(self) -> None:
         """Stop now if a signal has come.
 
         Raises:
             SystemExit: with 128 + number of the signal.
         """
-        if self.received is not None:
-            raise SystemExit(128 + self.received)
+        if self.asked():
+            self.end()
+
+    def end(self) -> NoReturn:
+        """Stop now; a signal must have come.
+
+        Raises:
+            SystemExit: with 128 + number of the signal.
+        """
+        assert self.received is not None
+        raise SystemExit(128 + self.received)
 
     def checked(self, function: Callable[..., Result]) -> Callable[..., Result]:
-        """The same function, with a check before every call."""
+        """The same function, with a check before every call; unchecked of several processes, whose calls differ."""
+        if self._agree is not None:
+            return function
 
         def call(*arguments: object) -> Result:
             self.check()
@@ -82,4 +107,4 @@ class StopSignals:
             return
         self.received = signal.Signals(number)
         if not self._held:
-            self.check()
+            self.end()

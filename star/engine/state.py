@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, nn
@@ -27,6 +29,13 @@ class NetworkState:
     def tensors(self) -> dict[str, np.ndarray]:
         """Copies of all tensors by name."""
         return {name: parameter.asnumpy().copy() for name, parameter in self._parameters.items()}
+
+    def checksum(self) -> str:
+        """Of names and bytes of all tensors."""
+        digest = hashlib.sha256()
+        for name, parameter in self._parameters.items():
+            digest.update(name.encode() + b"\0" + parameter.asnumpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
         """Set all tensors; names without an owner here (a training state read for evaluation) must be the optimiser's.

@@ -12,6 +12,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from star.engine.average import MeanOverProcesses
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
 from star.types import TrainBatch, TrainingDraws
@@ -48,12 +49,21 @@ class TrainStep:
         optimiser: over the model's parameters.
         graph: compile the whole step; otherwise run it operator by operator.
         clip_norm: largest global norm of the gradients; None: no clipping.
+        processes: that train together; gradients and losses are means over them.
     """
 
     def __init__(
-        self, model: nn.Cell, losses: WeightedLosses, optimiser: nn.Optimizer, *, graph: bool, clip_norm: float | None
+        self,
+        model: nn.Cell,
+        losses: WeightedLosses,
+        optimiser: nn.Optimizer,
+        *,
+        graph: bool,
+        clip_norm: float | None,
+        processes: int = 1,
     ):
         self.names = losses.names
+        mean = MeanOverProcesses(processes) if processes > 1 else None
 
         def forward(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
             total, terms = losses(model(*inputs), identities)
@@ -63,6 +73,9 @@ class TrainStep:
 
         def update(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
             (total, terms), gradients = value_and_grad(identities, *inputs)
+            if mean is not None:
+                means = mean((total, terms, *gradients))
+                total, terms, gradients = means[0], means[1], means[2:]
             if clip_norm is not None:
                 gradients = ops.clip_by_global_norm(gradients, clip_norm)
             optimiser(gradients)

@@ -14,6 +14,7 @@ import numpy as np
 
 from star.data.loader import TrainLoader
 from star.engine.checkpoint import load_newest, save_checkpoint
+from star.engine.processes import Processes
 from star.engine.progress import TrainingProgress
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
@@ -75,6 +76,8 @@ class Trainer:
         evaluate_every: epochs between rankings; the last epoch is always ranked.
         log_every: steps between logged points.
         checkpoint_every: steps between checkpoints within an epoch; None: only at its end.
+        processes: that train together; the first writes the checkpoints.
+        even_out: gives the processes the same running statistics, after every step; None: they have them.
     """
 
     def __init__(
@@ -93,11 +96,13 @@ class Trainer:
         evaluate_every: int,
         log_every: int,
         checkpoint_every: int | None,
+        processes: Processes,
+        even_out: Callable[[], object] | None = None,
     ):
         self.step, self.state, self.loader, self.draw, self.evaluate = step, state, loader, draw, evaluate
         self.tracker, self.rates, self.folder, self.stop = tracker, rates, folder, stop
         self.epochs, self.evaluate_every, self.log_every = epochs, evaluate_every, log_every
-        self.checkpoint_every = checkpoint_every
+        self.checkpoint_every, self.processes, self.even_out = checkpoint_every, processes, even_out
         self.history = History()
         self._wrong_before: dict[str, int] = {}
 
@@ -107,7 +112,11 @@ class Trainer:
         Raises:
             CheckpointError: all are damaged, or they do not fit the network.
         """
+        if not self.processes.first:
+            self.processes.tell(None)  # the first may have to mend what it finds
         found = load_newest(self.folder)
+        if self.processes.first:
+            self.processes.tell(None)
         if found is None:
             logger.info("the run was stopped before its first checkpoint: it begins anew")
             return
@@ -126,6 +135,8 @@ class Trainer:
         """
         evaluation: Evaluation | None = None
         history = self.history
+        if self.processes.share.size > 1:
+            self.processes.require_same(self.state.checksum(), "weights (their checksum)")
         with TrainingProgress(self.epochs * self.loader.batches_per_epoch, history.step) as progress:
             while history.epoch < self.epochs:
                 self._train_epoch(history.epoch, progress)
@@ -156,8 +167,10 @@ class Trainer:
             for batch in islice(batches, history.batch - start, None):
                 index = history.step
                 losses = self.step(batch, self.draw(index), index)
+                if self.even_out is not None:
+                    self.even_out()
                 now = time.perf_counter()
-                clips_per_second = 2 * len(batch.identities) / (now - before)
+                clips_per_second = 2 * len(batch.identities) * self.processes.share.size / (now - before)
                 history.step += 1
                 history.batch += 1
                 history.seconds += now - before
@@ -169,9 +182,11 @@ class Trainer:
                     points = {f"loss/{name}": value for name, value in losses.items()}
                     points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
                     self.tracker.log_metrics({**points, "throughput/clips_per_s": clips_per_second}, index)
-                if self.stop.received or self._is_due():
+                asked = self.stop.asked()
+                if asked or self._is_due():
                     self._save("last")
-                self.stop.check()
+                if asked:
+                    self.stop.end()
 
     def _is_due(self) -> bool:
         """Whether a checkpoint within the epoch is; its end has one anyway."""
@@ -201,7 +216,7 @@ class Trainer:
 
     def _wrong(self) -> dict[str, int]:
         """What was wrong with the training data so far; bad files are named in the log, their uses counted here."""
-        now = self.loader.counts
+        now = self.processes.sum(self.loader.counts)
         names = [name for name in now if name not in ("frames", "bad_files")]
         total = {name: self._wrong_before.get(name, 0) + now[name] for name in names}
         return {name: n for name, n in total.items() if n}
@@ -214,7 +229,8 @@ class Trainer:
     def _save(self, label: str) -> None:
         if self.history.batch:
             self.history.wrong_now = self._wrong() != self.history.wrong
-        save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
+        if self.processes.first:
+            save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
 
     def _report_epoch(self, losses: dict[str, float], seconds: float, ranked: bool) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())

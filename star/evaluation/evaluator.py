@@ -29,18 +29,29 @@ class Evaluation(NamedTuple):
         return {f"{d}/{name}": value for d, s in self.scores.items() for name, value in s.as_metrics().items()}
 
 
-def embed(embedder: Callable[[Tensor, Tensor], Tensor], loader: EvaluationLoader) -> np.ndarray:
+def embed(
+    embedder: Callable[[Tensor, Tensor], Tensor],
+    loader: EvaluationLoader,
+    gather: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """Retrieval features of a split.
 
     Args:
         embedder: network in evaluation mode, `(frames [b t h w 3] uint8, joints [b t j 3]) -> [b d]`.
         loader: clips in tracklet order, the last batch padded.
+        gather: where the loaders of several processes have a share each, puts equally many rows of all together.
 
     Returns:
         [q d] float32, L2-normalised rows.
     """
     rows = [embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)).asnumpy()[: b.count] for b in loader]
-    return np.concatenate(rows).astype(np.float32)
+    own = np.concatenate(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
+    if gather is None:
+        return own
+    width = gather(np.array([own.shape[1]], np.int32)).max()
+    padded = np.zeros((loader.rows_each, width), np.float32)
+    padded[: len(own), : own.shape[1]] = own
+    return gather(padded)[: loader.clips]
 
 
 def rank_test_set(data: VideoReIDData, features: Mapping[str, np.ndarray]) -> Evaluation:

@@ -14,6 +14,9 @@ from typing import ClassVar
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
+from star.ops import GatherRows
+from star.types import Share
+
 _SMALLEST_SQUARE = 1e-12
 _FAR = 1e9
 
@@ -23,17 +26,29 @@ class BatchHardTriplet(nn.Cell):
 
     Args:
         margin: how much farther the nearest other identity should be than the farthest own clip.
+        gather: look for the hardest rows among those of all processes that train together, and not of each alone.
     """
 
     requires: ClassVar[tuple[str, ...]] = ("clip_features",)
 
-    def __init__(self, margin: float = 0.3) -> None:
+    def __init__(self, margin: float = 0.3, gather: bool = True) -> None:
         super().__init__()
         self.margin = margin
+        self.gather = gather
+        self.gather_rows: nn.Cell | None = None
+
+    def share_batch(self, share: Share) -> None:
+        """Tell the term that the process has a share of the batch."""
+        if self.gather and share.size > 1:
+            self.gather_rows = GatherRows(share)
 
     def construct(self, output: dict, identities: Tensor) -> Tensor:
         """`ReIDOutput` and identities [n] int32 -> scalar."""
-        return batch_hard(output["clip_features"], identities, self.margin)
+        features = output["clip_features"]
+        if self.gather_rows is not None:
+            features = self.gather_rows(ops.cast(features, ms.float32))
+            identities = ops.cast(self.gather_rows(ops.cast(identities, ms.float32)), ms.int32)
+        return batch_hard(features, identities, self.margin)
 
 
 def batch_hard(features: Tensor, identities: Tensor, margin: float) -> Tensor:

@@ -7,7 +7,7 @@ then a pure function of weights, batch and draws: it can be repeated, resumed an
 import numpy as np
 
 from star.models.joint_graph import ATTENTION_CHANNELS, ATTENTION_HEADS, Graph, joint_edges
-from star.types import NUMBER_OF_JOINTS, TrainingDraws
+from star.types import NUMBER_OF_JOINTS, Share, TrainingDraws
 
 
 def draw_training(
@@ -56,6 +56,32 @@ def draw_training(
             _attention_mask(rng, edges, (clips, ATTENTION_HEADS[1], nodes, nodes), joint_attention_dropout),
         )
     return TrainingDraws(gains, channels, same.astype(np.int32), other.astype(np.int32), dropout)
+
+
+def share_of_draws(draws: TrainingDraws, share: Share) -> TrainingDraws:
+    """What a process needs of the draws of a whole batch.
+
+    Rows that give their style are counted in the batch as `star.ops.GatherRows` puts it together: all rows of process
+    0, visible first, then those of process 1.
+    """
+    clips, frames = draws.gains.shape[:2]
+    own = [_clips_of(clips, Share(rank, share.size)) for rank in range(share.size)]
+    rows = [(mine[:, None] * frames + np.arange(frames)).reshape(-1) for mine in own]
+    position = np.argsort(np.concatenate(rows)).astype(np.int32)
+    mine, my_rows = own[share.rank], rows[share.rank]
+    return TrainingDraws(
+        draws.gains[mine],
+        draws.channels[mine],
+        position[draws.same_modality[my_rows]],
+        position[draws.other_modality[my_rows]],
+        tuple(mask[mine] for mask in draws.dropout),
+    )
+
+
+def _clips_of(clips: int, share: Share) -> np.ndarray:
+    """A process's rows of a batch of n = `clips`, visible first."""
+    visible = np.arange(clips // 2)[share.of(clips // 2)]
+    return np.concatenate([visible, clips // 2 + visible])
 
 
 def _with_loops(graph: Graph, frames: int) -> np.ndarray:

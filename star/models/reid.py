@@ -30,7 +30,8 @@ from star.models.pooling import GeneralisedMean, GuidedPooling, Maximum
 from star.models.resnet import ResNet
 from star.models.skeleton import Skeleton
 from star.models.style import StyleAugmentation, restyle
-from star.ops import Reduce
+from star.ops import GatherRows, Reduce
+from star.types import ALONE, Share
 
 
 class VideoReID(nn.Cell):
@@ -53,6 +54,7 @@ class VideoReID(nn.Cell):
         power: of the generalised mean.
         guided_powers: of the pooling with sequence guidance.
         seed: decides every initial weight, by parameter name (see `star.models.initial`).
+        share: of every batch; the style attack takes styles of the whole batch.
 
     Attributes:
         out_channels: width of a retrieval feature.
@@ -84,6 +86,7 @@ class VideoReID(nn.Cell):
         power: float = 3.0,
         guided_powers: Sequence[float] = (0.7, 1.0, 3.0, 5.0, 7.0),
         seed: int = 0,
+        share: Share = ALONE,
     ) -> None:
         super().__init__()
         _check(bones, joints, frame_guidance, sequence_guidance, pose_classifier)
@@ -91,6 +94,7 @@ class VideoReID(nn.Cell):
         self.out_channels = d
         self.style_augmentation = style_augmentation
         self.style_attack = style_attack
+        self.gather_rows = GatherRows(share) if share.size > 1 else None
         self.has_skeleton = bones or joints
         self.has_frame_guidance = frame_guidance
         self.has_sequence_guidance = sequence_guidance
@@ -198,8 +202,8 @@ class VideoReID(nn.Cell):
             "frame_logits": self.frame_neck(frames),
         }
         if self.style_attack:
-            attacked = self.backbone.stage3(restyle(shallow, same_modality))
-            attacked = self.backbone.stage4(restyle(attacked, other_modality))
+            attacked = self.backbone.stage3(restyle(shallow, same_modality, self.gather_rows))
+            attacked = self.backbone.stage4(restyle(attacked, other_modality, self.gather_rows))
             disturbed = ops.cast(self.average(attacked), ms.float32)
             output["disturbed_features"] = disturbed
             output["disturbed_logits"] = self.frame_neck(disturbed)

@@ -46,18 +46,23 @@ def style_of(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, ops.sqrt(ops.maximum(variance, _NO_VARIANCE)) + 1e-6
 
 
-def restyle(features: Tensor, rows: Tensor) -> Tensor:
+def restyle(features: Tensor, rows: Tensor, gather_rows: nn.Cell | None = None) -> Tensor:
     """AdaIN: each frame keeps its content and takes the style of another frame.
 
     Args:
         features: [m c h w].
         rows: [m] int32, the frame whose mean and deviation replace a frame's own.
+        gather_rows: gives the frames that `rows` counts, those of all processes; None: the own ones.
 
     Returns:
         [m c h w] float32; the gradient flows into content and style.
     """
     mean, std = style_of(features)
-    return adaptive_instance_norm(features, mean, std, ops.gather(mean, rows, 0), ops.gather(std, rows, 0))
+    if gather_rows is None:
+        return adaptive_instance_norm(features, mean, std, ops.gather(mean, rows, 0), ops.gather(std, rows, 0))
+    c = features.shape[1]
+    styles = ops.gather(gather_rows(ops.cat((mean, std), 1)), rows, 0)
+    return adaptive_instance_norm(features, mean, std, styles[:, :c], styles[:, c:])
 
 
 def adaptive_instance_norm(

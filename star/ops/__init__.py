@@ -6,6 +6,7 @@ the same patterns in every mode.
 """
 
 from star.ops.backend import MindSporeBackend
+from star.ops.gather import GatherRows
 from star.ops.layers import Rearrange, Reduce, Repeat
 
-__all__ = ["MindSporeBackend", "Rearrange", "Reduce", "Repeat"]
+__all__ = ["GatherRows", "MindSporeBackend", "Rearrange", "Reduce", "Repeat"]

@@ -84,9 +84,22 @@ def relevant_values(config: Config) -> dict[str, Any]:
     for group, keys in _IRRELEVANT.items():
         for key in keys:
             values[group].pop(key)
+    _count_processes(values)
     if not any(level for kind, level in values["dataset"]["corruption"].items() if kind != "seed"):
         values["dataset"].pop("corruption")
     return values
+
+
+def _count_processes(values: dict[str, Any]) -> None:
+    """Processes that share all statistics of a batch give the numbers of one, to rounding, and count as one."""
+    hardware, triplet = values["hardware"], values["loss"].get("triplet", {})
+    one = hardware["processes"] == 1
+    if triplet.get("gather", True) and (one or hardware["batch_norm"] == "global"):
+        hardware["processes"] = 1
+    if one or hardware["batch_norm"] == "global":
+        del hardware["batch_norm"]
+    if one or triplet.get("gather"):
+        triplet.pop("gather", None)
 
 
 def _weights_digest(source: str | None) -> str:

@@ -114,6 +114,7 @@ def test_every_problem_is_listed_at_once():
         (["loss=cross_modality"], "loss.cross_modality", "skeleton_graph.pose_classifier=true"),
         (["hardware=ascend"], "hardware.target", "no Ascend"),
         (["hardware=gpu"], "hardware.target", "no GPU build"),
+        (["hardware.processes=3"], "hardware.processes", "a divisor of schedule.identities=8"),
         (["backbone.pretrained=no/such/file.npz"], "backbone.pretrained", "an existing file"),
         (["style.gain=[2,1]"], "style.gain", "[smallest, largest]"),
         (["dataset.augmentation.pad=32"], "dataset.augmentation.pad", "dataset.height=64 and dataset.width=32"),

@@ -13,6 +13,7 @@ from star.data.index import read_names
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.sampler import epoch_plan
 from star.errors import DataError
+from star.types import Share
 
 SHAPE = {"frames": 4, "height": HEIGHT, "width": WIDTH}
 STILL = {"pad": 0, "flip": 0.0, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
@@ -208,3 +209,23 @@ def test_leaving_early_leaves_a_loader_that_can_be_used(whole, workers):
     for _ in evaluation:
         break
     assert _same(evaluation, expected)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_shares_of_a_batch_are_its_rows(whole, workers):
+    batches = list(_train(whole).epoch(1))
+    shares = [list(_train(whole, share=Share(rank, 2), workers=workers).epoch(1)) for rank in range(2)]
+    for batch, *parts in zip(batches, *shares, strict=True):
+        for field, *fields in zip(batch, *parts, strict=True):
+            np.testing.assert_array_equal(np.concatenate(fields), field)
+        assert not set(parts[0].identities) & set(parts[1].identities)
+
+
+@pytest.mark.parametrize(("size", "batch"), [(2, 4), (2, 1), (3, 4), (5, 2)])
+def test_shares_of_a_split_are_its_batches(whole, size, batch):
+    split = whole.query
+    all_batches = list(_evaluation(split, batch=batch))
+    loaders = [_evaluation(split, batch=batch, share=Share(rank, size)) for rank in range(size)]
+    assert _same([b for loader in loaders for b in loader], all_batches)
+    assert all(sum(b.count for b in loader) <= loader.rows_each for loader in loaders)
+    assert loaders[0].clips == len(split.tracklets) <= size * loaders[0].rows_each

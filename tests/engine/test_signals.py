@@ -69,3 +69,12 @@ def test_a_handler_that_was_there_has_its_turn_at_the_end(queue: list[str], numb
         finally:
             order += ["closed", *queue]
     assert end.value.code == code and order == ["closed"] and queue == expected
+
+
+def test_several_processes_stop_where_all_have_agreed():
+    others = iter([0, int(signal.SIGUSR1)])
+    with pytest.raises(SystemExit) as end, StopSignals(agree=lambda number: max(number, next(others))) as stop:
+        stop.check()
+        assert stop.received is None
+        stop.check()
+    assert end.value.code == 128 + signal.SIGUSR1 and stop.received == signal.SIGUSR1

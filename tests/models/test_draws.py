@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from star.models import draw_training
+from star.models.draws import share_of_draws
 from star.models.joint_graph import neighbours
+from star.types import Share
 
 
 def draw(seed=0, **options):
@@ -48,3 +50,19 @@ def test_the_generator_decides_everything():
     for one, two in zip(flat(draw(1)), flat(draw(1)), strict=True):
         np.testing.assert_array_equal(one, two)
     assert all((one != two).any() for one, two in zip(flat(draw(1)), flat(draw(2)), strict=True))
+
+
+def test_shares_of_draws_point_at_the_same_frames():
+    draws = draw()
+    shares = [share_of_draws(draws, Share(rank, 2)) for rank in range(2)]
+    clips = [np.array([0, 1, 4, 5]), np.array([2, 3, 6, 7])]
+    rows = [(own[:, None] * 3 + np.arange(3)).reshape(-1) for own in clips]
+    together = np.concatenate(rows)
+    for share, own, own_rows in zip(shares, clips, rows, strict=True):
+        np.testing.assert_array_equal(share.gains, draws.gains[own])
+        np.testing.assert_array_equal(share.channels, draws.channels[own])
+        np.testing.assert_array_equal(together[share.same_modality], draws.same_modality[own_rows])
+        np.testing.assert_array_equal(together[share.other_modality], draws.other_modality[own_rows])
+        assert share.same_modality.dtype == np.int32
+        for mask, whole in zip(share.dropout, draws.dropout, strict=True):
+            np.testing.assert_array_equal(mask, whole[own])

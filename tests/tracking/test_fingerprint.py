@@ -22,3 +22,15 @@ def test_corruption_that_is_on_makes_another_run():
         )
     }
     assert len(marks) == 4
+
+
+def test_processes_that_share_all_statistics_count_as_one():
+    one = relevant_values(check_overrides([*SYNTHETIC, "hardware=cpu"]))
+    assert one["hardware"]["processes"] == 1 and "batch_norm" not in one["hardware"]
+    assert relevant_values(check_overrides([*SYNTHETIC, "hardware=cpu_2"])) == one
+    assert relevant_values(check_overrides([*SYNTHETIC, "hardware.batch_norm=local"])) == one
+    assert relevant_values(check_overrides([*SYNTHETIC, "loss.triplet.gather=false"])) == one
+    others = [["hardware.batch_norm=local"], ["loss.triplet.gather=false"]]
+    for overrides in others:
+        values = relevant_values(check_overrides([*SYNTHETIC, "hardware=cpu_2", *overrides]))
+        assert values != one and values["hardware"]["processes"] == 2

@@ -1,0 +1,70 @@
+"""Two processes that train together compute what one computes with the whole batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import SMALL
+
+from star.engine import launch
+from star.engine.launch import ProcessError, run_workers
+
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
+
+
+@pytest.fixture(scope="module")
+def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of the two has written."""
+    folder = tmp_path_factory.mktemp("workers")
+    overrides = ["experiment=star", *SMALL, "dataset=hitsz_vcm", f"dataset.root={tiny_root}", "hardware=cpu_2"]
+    overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4"]
+    run_workers([sys.executable, str(SUPPORT / "two_workers.py"), str(folder / "found"), *overrides], 2, folder)
+    return [json.loads((folder / f"found.{rank}").read_text()) for rank in range(2)]
+
+
+def test_both_know_what_the_first_says_and_what_both_count(found: list[dict[str, Any]]):
+    for one in found:
+        assert one["messages"] == {"told": {"rank": 0, "text": "ä"}, "sum": {"a": 1, "b": 10}, "largest": 3}
+
+
+def test_losses_and_update_are_those_of_one_process(found: list[dict[str, Any]]):
+    """With batch norm, style attack and triplet over the whole batch: nothing has to be frozen."""
+    for one in found:
+        alone, together = one["losses"]
+        assert together[0] == pytest.approx(alone[0], rel=1e-5)
+        assert together[1] == pytest.approx(alone[1], rel=1e-4)
+        worst = max(value for name, value in one["tensors"].items() if name.startswith("model."))
+        assert worst < 1e-5
+    assert found[0]["losses"][1] == found[1]["losses"][1]
+    assert found[0]["checksum"] == found[1]["checksum"]
+
+
+def test_the_triplet_of_the_whole_batch_with_its_gradient(found: list[dict[str, Any]]):
+    for one in found:
+        alone, together, gradient = one["triplet"]
+        assert together == pytest.approx(alone, rel=1e-6) and gradient < 1e-6
+
+
+def test_embeddings_in_shares_are_bit_for_bit_those_of_one_process(found: list[dict[str, Any]]):
+    assert all(same for one in found for same in one["embeddings"]) and len(found[0]["embeddings"]) == 2
+
+
+def test_running_statistics_become_their_mean(found: list[dict[str, Any]]):
+    assert max(one["statistics"] for one in found) < 1e-5
+
+
+def test_a_worker_that_fails_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(launch, "_GRACE", 1.0)
+    code = "import os, time; os.environ['RANK_ID'] == '1' and os.abort(); time.sleep(600)"
+    before = time.monotonic()
+    with pytest.raises(ProcessError, match="process 1 of 2 was ended by SIGABRT") as error:
+        run_workers([sys.executable, "-c", code], 2, tmp_path)
+    assert time.monotonic() - before < 50
+    assert f"star-train resume={tmp_path}" in str(error.value)
+    assert "MS_ROLE" not in os.environ

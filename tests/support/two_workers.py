@@ -1,0 +1,118 @@
+"""What two processes compute together, held by each of them against what it computes alone.
+
+Called as a program by `test_data_parallel.py`: `two_workers.py RESULT OVERRIDE ...`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, ops
+
+from star.config.check import check_overrides
+from star.engine.average import RunningStatisticsMean
+from star.engine.build_data import evaluation_loader, load_data, train_loader
+from star.engine.build_network import build_embedders, build_losses, build_model, draws_of_step
+from star.engine.processes import Processes, join_processes
+from star.engine.state import NetworkState
+from star.engine.step import TrainStep, sgd
+from star.evaluation.evaluator import embed
+from star.losses.triplet import BatchHardTriplet
+from star.models.batch_norm import use_global_batch_norm
+from star.types import Share
+
+RATE = 0.05
+
+
+def trained(config, data, share: Share, steps: int) -> tuple:
+    """Losses of some steps, all tensors after the first, and the network."""
+    model = build_model(config, identities=len(data.train.identities), share=share)
+    names = [p.name for p in model.get_parameters()]
+    if share.size > 1:
+        use_global_batch_norm(model, share)
+        assert [p.name for p in model.get_parameters()] == names
+    rates = np.full(steps, RATE, np.float32)
+    optimiser = sgd(
+        [(group, rates) for group in model.parameter_groups()], momentum=0.9, nesterov=True, weight_decay=5e-4
+    )
+    losses = build_losses(config, share)
+    step = TrainStep(model, losses, optimiser, graph=False, clip_norm=1.0, processes=share.size)
+    draw = draws_of_step(config, share)
+    state = NetworkState(model, optimiser)
+    values, first = [], {}
+    for index, batch in zip(range(steps), train_loader(config, data, share).epoch(0), strict=False):
+        values.append(step(batch, draw(index), index))
+        first = first or state.tensors()
+    return values, first, model, state
+
+
+def triplet(features: np.ndarray, identities: np.ndarray, share: Share) -> tuple[float, np.ndarray]:
+    term = BatchHardTriplet(0.3)
+    term.share_batch(share)
+    rows = share.of(len(features))
+    labels = Tensor(identities[rows])
+
+    def loss(x: Tensor) -> Tensor:
+        return term({"clip_features": x}, labels)
+
+    value, gradient = ms.jit(ms.value_and_grad(loss))(Tensor(features[rows]))
+    return float(value), gradient.asnumpy()
+
+
+def messages(processes: Processes) -> dict[str, object]:
+    rank = processes.share.rank
+    return {
+        "told": processes.tell({"rank": rank, "text": "ä" * (1 + rank)}),
+        "sum": processes.sum({"a": rank, "b": 5}),
+        "largest": processes.largest(3 * rank),
+    }
+
+
+def statistics(model, processes: Processes) -> float:
+    """How far the mean of the running statistics is from what it should be."""
+    rank = processes.share.rank
+    named = [p for p in model.get_parameters() if p.name.endswith("moving_mean")]
+    before = [p.asnumpy().copy() for p in named]
+    for parameter in named:
+        ops.assign(parameter, parameter + float(rank))
+    RunningStatisticsMean(model, processes.share.size)()
+    return max(float(np.abs(p.asnumpy() - b - 0.5).max()) for p, b in zip(named, before, strict=True))
+
+
+def main(result: Path, overrides: list[str]) -> None:
+    config = check_overrides(overrides)
+    processes = join_processes(config.hardware)
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+    share = processes.share
+    data = load_data(config)
+    found: dict[str, object] = {"messages": messages(processes)}
+
+    alone, tensors, model, _ = trained(config, data, Share(), 2)
+    together, tensors_together, _, state = trained(config, data, share, 2)
+    found["losses"] = [alone, together]
+    found["tensors"] = {name: float(np.abs(tensors[name] - tensors_together[name]).max()) for name in tensors}
+    found["checksum"] = state.checksum()
+
+    random = np.random.default_rng(1)
+    features = random.standard_normal((12, 5)).astype(np.float32)
+    identities = np.repeat(np.arange(4, dtype=np.int32), 3)[random.permutation(12)]
+    (value, gradient), (value_together, own) = (triplet(features, identities, s) for s in (Share(), share))
+    found["triplet"] = [value, value_together, float(np.abs(own / share.size - gradient[share.of(12)]).max())]
+
+    model.set_train(False)
+    embedders = build_embedders(config, model)
+    found["embeddings"] = [
+        bool((embed(e, evaluation_loader(config, s)) == embed(e, loader, processes.gather)).all())
+        for s in data.test_splits
+        for e, loader in [(embedders[s.modality], evaluation_loader(config, s, share))]
+    ]
+    found["statistics"] = statistics(model, processes)
+    result.with_name(f"{result.name}.{share.rank}").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
