@@ -39,9 +39,15 @@ def check_launcher(launcher: str) -> None:
     Raises:
         StudyError: names the extra that has it.
     """
-    plugin, extra = LAUNCHERS[launcher]
-    if find_spec(f"hydra_plugins.{plugin}") is None:
+    if not is_installed(launcher):
+        extra = LAUNCHERS[launcher][1]
         raise StudyError(f"hydra/launcher={launcher} is not installed: pip install -e '.[{extra}]'")
+
+
+def is_installed(launcher: str) -> bool:
+    """Whether the plugin of a launcher is there."""
+    plugin = LAUNCHERS[launcher][0]
+    return find_spec("hydra_plugins") is not None and find_spec(f"hydra_plugins.{plugin}") is not None
 
 
 def launcher_overrides(launcher: str, jobs: int | None, given: Sequence[str]) -> list[str]:

@@ -64,6 +64,16 @@ def test_the_defaults_of_launchers(name, jobs, given, expected):
     assert launcher_overrides(name, jobs, given) == [f"hydra/launcher={name}", *expected]
 
 
+def test_no_plugin_of_hydra_at_all(monkeypatch: pytest.MonkeyPatch):
+    def no_such_package(name: str) -> None:
+        if "." in name:
+            raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(launcher, "find_spec", no_such_package)
+    with pytest.raises(StudyError, match="pip install"):
+        check_launcher("ray")
+
+
 def test_a_launcher_that_is_not_installed(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(launcher, "find_spec", lambda name: None)
     with pytest.raises(StudyError, match=r"hydra/launcher=ray is not installed: pip install -e '.\[ray\]'"):

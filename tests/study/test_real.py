@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from support.commands import SMALL, start
 from support.tiny_vcm import write_tiny_vcm
 
+from star.study.launcher import is_installed
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri
 
@@ -92,8 +92,7 @@ def test_a_study_from_nothing_to_its_table(study, star: Real, root: Path, tmp_pa
 
 
 def _installed(launcher: str) -> pytest.MarkDecorator:
-    plugin = f"hydra_{launcher.partition('_')[0]}_launcher"
-    return pytest.mark.skipif(find_spec(f"hydra_plugins.{plugin}") is None, reason=f"{plugin} is not installed")
+    return pytest.mark.skipif(not is_installed(launcher), reason=f"{launcher} is not installed")
 
 
 LAUNCHERS = [pytest.param(name, marks=_installed(name)) for name in ("joblib", "submitit_local")]
