@@ -252,6 +252,17 @@ _RULES = (
     Rule("hardware.processes",
          lambda c: c.schedule.identities % c.hardware.processes == 0,
          lambda c: f"a divisor of schedule.identities={c.schedule.identities}, which the processes share"),
+    Rule("schedule.accumulation_steps",
+         lambda c: c.schedule.accumulation_steps == 1
+         or (_own_identities(c) % c.schedule.accumulation_steps == 0
+             and _own_identities(c) // c.schedule.accumulation_steps >= 2),
+         lambda c: f"a number that divides the {_own_identities(c)} identities of a batch into parts of two or more"),
+    Rule("hardware.recompute",
+         lambda c: not c.hardware.recompute or c.hardware.mode == "graph",
+         lambda c: "false, or hardware.mode=graph"),
+    Rule("hardware.recompute",
+         lambda c: not c.hardware.recompute or c.hardware.processes == 1 or c.hardware.batch_norm == "local",
+         lambda c: "false, or hardware.batch_norm=local: statistics of several processes cannot be computed again"),
     Rule("hardware.target",
          lambda c: c.hardware.target != "GPU",
          lambda c: "CPU or Ascend: current MindSpore has no GPU build"),
@@ -278,6 +289,11 @@ def _broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -
 def _changes(config: Config) -> float:
     """The largest change a jitter makes to a frame without colours."""
     return max(config.dataset.augmentation.brightness, config.dataset.augmentation.contrast)
+
+
+def _own_identities(config: Config) -> int:
+    """Those of a batch that one process has."""
+    return config.schedule.identities // config.hardware.processes
 
 
 def _path(text: str) -> Path:

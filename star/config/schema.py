@@ -167,6 +167,7 @@ class Schedule:
     nesterov: bool
     weight_decay: float = number(minimum=0)
     clip_norm: float | None = number(above=0)
+    accumulation_steps: int = number(minimum=1)
     evaluate_every: int = number(minimum=1)
     evaluation_batch: int = number(minimum=1)
 
@@ -178,6 +179,10 @@ class Hardware:
     target: Literal["CPU", "Ascend", "GPU"]
     mode: Literal["graph", "pynative"]
     precision: Literal["O0", "O2", "O3"]
+    loss_scale: float = number(minimum=1)
+    loss_scale_window: int = number(minimum=1)
+    recompute: bool
+    sink_size: int = number(minimum=1)
     device_id: int = number(minimum=0)
     processes: int = number(minimum=1)
     batch_norm: Literal["global", "local"]
@@ -201,6 +206,7 @@ class Debug:
     """conf/debug."""
 
     limit_identities: int | None = number(minimum=2)
+    profile_steps: int | None = number(minimum=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import mindspore as ms
@@ -16,13 +16,16 @@ from star.data.loader import TrainLoader
 from star.engine.average import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
+from star.engine.loss_scale import LossScale
 from star.engine.processes import Processes
+from star.engine.profile import StepProfile
 from star.engine.schedule import learning_rates
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep, sgd
 from star.engine.trainer import Trainer
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
+from star.evaluation.protocols import clip_text
 from star.losses import BatchHardTriplet, WeightedLosses
 from star.models.batch_norm import use_global_batch_norm
 from star.models.draws import draw_training, share_of_draws
@@ -30,6 +33,7 @@ from star.models.embedder import Embedder
 from star.models.normalise import Normalise
 from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
+from star.models.recompute import recompute_stages
 from star.models.reid import VideoReID
 from star.models.resnet import ResNet
 from star.types import ALONE, MODALITIES, Modality, Share, Tracker, TrainingDraws, VideoReIDData
@@ -79,31 +83,16 @@ def build_trainer(
         )
         for group, factor in (("backbone", schedule.backbone_factor), ("head", 1.0))
     }
-    groups = dict(zip(rates, model.parameter_groups(), strict=True))
-    optimiser = sgd(
-        [(groups[name], rates[name]) for name in rates],
-        momentum=schedule.momentum,
-        nesterov=schedule.nesterov,
-        weight_decay=schedule.weight_decay,
-    )
-    graph = config.hardware.mode == "graph"
-    step = TrainStep(
-        model,
-        build_losses(config, share),
-        optimiser,
-        graph=graph,
-        clip_norm=schedule.clip_norm,
-        processes=share.size,
-    )
+    step, state = build_step(config, model, list(rates.values()), share)
     even_out: Callable[[], object] | None = None
     if several and not global_norms:
         statistics = RunningStatisticsMean(model, share.size)
-        even_out = ms.jit(statistics) if graph else statistics
+        even_out = ms.jit(statistics) if config.hardware.mode == "graph" else statistics
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
         step=step,
-        state=NetworkState(model, optimiser),
+        state=state,
         loader=loader,
         draw=draws_of_step(config, share),
         evaluate=build_evaluation(config, model, data, checked, processes),
@@ -115,8 +104,10 @@ def build_trainer(
         evaluate_every=schedule.evaluate_every,
         log_every=config.tracker.log_every,
         checkpoint_every=config.checkpoint_every,
+        sink_size=config.hardware.sink_size,
         processes=processes,
         even_out=even_out,
+        profile=_step_profile(config, folder.parent) if processes.first else None,
     )
 
 
@@ -157,6 +148,54 @@ def build_model(config: Config, *, identities: int, share: Share = ALONE) -> Vid
         logger.info("%s", report.describe())
     set_precision(model, config.hardware.precision)
     return model
+
+
+def _step_profile(config: Config, folder: Path) -> StepProfile | None:
+    """What looks at the steps of a run with its files in `folder`, if it is wanted."""
+    hardware, schedule, clip, steps = config.hardware, config.schedule, config.dataset, config.debug.profile_steps
+    if steps is None:
+        return None
+    clips = 2 * schedule.identities * schedule.tracklets
+    about = {
+        "hardware": f"{hardware.target}, {hardware.mode}, {hardware.precision}, {hardware.processes} processes",
+        "batch": f"{clips} clips of {clip_text(clip.frames, clip.height, clip.width)}",
+    }
+    return StepProfile(folder, steps, about)
+
+
+def build_step(
+    config: Config, model: VideoReID, rates: Sequence[np.ndarray], share: Share = ALONE
+) -> tuple[TrainStep, NetworkState]:
+    """One update and the tensors it changes.
+
+    Args:
+        config: checked configuration.
+        model: the network, changed in place if activations are to be computed again.
+        rates: [steps] learning rates of `model.parameter_groups()`.
+        share: of every batch.
+    """
+    schedule, hardware = config.schedule, config.hardware
+    if hardware.recompute:
+        recompute_stages(model.backbone)
+    optimiser = sgd(
+        list(zip(model.parameter_groups(), rates, strict=True)),
+        momentum=schedule.momentum,
+        nesterov=schedule.nesterov,
+        weight_decay=schedule.weight_decay,
+    )
+    half = hardware.precision != "O0"
+    loss_scale = LossScale(hardware.loss_scale, hardware.loss_scale_window) if half else None
+    step = TrainStep(
+        model,
+        build_losses(config, share),
+        optimiser,
+        graph=hardware.mode == "graph",
+        clip_norm=schedule.clip_norm,
+        processes=share.size,
+        parts=schedule.accumulation_steps,
+        loss_scale=loss_scale,
+    )
+    return step, NetworkState(model, optimiser, loss_scale)
 
 
 def build_losses(config: Config, share: Share = ALONE) -> WeightedLosses:
@@ -212,14 +251,17 @@ def build_evaluation(
     return evaluate
 
 
-def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], TrainingDraws]:
-    """The random numbers of a step inside the network, as a function of seed and step; a process takes its share."""
+def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], list[TrainingDraws]]:
+    """The random numbers of a step inside the network, for every part of its batch, as a function of seed and step.
+
+    A process takes its share of those of each part.
+    """
     schedule, skeleton = config.schedule, config.skeleton_graph
 
-    def draw(step: int) -> TrainingDraws:
+    def draw_part(rng: np.random.Generator) -> TrainingDraws:
         draws = draw_training(
-            np.random.default_rng([config.seed, _DRAWS, step]),
-            clips=2 * schedule.identities * schedule.tracklets,
+            rng,
+            clips=2 * schedule.identities * schedule.tracklets // schedule.accumulation_steps,
             frames=config.dataset.frames,
             gain=(config.style.gain[0], config.style.gain[1]),
             joints=skeleton.joints,
@@ -228,5 +270,9 @@ def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], Train
             joint_attention_dropout=skeleton.joint_attention_dropout,
         )
         return draws if share.size == 1 else share_of_draws(draws, share)
+
+    def draw(step: int) -> list[TrainingDraws]:
+        rng = np.random.default_rng([config.seed, _DRAWS, step])
+        return [draw_part(rng) for _ in range(schedule.accumulation_steps)]
 
     return draw

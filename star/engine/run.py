@@ -128,6 +128,10 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes) -> f
         if resumes:
             trainer.restore()
         evaluation = trainer.fit()
+        if trainer.profile is not None:
+            report = trainer.profile.report(trainer.shares)
+            tracker.log_artifact(report)
+            logger.info("where the time went: %s", report)
         return log_results(job.folder, tracker, data, evaluation, trainer.history)
 
 

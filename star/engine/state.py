@@ -1,4 +1,4 @@
-"""The tensors a training step changes: weights, running statistics, momenta, the optimiser's step counter."""
+"""The tensors a training step changes: weights, running statistics, momenta, step counter, loss scale."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, nn
 
+from star.engine.loss_scale import LossScale
 from star.errors import CheckpointError
 
 
 class NetworkState:
-    """Named tensors of a network and its optimiser.
+    """Named tensors of a network and of what trains it.
 
     Args:
         model: its parameters are named `model.<name>`.
         optimiser: its own parameters are named `optimiser.<name>`; None for evaluation.
+        loss_scale: its parameters are named `loss_scale.<name>`; None without one.
     """
 
-    def __init__(self, model: nn.Cell, optimiser: nn.Optimizer | None = None):
-        self._parameters: dict[str, Parameter] = {f"model.{p.name}": p for p in model.get_parameters()}
-        if optimiser is not None:
-            mine = {id(p) for p in self._parameters.values()}
-            others = [p for p in optimiser.get_parameters() if id(p) not in mine]
-            self._parameters |= {f"optimiser.{p.name}": p for p in others}
+    def __init__(
+        self, model: nn.Cell, optimiser: nn.Optimizer | None = None, loss_scale: LossScale | None = None
+    ) -> None:
+        self._parameters: dict[str, Parameter] = {}
+        for owner, cell in (("model", model), ("optimiser", optimiser), ("loss_scale", loss_scale)):
+            known = {id(parameter) for parameter in self._parameters.values()}
+            own = [] if cell is None else [p for p in cell.get_parameters() if id(p) not in known]
+            self._parameters |= {f"{owner}.{parameter.name}": parameter for parameter in own}
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Copies of all tensors by name."""

@@ -6,16 +6,24 @@ in from the host, so a resumed run repeats the steps of an uninterrupted one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from star.engine.average import MeanOverProcesses
+from star.engine.accumulate import SumOfParts, parts_of
+from star.engine.loss_scale import LossScale
+from star.engine.update import make_update
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
 from star.types import TrainBatch, TrainingDraws
+
+logger = logging.getLogger(__name__)
+
+_ADVICE = "lower schedule.learning_rate, set schedule.clip_norm, or look at the input of this step"
 
 
 def sgd(
@@ -39,6 +47,18 @@ def sgd(
     )
 
 
+class Launched(NamedTuple):
+    """A step the device may still be at.
+
+    Attributes:
+        values: the loss terms and their total.
+        finite: whether the gradients were, and the weights have moved.
+    """
+
+    values: Tensor
+    finite: Tensor | bool
+
+
 class TrainStep:
     """Apply one step to a network.
 
@@ -50,6 +70,8 @@ class TrainStep:
         graph: compile the whole step; otherwise run it operator by operator.
         clip_norm: largest global norm of the gradients; None: no clipping.
         processes: that train together; gradients and losses are means over them.
+        parts: of every batch, one after the other; gradients and losses are means over them, too.
+        loss_scale: for gradients in float16; a step whose gradients overflow is left out.
     """
 
     def __init__(
@@ -61,53 +83,85 @@ class TrainStep:
         graph: bool,
         clip_norm: float | None,
         processes: int = 1,
+        parts: int = 1,
+        loss_scale: LossScale | None = None,
     ):
-        self.names = losses.names
-        mean = MeanOverProcesses(processes) if processes > 1 else None
+        self.names = (*losses.names, "total")
+        self.parts = parts
+        self.loss_scale = loss_scale
 
         def forward(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
             total, terms = losses(model(*inputs), identities)
-            return total, ops.stack(terms)
+            values = ops.stack((*terms, total))
+            return total if loss_scale is None else loss_scale(total), values
 
         value_and_grad = ms.value_and_grad(forward, None, optimiser.parameters, has_aux=True)
+        update = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
+        sums = SumOfParts(optimiser.parameters, len(self.names), parts) if parts > 1 else None
 
-        def update(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-            (total, terms), gradients = value_and_grad(identities, *inputs)
-            if mean is not None:
-                means = mean((total, terms, *gradients))
-                total, terms, gradients = means[0], means[1], means[2:]
-            if clip_norm is not None:
-                gradients = ops.clip_by_global_norm(gradients, clip_norm)
-            optimiser(gradients)
-            return total, terms
+        def whole(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor | bool]:
+            (_, values), gradients = value_and_grad(identities, *inputs)
+            return update(values, gradients)
 
-        self._update = ms.jit(update) if graph else update
+        def add_part(identities: Tensor, *inputs: Tensor) -> Tensor:
+            (_, values), gradients = value_and_grad(identities, *inputs)
+            return sums(values, gradients)
+
+        def finish() -> tuple[Tensor, Tensor | bool]:
+            result = update(*sums.means())
+            sums.clear()
+            return result
+
+        compiled = ms.jit if graph else lambda function: function
+        self._whole, self._add_part, self._finish = compiled(whole), compiled(add_part), compiled(finish)
         model.set_train(True)
 
-    def __call__(self, batch: TrainBatch, draws: TrainingDraws, step: int) -> dict[str, float]:
-        """Train on one batch.
+    def __call__(self, batch: TrainBatch, draws: Sequence[TrainingDraws], step: int) -> dict[str, float]:
+        """Train on one batch and wait for its losses; see `launch` and `losses`."""
+        return self.losses(self.launch(batch, draws), step)
+
+    def launch(self, batch: TrainBatch, draws: Sequence[TrainingDraws]) -> Launched:
+        """Train on one batch without waiting for it.
 
         Args:
             batch: P x K clips of each modality.
-            draws: the step's random numbers.
-            step: number of the step, for the error message.
+            draws: the step's random numbers, for every part of the batch.
+        """
+        inputs = [_tensors(*part) for part in zip(parts_of(batch, self.parts), draws, strict=True)]
+        if self.parts == 1:
+            return Launched(*self._whole(*inputs[0]))
+        for part in inputs:
+            self._add_part(*part)
+        return Launched(*self._finish())
 
-        Returns:
-            The unweighted loss terms by name and the weighted "total".
+    def losses(self, launched: Launched, step: int) -> dict[str, float]:
+        """The unweighted loss terms of a launched step by name, and the weighted "total".
+
+        Args:
+            launched: the step.
+            step: its number, for messages.
 
         Raises:
-            NonFiniteLossError: names the terms that are NaN or infinite. The weights are spoilt by then; the last
-                checkpoint is not.
+            NonFiniteLossError: names the terms that are NaN or infinite, or says that gradients overflow without any
+                loss scale. The weights may be spoilt by then; the last checkpoint is not.
         """
-        identities = np.concatenate([batch.identities, batch.identities])
-        arrays = (*batch[:4], *draws[:4], *draws.dropout)
-        total, terms = self._update(*map(Tensor.from_numpy, (identities, *arrays)))
-        values = dict(zip(self.names, terms.asnumpy().tolist(), strict=True)) | {"total": float(total.asnumpy())}
-        bad = [name for name, value in values.items() if not np.isfinite(value)]
+        losses = dict(zip(self.names, launched.values.asnumpy().tolist(), strict=True))
+        bad = [name for name, value in losses.items() if not np.isfinite(value)]
         if bad:
-            terms_text = ", ".join(f"{name}={value:.4g}" for name, value in values.items())
-            raise NonFiniteLossError(
-                f"step {step}: loss term {', '.join(bad)} is not finite ({terms_text}); "
-                "lower schedule.learning_rate, set schedule.clip_norm, or look at the input of this step"
-            )
-        return values
+            text = ", ".join(f"{name}={value:.4g}" for name, value in losses.items())
+            raise NonFiniteLossError(f"step {step}: loss term {', '.join(bad)} is not finite ({text}); {_ADVICE}")
+        if self.loss_scale is not None and not launched.finite:
+            scale = self.loss_scale.points()["precision/loss_scale"]
+            logger.info("step %d is left out: its gradients overflowed; the loss scale is now %g", step, scale)
+            if scale <= 1:
+                raise NonFiniteLossError(f"step {step}: the gradients are not finite at a loss scale of 1; {_ADVICE}")
+        return losses
+
+    def points(self) -> dict[str, float]:
+        """What the tracker should know besides losses: scale and number of steps left out, if there is a scale."""
+        return {} if self.loss_scale is None else self.loss_scale.points()
+
+
+def _tensors(batch: TrainBatch, draws: TrainingDraws) -> tuple[Tensor, ...]:
+    identities = np.concatenate([batch.identities, batch.identities])
+    return tuple(map(Tensor.from_numpy, (identities, *batch[:4], *draws[:4], *draws.dropout)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -15,10 +15,12 @@ import numpy as np
 from star.data.loader import TrainLoader
 from star.engine.checkpoint import load_newest, save_checkpoint
 from star.engine.processes import Processes
+from star.engine.profile import StepProfile
 from star.engine.progress import TrainingProgress
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
-from star.engine.step import TrainStep
+from star.engine.step import Launched, TrainStep
+from star.engine.time_shares import TimeShares
 from star.evaluation.evaluator import Evaluation
 from star.types import DIRECTIONS, Tracker, TrainingDraws
 
@@ -66,7 +68,7 @@ class Trainer:
         step: one update.
         state: the tensors the step changes.
         loader: batches of an epoch.
-        draw: random numbers of a step, a function of the step's number.
+        draw: random numbers of a step, for every part of its batch, a function of the step's number.
         evaluate: ranks the test set with the present weights.
         tracker: where losses and scores go.
         rates: learning rates by group name, [steps] each.
@@ -76,8 +78,13 @@ class Trainer:
         evaluate_every: epochs between rankings; the last epoch is always ranked.
         log_every: steps between logged points.
         checkpoint_every: steps between checkpoints within an epoch; None: only at its end.
+        sink_size: steps the device is given before the host waits for their losses.
         processes: that train together; the first writes the checkpoints.
         even_out: gives the processes the same running statistics, after every step; None: they have them.
+        profile: looks at some of the steps.
+
+    Attributes:
+        shares: where the time went.
     """
 
     def __init__(
@@ -86,7 +93,7 @@ class Trainer:
         step: TrainStep,
         state: NetworkState,
         loader: TrainLoader,
-        draw: Callable[[int], TrainingDraws],
+        draw: Callable[[int], Sequence[TrainingDraws]],
         evaluate: Callable[[], Evaluation],
         tracker: Tracker,
         rates: dict[str, np.ndarray],
@@ -96,15 +103,20 @@ class Trainer:
         evaluate_every: int,
         log_every: int,
         checkpoint_every: int | None,
+        sink_size: int,
         processes: Processes,
         even_out: Callable[[], object] | None = None,
+        profile: StepProfile | None = None,
     ):
         self.step, self.state, self.loader, self.draw, self.evaluate = step, state, loader, draw, evaluate
         self.tracker, self.rates, self.folder, self.stop = tracker, rates, folder, stop
         self.epochs, self.evaluate_every, self.log_every = epochs, evaluate_every, log_every
-        self.checkpoint_every, self.processes, self.even_out = checkpoint_every, processes, even_out
+        self.checkpoint_every, self.sink_size = checkpoint_every, sink_size
+        self.processes, self.even_out, self.profile = processes, even_out, profile
         self.history = History()
         self._wrong_before: dict[str, int] = {}
+        self._measured = 0.0
+        self.shares = TimeShares()
 
     def restore(self) -> None:
         """Continue from the newest usable checkpoint of `folder`; without any, from the start.
@@ -162,41 +174,60 @@ class Trainer:
         history = self.history
         self.stop.check()
         start = 0 if history.wrong_now else history.batch  # what was wrong with batches done before is counted again
-        before = time.perf_counter()
+        launched: list[Launched] = []
+        self._measured = time.perf_counter()
         with closing(self.loader.epoch(epoch, start)) as batches:
-            for batch in islice(batches, history.batch - start, None):
-                index = history.step
-                losses = self.step(batch, self.draw(index), index)
-                if self.even_out is not None:
-                    self.even_out()
-                now = time.perf_counter()
-                clips_per_second = 2 * len(batch.identities) * self.processes.share.size / (now - before)
-                history.step += 1
-                history.batch += 1
-                history.seconds += now - before
-                history.epoch_seconds += now - before
-                history.sums = {name: history.sums.get(name, 0.0) + value for name, value in losses.items()}
-                before = now
-                progress.step(epoch, self.epochs, losses, clips_per_second)
-                if index % self.log_every == 0:
-                    points = {f"loss/{name}": value for name, value in losses.items()}
-                    points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
-                    self.tracker.log_metrics({**points, "throughput/clips_per_s": clips_per_second}, index)
-                asked = self.stop.asked()
-                if asked or self._is_due():
+            for batch in self.shares.waiting("loader", islice(batches, history.batch - start, None)):
+                if self.profile is not None:
+                    self.profile.before_step()
+                with self.shares.of("step"):
+                    launched.append(self.step.launch(batch, self.draw(history.step + len(launched))))
+                    if self.even_out is not None:
+                        self.even_out()
+                asked, due = self.stop.asked(), self._is_due(len(launched))
+                if asked or due or len(launched) == self.sink_size:
+                    self._settle(launched, len(batch.identities), progress)
+                if asked or due:
                     self._save("last")
                 if asked:
                     self.stop.end()
+            if launched:
+                self._settle(launched, len(batch.identities), progress)
 
-    def _is_due(self) -> bool:
-        """Whether a checkpoint within the epoch is; its end has one anyway."""
-        every, history = self.checkpoint_every, self.history
-        return every is not None and history.step % every == 0 and history.batch < self.loader.batches_per_epoch
+    def _settle(self, launched: list[Launched], pairs: int, progress: TrainingProgress) -> None:
+        """Wait for steps that were launched, of `pairs` clips of each modality; leaves the list empty."""
+        history = self.history
+        with self.shares.of("step"):
+            found = [self.step.losses(step, history.step + index) for index, step in enumerate(launched)]
+        now = time.perf_counter()
+        seconds, self._measured = (now - self._measured) / len(launched), now
+        clips_per_second = 2 * pairs * self.processes.share.size / seconds
+        for losses in found:
+            index = history.step
+            history.step += 1
+            history.batch += 1
+            history.seconds += seconds
+            history.epoch_seconds += seconds
+            history.sums = {name: history.sums.get(name, 0.0) + value for name, value in losses.items()}
+            progress.step(history.epoch, self.epochs, losses, clips_per_second)
+            if index % self.log_every == 0:
+                points = {f"loss/{name}": value for name, value in losses.items()}
+                points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
+                points |= {"throughput/clips_per_s": clips_per_second, **self.step.points()}
+                with self.shares.of("tracker"):
+                    self.tracker.log_metrics(points, index)
+        launched.clear()
+
+    def _is_due(self, launched: int) -> bool:
+        """Whether a checkpoint within the epoch is, after steps that were launched; its end has one anyway."""
+        every, step, batch = self.checkpoint_every, self.history.step + launched, self.history.batch + launched
+        return every is not None and step % every == 0 and batch < self.loader.batches_per_epoch
 
     def _evaluate(self) -> Evaluation:
         """A ranking that is broken off is repeated when the run goes on."""
         try:
-            return self.evaluate()
+            with self.shares.of("evaluation"):
+                return self.evaluate()
         except SystemExit:
             self._save("last")
             raise
@@ -230,7 +261,8 @@ class Trainer:
         if self.history.batch:
             self.history.wrong_now = self._wrong() != self.history.wrong
         if self.processes.first:
-            save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
+            with self.shares.of("checkpoint"):
+                save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
 
     def _report_epoch(self, losses: dict[str, float], seconds: float, ranked: bool) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())

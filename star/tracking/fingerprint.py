@@ -19,7 +19,7 @@ _NUMERIC_CODE = ("data", "engine", "evaluation", "losses", "models", "ops")
 _IRRELEVANT = {
     "dataset": ("root", "skeletons", "pack"),
     "backbone": ("pretrained",),
-    "hardware": ("loader_workers", "device_id"),
+    "hardware": ("loader_workers", "device_id", "sink_size", "recompute"),
     "schedule": ("evaluation_batch",),
 }
 
@@ -85,6 +85,8 @@ def relevant_values(config: Config) -> dict[str, Any]:
         for key in keys:
             values[group].pop(key)
     _count_processes(values)
+    if values["hardware"]["precision"] == "O0":
+        del values["hardware"]["loss_scale"], values["hardware"]["loss_scale_window"]
     if not any(level for kind, level in values["dataset"]["corruption"].items() if kind != "seed"):
         values["dataset"].pop("corruption")
     return values

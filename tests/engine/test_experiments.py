@@ -17,9 +17,9 @@ from star.config.check import check_overrides
 from star.config.compose import group_choices
 from star.config.schema import Config
 from star.engine.build_data import load_data, train_loader
-from star.engine.build_network import build_losses, build_model, draws_of_step
+from star.engine.build_network import build_model, build_step, draws_of_step
 from star.engine.state import NetworkState
-from star.engine.step import TrainStep, sgd
+from star.engine.step import TrainStep
 from star.models.reid import VideoReID
 
 AUGMENTATIONS = {
@@ -47,17 +47,13 @@ class Trained(NamedTuple):
 def configure(experiment: str, root: Path, *overrides: str) -> Config:
     own = {f"dataset.{key}" for key in SHAPES.get(experiment, {})}
     small = [text for text in SMALL if text.partition("=")[0] not in own]
-    return check_overrides(
-        [f"experiment={experiment}", *small, "dataset=hitsz_vcm", f"dataset.root={root}", *overrides]
-    )
+    plain = ("schedule.weight_decay=0", "schedule.clip_norm=null", "dataset=hitsz_vcm", f"dataset.root={root}")
+    return check_overrides([f"experiment={experiment}", *small, *plain, *overrides])
 
 
 def build(config: Config, identities: int, steps: int) -> tuple[VideoReID, TrainStep]:
     model = build_model(config, identities=identities)
-    rates = np.full(steps, 0.01, np.float32)
-    optimiser = sgd([(group, rates) for group in model.parameter_groups()], momentum=0.9, nesterov=True, weight_decay=0)
-    graph = config.hardware.mode == "graph"
-    return model, TrainStep(model, build_losses(config), optimiser, graph=graph, clip_norm=None)
+    return model, build_step(config, model, [np.full(steps, 0.01, np.float32)] * 2)[0]
 
 
 def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:

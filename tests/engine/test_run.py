@@ -168,3 +168,23 @@ def test_frames_and_skeletons_that_cannot_be_used_are_named(
     without = command("train", "experiment=star", *here, into=tmp_path)
     assert without.returncode == 1
     assert "no skeletons" in without.stdout and "star-skeletons" in without.stdout
+
+
+def test_losses_read_later_are_the_same(command: Command, small: tuple[str, ...], tmp_path: Path):
+    """Three steps an epoch and two at a time, with a checkpoint in between."""
+    shorter = (*small, *PYNATIVE, "schedule.batches_per_epoch=3", "study=sink", "experiment=baseline")
+    found = []
+    for size in (1, 2):
+        done = command("train", *shorter, f"hardware.sink_size={size}", "checkpoint_every=2", into=tmp_path / str(size))
+        assert done.returncode == 0, done.stdout
+        (run,) = study_runs(store_uri(None, tmp_path / str(size)), "sink")
+        assert run.folder is not None
+        tensors, history = load_checkpoint(run.folder / "checkpoints", "last")
+        found.append((run, tensors, history))
+    (one, weights, history), (two, other, later) = found
+    names = [name for name in one.metrics if not name.startswith(("throughput", "final/seconds", "time"))]
+    assert {name: one.metrics[name] for name in names} == {name: two.metrics[name] for name in names}
+    assert one.tags["fingerprint"] == two.tags["fingerprint"]
+    for name, tensor in weights.items():
+        np.testing.assert_array_equal(tensor, other[name], err_msg=name)
+    assert history["sums"] == later["sums"] and history["step"] == later["step"] == 6

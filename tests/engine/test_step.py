@@ -42,7 +42,7 @@ def batch_of(value: float) -> TrainBatch:
     return TrainBatch(x, x, x, x, np.zeros(1, np.int32))
 
 
-DRAWS = TrainingDraws(*(np.zeros(1, np.float32) for _ in range(4)), dropout=())
+DRAWS = [TrainingDraws(*(np.zeros(1, np.float32) for _ in range(4)), dropout=())]
 
 
 def make_step(*, graph: bool, clip_norm: float | None = None) -> tuple[Quadratic, TrainStep]:

@@ -1,10 +1,12 @@
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import Tensor
 from support.small_networks import small_batch, small_network
 
 from star.errors import ConfigError
 from star.models import set_precision
+from star.models.pooling import GuidedPooling
 
 
 def test_half_precision_stays_near_and_has_finite_gradients():
@@ -28,6 +30,23 @@ def test_half_precision_stays_near_and_has_finite_gradients():
     weights = ms.ParameterTuple(model.trainable_params())
     for parameter, gradient in zip(weights, ms.grad(total, None, weights)(*inputs), strict=True):
         assert np.isfinite(gradient.asnumpy()).all(), parameter.name
+
+
+@pytest.mark.parametrize("level", ["O2", "O3"])
+def test_powers_of_small_features_need_more_than_half_precision(level: str):
+    """In float16 the powers of features of 0.01 and less are zero, and with them the pooled feature."""
+    rng = np.random.default_rng(0)
+    frames = rng.uniform(1e-3, 1e-2, (3, 6, 8)).astype(np.float16)
+    guide = rng.standard_normal((3, 4)).astype(np.float32)
+    pooling = GuidedPooling(8, 4)
+    set_precision(pooling, level)
+    found = pooling(Tensor(frames), Tensor(guide)).asnumpy()
+    weights = pooling.weights(Tensor(guide)).asnumpy().astype(np.float64)
+    means = [np.mean(frames.astype(np.float64) ** power, 1) + 1e-12 for power in pooling.powers]
+    pooled = np.stack([mean ** (1 / power) for mean, power in zip(means, pooling.powers, strict=True)], 1)
+    np.testing.assert_allclose(found, (weights * pooled).sum(1), rtol=2e-3)
+    vanished = [power for power in pooling.powers if not (frames ** np.float16(power)).any()]
+    assert vanished == [5.0, 7.0]
 
 
 def test_an_unknown_level_is_refused():

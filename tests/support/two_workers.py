@@ -16,10 +16,8 @@ from mindspore import Tensor, ops
 from star.config.check import check_overrides
 from star.engine.average import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader, load_data, train_loader
-from star.engine.build_network import build_embedders, build_losses, build_model, draws_of_step
+from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
 from star.engine.processes import Processes, join_processes
-from star.engine.state import NetworkState
-from star.engine.step import TrainStep, sgd
 from star.evaluation.evaluator import embed
 from star.losses.triplet import BatchHardTriplet
 from star.models.batch_norm import use_global_batch_norm
@@ -36,13 +34,8 @@ def trained(config, data, share: Share, steps: int) -> tuple:
         use_global_batch_norm(model, share)
         assert [p.name for p in model.get_parameters()] == names
     rates = np.full(steps, RATE, np.float32)
-    optimiser = sgd(
-        [(group, rates) for group in model.parameter_groups()], momentum=0.9, nesterov=True, weight_decay=5e-4
-    )
-    losses = build_losses(config, share)
-    step = TrainStep(model, losses, optimiser, graph=False, clip_norm=1.0, processes=share.size)
+    step, state = build_step(config, model, [rates, rates], share)
     draw = draws_of_step(config, share)
-    state = NetworkState(model, optimiser)
     values, first = [], {}
     for index, batch in zip(range(steps), train_loader(config, data, share).epoch(0), strict=False):
         values.append(step(batch, draw(index), index))

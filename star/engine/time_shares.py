@@ -1,0 +1,47 @@
+"""Where the seconds of a run go."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class TimeShares:
+    """Seconds by the clock that the training loop spends in each of its parts.
+
+    Attributes:
+        seconds: by name of the part.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._began = time.perf_counter()
+
+    @property
+    def total(self) -> float:
+        """Seconds since the first look at the clock; what they exceed the parts by is the loop's own."""
+        return time.perf_counter() - self._began
+
+    @contextmanager
+    def of(self, part: str) -> Iterator[None]:
+        """Count the block for a part."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[part] += time.perf_counter() - began
+
+    def waiting(self, part: str, items: Iterable[T]) -> Iterator[T]:
+        """The items; the wait for each counts for a part."""
+        iterator = iter(items)
+        while True:
+            with self.of(part):
+                item = next(iterator, self)
+            if item is self:
+                return
+            yield item

@@ -1,0 +1,47 @@
+"""What becomes of the gradients of a step, until the weights have moved."""
+
+from collections.abc import Callable
+
+from mindspore import Tensor, nn, ops
+
+from star.engine.average import MeanOverProcesses
+from star.engine.loss_scale import LossScale
+
+Update = Callable[[Tensor, tuple], tuple[Tensor, Tensor | bool]]
+"""(loss values, gradients) -> (loss values, whether the gradients were finite and the weights have moved)."""
+
+
+def make_update(
+    optimiser: nn.Optimizer, *, clip_norm: float | None, processes: int, loss_scale: LossScale | None
+) -> Update:
+    """Mean over the processes, scale taken off, clipping, optimiser; to be called inside a compiled step.
+
+    Args:
+        optimiser: whose step counter, and with it the learning rate, goes on when a step is left out.
+        clip_norm: largest global norm of the gradients; None: no clipping.
+        processes: that train together.
+        loss_scale: the gradients are of the loss times it; None: of the loss, and no step is left out.
+    """
+    mean = MeanOverProcesses(processes) if processes > 1 else None
+
+    def move(gradients: tuple) -> None:
+        if clip_norm is not None:
+            gradients = ops.clip_by_global_norm(gradients, clip_norm)
+        optimiser(gradients)
+
+    def update(values: Tensor, gradients: tuple) -> tuple[Tensor, Tensor | bool]:
+        if mean is not None:
+            means = mean((values, *gradients))
+            values, gradients = means[0], means[1:]
+        if loss_scale is None:
+            move(gradients)
+            return values, True
+        finite = loss_scale.finite(gradients)
+        if finite:
+            move(loss_scale.unscale(gradients))
+        else:
+            optimiser.assignadd(optimiser.global_step, optimiser.global_step_increase_tensor)
+        loss_scale.adjust(finite)
+        return values, finite
+
+    return update
