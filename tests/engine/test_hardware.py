@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return made
 
 
+@cache
 def hardware(*overrides: str) -> Hardware:
     """Of a configuration; the check for a driver is the one thing that is left out."""
     return replace(check_overrides(["dataset=synthetic", *overrides, "hardware.target=CPU"]).hardware, target="Ascend")
@@ -66,7 +68,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, rank: int, **variables: str) -> None
 
 def test_one_device_is_that_of_the_configuration_and_joins_nobody(calls: list, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DEVICE_ID", "7")  # a container may have it set for all its processes
-    one = hardware("hardware=ascend", "hardware.device_id=3")
+    one = replace(hardware("hardware=ascend"), device_id=3)
     assert (one.mode, one.precision, one.processes) == ("graph", "O2", 1)
     assert type(join_processes(one)) is Processes and calls == []
     select_device(one)
@@ -110,7 +112,7 @@ def test_without_cann_one_sentence_says_what_to_do():
     ) as error:
         select_device(hardware("hardware=ascend"))
     assert "\n" not in str(error.value)
-    select_device(check_overrides(["dataset=synthetic", "hardware=cpu"]).hardware)
+    select_device(replace(hardware("hardware=ascend"), target="CPU"))
 
 
 def test_the_launcher_gives_each_worker_its_rank_and_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
