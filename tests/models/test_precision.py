@@ -9,13 +9,14 @@ from star.models import set_precision
 from star.models.pooling import GuidedPooling
 
 
-def test_half_precision_stays_near_and_has_finite_gradients():
+@pytest.mark.parametrize("level", ["O2", pytest.param("O3", marks=pytest.mark.slow)])
+def test_half_precision_stays_near_and_has_finite_gradients(level: str):
     inputs = small_batch(joints=True)
     model = small_network(pose_classifier=True)
     model.set_train(True)
     expected = {name: value.asnumpy() for name, value in model(*inputs).items()}
     names = [parameter.name for parameter in model.get_parameters()]
-    set_precision(model, "O2")
+    set_precision(model, level)
     assert [parameter.name for parameter in model.get_parameters()] == names
     output = model(*inputs)
     assert any((output[name].asnumpy() != values).any() for name, values in expected.items())
