@@ -96,24 +96,24 @@ class TrainStep:
             return total if loss_scale is None else loss_scale(total), values
 
         value_and_grad = ms.value_and_grad(forward, None, optimiser.parameters, has_aux=True)
-        update = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
+        apply = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
         sums = SumOfParts(optimiser.parameters, len(self.names), parts) if parts > 1 else None
 
-        def whole(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor | bool]:
+        def update(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor | bool]:
             (_, values), gradients = value_and_grad(identities, *inputs)
-            return update(values, gradients)
+            return apply(values, gradients)
 
         def add_part(identities: Tensor, *inputs: Tensor) -> Tensor:
             (_, values), gradients = value_and_grad(identities, *inputs)
             return sums(values, gradients)
 
         def finish() -> tuple[Tensor, Tensor | bool]:
-            result = update(*sums.means())
+            result = apply(*sums.means())
             sums.clear()
             return result
 
         compiled = ms.jit if graph else lambda function: function
-        self._whole, self._add_part, self._finish = compiled(whole), compiled(add_part), compiled(finish)
+        self._update, self._add_part, self._finish = compiled(update), compiled(add_part), compiled(finish)
         model.set_train(True)
 
     def __call__(self, batch: TrainBatch, draws: Sequence[TrainingDraws], step: int) -> dict[str, float]:
@@ -129,7 +129,7 @@ class TrainStep:
         """
         inputs = [_tensors(*part) for part in zip(parts_of(batch, self.parts), draws, strict=True)]
         if self.parts == 1:
-            return Launched(*self._whole(*inputs[0]))
+            return Launched(*self._update(*inputs[0]))
         for part in inputs:
             self._add_part(*part)
         return Launched(*self._finish())

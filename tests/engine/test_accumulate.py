@@ -46,12 +46,11 @@ def train(config: Config, frozen: bool) -> tuple[list[dict[str, float]], dict[st
     return losses, state.tensors()
 
 
-@pytest.mark.parametrize("mode", ["pynative", "graph"])
-def test_parts_do_not_change_the_result_where_rows_are_alone(tiny_root: Path, mode: str):
-    whole, expected = train(configure(tiny_root, *ALONE, f"hardware.mode={mode}"), frozen=True)
-    halves, found = train(
-        configure(tiny_root, *ALONE, f"hardware.mode={mode}", "schedule.accumulation_steps=2"), frozen=True
-    )
+@pytest.mark.parametrize(("mode", "experiment"), [("pynative", "star"), ("graph", "plain")])
+def test_parts_do_not_change_the_result_where_rows_are_alone(tiny_root: Path, mode: str, experiment: str):
+    chosen = (f"experiment={experiment}", *ALONE, f"hardware.mode={mode}")
+    whole, expected = train(configure(tiny_root, *chosen), frozen=True)
+    halves, found = train(configure(tiny_root, *chosen, "schedule.accumulation_steps=2"), frozen=True)
     for one, other in zip(whole, halves, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
     moved = 0
@@ -60,7 +59,7 @@ def test_parts_do_not_change_the_result_where_rows_are_alone(tiny_root: Path, mo
             found[name], tensor, rtol=1e-4, atol=1e-5 * np.abs(tensor).max() + 1e-9, err_msg=name
         )
         moved += name.startswith("optimiser.") and np.abs(tensor).max() > 0
-    assert moved > 50
+    assert moved > 40
 
 
 def test_losses_and_gradients_are_the_means_of_the_parts(tiny_root: Path):

@@ -25,6 +25,8 @@ NO_KERNEL = {
     "Load": "the value of a parameter",
     "Depend": "an order between operators",
     "UpdateState": "an order between operators",
+    "Partial": "a branch with its arguments",
+    "Switch": "the choice of a branch: whether the step is left out",
 }
 """Primitives that only connect others."""
 MESSAGES = {"AllReduce", "AllGather"}

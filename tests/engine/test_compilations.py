@@ -121,5 +121,5 @@ def test_a_short_training_batch_would_compile_the_step_again(compiled: list[str]
     draws = TrainingDraws(*(np.zeros(1, np.float32) for _ in range(4)), dropout=())
     for number, clips in enumerate((4, 4, 4, 3)):
         x = np.ones((clips, 3), np.float32)
-        step(TrainBatch(x, x, x, x, np.zeros(clips, np.int32)), draws, number)
+        step(TrainBatch(x, x, x, x, np.zeros(clips, np.int32)), [draws], number)
         assert compiled == ["update"] * (1 if clips == 4 else 2)

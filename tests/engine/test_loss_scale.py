@@ -28,7 +28,7 @@ class Steps(NamedTuple):
 
 def steps_of(root: Path, *overrides: str) -> Steps:
     small = (*SMALL, "schedule.batches_per_epoch=4", "dataset=hitsz_vcm", f"dataset.root={root}")
-    config = check_overrides(["experiment=star", *small, *overrides])
+    config = check_overrides(["experiment=baseline", *small, *overrides])
     data = load_data(config)
     draw = draws_of_step(config)
     batches = [(batch, draw(index), index) for index, batch in enumerate(train_loader(config, data).epoch(0))]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 _NODE = re.compile(r"\s+%\d+\(.*?\) = (?:PrimFunc_)?(.*)")
 _NAME = re.compile(r"(\w+)\(")
+_BRANCH = re.compile(r"%\d+\[@FuncUnion\(")
 _DYNAMIC = re.compile(r"\((?:\d+, )*-\d[^)]*\)")
 
 
@@ -26,9 +27,9 @@ def found_in(text: str) -> dict[str, object]:
     dynamic: set[str] = set()
     for line in text.splitlines():
         node = _NODE.match(line)
-        if node:
+        if node and not _BRANCH.match(node[1]):
             name = _NAME.match(node[1])
-            assert name, f"not one graph of primitives: {line}"
+            assert name, f"neither a primitive nor a branch that was chosen: {line}"
             counts[name[1]] += 1
         elif line.lstrip().startswith(": "):
             dynamic.update(_DYNAMIC.findall(line))
@@ -47,8 +48,7 @@ def main(folder: Path, overrides: list[str]) -> None:
 
     from star.config.check import check_overrides
     from star.engine.build_data import evaluation_loader, load_data, train_loader
-    from star.engine.build_network import build_embedders, build_losses, build_model, draws_of_step
-    from star.engine.step import TrainStep, sgd
+    from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
     from star.evaluation.evaluator import embed
 
     config = check_overrides(["hardware=ascend", "hardware.target=CPU", "hardware.loader_workers=1", *overrides])
@@ -58,13 +58,7 @@ def main(folder: Path, overrides: list[str]) -> None:
     data = load_data(config)
     model = build_model(config, identities=len(data.train.identities))
     rates = np.full(2, 0.01, np.float32)
-    optimiser = sgd(
-        [(group, rates) for group in model.parameter_groups()],
-        momentum=config.schedule.momentum,
-        nesterov=config.schedule.nesterov,
-        weight_decay=config.schedule.weight_decay,
-    )
-    step = TrainStep(model, build_losses(config), optimiser, graph=True, clip_norm=config.schedule.clip_norm)
+    step, _ = build_step(config, model, [rates, rates])
     batch = next(iter(train_loader(config, data).epoch(0)))
     draws = draws_of_step(config)(0)
     split = data.test_splits[0]
