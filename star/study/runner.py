@@ -16,6 +16,7 @@ from star.study.launcher import check_launcher, has_queue, launch, launched, mul
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock
 from star.study.plan import Plan, Planner, Task
+from star.study.queue import refuse_queued
 from star.study.standing import Standing, find_standings
 from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.liveness import close_killed
@@ -58,7 +59,7 @@ def run_study(
 
     Raises:
         ReportError: a wrong study.yaml, row or override; lists all of them.
-        StudyError: the study is being run already, or the launcher is not installed.
+        StudyError: the study is being run already or is in a cluster's queue, or the launcher is not installed.
         DataError: a data set cannot be used.
         TrackingError: the store cannot be used.
     """
@@ -73,6 +74,8 @@ def run_study(
     if dry_run:
         return _described(planner.plan(), launcher, jobs), True
     with study_lock(study, outputs) as lock:
+        if launcher == "submitit_slurm":
+            refuse_queued(study.name)
         plan = planner.plan()
         for note in plan.notes:
             logger.info(note)
