@@ -52,6 +52,18 @@ def launch(study: Path, root: Path, outputs: Path, *hydra: str) -> subprocess.Po
     return start("study", ("run", str(study), f"dataset.root={root}", "--launcher", "submitit_slurm", *hydra), outputs)
 
 
+def await_end(process: subprocess.Popen[str], meanwhile: Callable[[], None]) -> None:
+    deadline = time.monotonic() + 900
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            meanwhile()
+            time.sleep(1)
+    finally:
+        process.terminate()  # a multirun waits for jobs that are gone: this cluster keeps no accounts
+        text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+
+
 def announce_the_time_limit() -> None:
     (job,) = slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i").split()
     slurm("scancel", "--signal=USR2", job)
@@ -75,12 +87,7 @@ def test_a_job_that_loses_its_place_continues_its_own_run(
     process = launch(study, root, tmp_path, *hydra)
     run = going_with_a_checkpoint(process, tmp_path)
     interrupt()
-    deadline = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        hasten()
-        time.sleep(2)
-    text, _ = process.communicate(timeout=1)
-    assert process.returncode == 0, text
+    await_end(process, hasten)
     assert_continued(run, tmp_path)
     assert run.folder is not None and f"stopped by {by}" in (run.folder / "train.log").read_text()
     if processes == 1:
@@ -92,14 +99,15 @@ def test_a_limit_holds_for_all_arrays_and_each_job_has_its_device(root: Path, tm
     process = launch(write_study(tmp_path, 2, 0, 1), root, tmp_path, "--jobs", "2", *DEVICE)
     most = 0
     devices: set[str] = set()
-    while process.poll() is None:
+
+    def look() -> None:
+        nonlocal most
         most = max(most, len(slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i").split()))
         going = [run for run in runs_in(tmp_path).values() if run.status == "RUNNING"]
         if len(going) == 2:
-            devices |= {device for run in going if (device := device_of(run.tags["pid"]))}
-        time.sleep(0.5)
-    text, _ = process.communicate(timeout=1)
-    assert process.returncode == 0, text
+            devices.update(device for run in going if (device := device_of(run.tags["pid"])))
+
+    await_end(process, look)
     assert most == 2 and devices == {"0", "1"}
     assert len({run.tags["mlflow.parentRunId"] for run in runs_in(tmp_path).values()}) == 1
 
