@@ -22,17 +22,21 @@ from star.errors import ConfigError, Problem
 T = TypeVar("T")
 
 
-def check_overrides(overrides: Sequence[str]) -> Config:
+def check_overrides(overrides: Sequence[str], *, here: bool = True) -> Config:
     """Compose and check one run's configuration.
+
+    Args:
+        overrides: as on the command line.
+        here: False if the run will be on another machine.
 
     Raises:
         ConfigError: lists every problem with key, what was given and what was expected.
     """
     composed, problems = compose_run(overrides)
-    return check_config(composed, problems)
+    return check_config(composed, problems, here=here)
 
 
-def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Config:
+def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here: bool = True) -> Config:
     """Hold a composed configuration against the schema and against the rules between its keys.
 
     The classes of the loss terms are imported for it, and MindSpore with them; so the environment MindSpore reads is
@@ -41,6 +45,7 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
     Args:
         composed: as Hydra composed it.
         problems: those found already; they are raised together with the new ones.
+        here: False if the run will be on another machine.
 
     Raises:
         ConfigError: lists every problem.
@@ -53,7 +58,7 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = ()) -> Conf
             prepare_environment(config.hardware)
         _check_loss_terms(config, found)
         found.extend(_generator_problems(config))
-        found.extend(_broken_rules(config, found, _RULES))
+        found.extend(_broken_rules(config, found, (*_RULES, *_HERE) if here else _RULES))
     if found:
         raise ConfigError(found)
     return config
@@ -79,7 +84,7 @@ def check_command(overrides: Sequence[str], config_name: str, schema: type[T], r
         raise ConfigError(found)
     config = conform(values, schema, found)
     found.extend(_generator_problems(config))
-    found.extend(_broken_rules(config, found, (*_RULES, *rules)))
+    found.extend(_broken_rules(config, found, (*_RULES, *_HERE, *rules)))
     if found:
         raise ConfigError(found)
     return config
@@ -266,10 +271,13 @@ _RULES = (
     Rule("hardware.target",
          lambda c: c.hardware.target != "GPU",
          lambda c: "CPU or Ascend: current MindSpore has no GPU build"),
+)  # fmt: skip
+_HERE = (
     Rule("hardware.target",
          lambda c: c.hardware.target != "Ascend" or Path("/dev/davinci_manager").exists(),
          lambda c: "CPU: this machine has no Ascend driver (/dev/davinci_manager)"),
 )  # fmt: skip
+"""Rules of the machine a run is on, which need not be that of the command."""
 
 
 def _broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -> list[Problem]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from star.config.check import check_config, check_overrides
 from star.config.compose import sweep_jobs, with_dictionaries_merged
+from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.schema import Config
 from star.config.stored import run_folder, stored_overrides
 from star.errors import ConfigError, Problem
@@ -21,7 +22,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     """Check every job that `arguments` ask for and give the arguments Hydra is to be called with.
 
     `resume=RUN` becomes the run's own overrides and folder, so that a run is continued with what it was started with.
-    In a sweep over runs (`-m resume=RUN,RUN`) each job finds its own, see `check_job`.
+    In a sweep over runs (`-m resume=RUN,RUN`) each job finds its own, see `check_job`. A sweep's launcher gets the
+    defaults of `star.config.launchers`; what only concerns the machine is left to the jobs of a cluster.
 
     Hydra's own switches that only show something, and foreign configuration folders, pass unchecked; the job checks
     its composed configuration again.
@@ -40,17 +42,18 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     if options.multirun and "MS_WORKER_NUM" in os.environ:
         raise ConfigError([Problem("-m", "a sweep under msrun", "star-train -m hardware.processes=N without msrun")])
+    here = chosen_launcher(overrides) not in CLUSTERS
     problems: dict[Problem, None] = {}
     for job in sweep_jobs(overrides) if options.multirun else [overrides]:
         try:
-            check_overrides(with_stored_overrides(job))
+            check_overrides(with_stored_overrides(job), here=here)
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise ConfigError(list(problems))
     if not options.multirun and (run := _resumed_run(overrides)):
         overrides = [*with_stored_overrides(overrides), f"hydra.run.dir='{run_folder(run)}'"]
-    return [*switches, *overrides]
+    return [*switches, *(with_launcher_defaults(overrides) if options.multirun else overrides)]
 
 
 def check_job(composed: DictConfig) -> Config:

@@ -11,6 +11,8 @@ from typing import NoReturn, TypeVar
 
 from typing_extensions import Self
 
+from star.engine.slurm import takes_the_place
+
 Result = TypeVar("Result")
 PREEMPTION = (signal.SIGUSR1, signal.SIGUSR2)
 
@@ -20,7 +22,8 @@ class StopSignals:
 
     A context manager, of the main thread only; elsewhere it does nothing. A program that ends like this comes to
     `__exit__`, which gives the signals back and then calls the handler that was there before: submitit puts its job
-    into the queue again with one on SIGUSR1 or SIGUSR2. By then checkpoint and run are closed.
+    into the queue again with one on SIGUSR1 or SIGUSR2. It has its turn after SIGTERM too if that was how Slurm
+    announced pre-emption. By then checkpoint and run are closed.
 
     Args:
         agree: of several processes that are to stop at the same `check`, gives the largest of the numbers they call it
@@ -50,9 +53,12 @@ class StopSignals:
             signal.signal(number, handler)
         if self.received is None or not isinstance(error, SystemExit):
             return
-        alike = [self.received, *(number for number in PREEMPTION if self.received in PREEMPTION)]
-        handler = next((self._before[number] for number in alike if callable(self._before[number])), None)
-        if callable(handler):
+        handlers = {number: handler for number, handler in self._before.items() if callable(handler)}
+        order = (self.received, *PREEMPTION) if self.received in PREEMPTION else (self.received,)
+        if self.received == signal.SIGTERM and handlers.keys() & set(PREEMPTION) and takes_the_place():
+            order = PREEMPTION
+        handler = next((handlers[number] for number in order if number in handlers), None)
+        if handler is not None:
             handler(self.received, None)
 
     @contextmanager

@@ -33,13 +33,14 @@ class CheckedStudy:
     configs: dict[tuple[str, int], Config]
 
 
-def check_study(study: Study, given: Sequence[str], *, to_show: bool = False) -> CheckedStudy:
+def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, here: bool = True) -> CheckedStudy:
     """Compose and check each row with each seed, as `star-train -m` does with its jobs.
 
     Args:
         study: the study.
         given: the user's overrides.
         to_show: the user's values may be missing; the study's names for them stand in their place.
+        here: False if the runs will be on other machines.
 
     Raises:
         ReportError: lists every problem with the rows that have it.
@@ -58,7 +59,7 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False) ->
         for seed in study.seeds if composed else ():
             composed.seed = seed
             try:
-                configs[row.name, seed] = check_config(composed, problems)
+                configs[row.name, seed] = check_config(composed, problems, here=here)
             except ConfigError as error:
                 mine |= dict.fromkeys(error.problems)
         for problem in mine:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
+from star.config.launchers import joins_ray
 from star.errors import StudyError
 from star.report.study import multirun_arguments
+from star.study.check import CheckedStudy
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
 
@@ -26,9 +28,6 @@ LAUNCHERS = {
 }
 """Plugin and extra of each launcher."""
 
-_QUEUES = ("submitit_slurm",)
-"""Launchers with a queue of their own: all multiruns are handed over at once."""
-_TIMEOUT_MINUTES = 3 * 24 * 60
 GRACE_SECONDS = 45.0
 _POLL_SECONDS = 0.2
 
@@ -50,28 +49,7 @@ def is_installed(launcher: str) -> bool:
     return find_spec("hydra_plugins") is not None and find_spec(f"hydra_plugins.{plugin}") is not None
 
 
-def launcher_overrides(launcher: str, jobs: int | None, given: Sequence[str]) -> list[str]:
-    """Hydra's overrides for a launcher: the user's, and what its defaults get wrong for trainings.
-
-    Args:
-        launcher: name of the launcher.
-        jobs: runs at a time; None leaves it to the launcher where it has a queue.
-        given: the user's overrides of Hydra.
-    """
-    ours = {}
-    if launcher == "joblib":
-        ours["hydra.launcher.n_jobs"] = jobs or 1
-    if launcher.startswith("submitit"):
-        ours["hydra.launcher.timeout_min"] = _TIMEOUT_MINUTES
-    if launcher == "submitit_local":
-        ours["hydra.sweeper.max_batch_size"] = jobs or 1
-    if launcher == "submitit_slurm" and jobs:
-        ours["hydra.launcher.array_parallelism"] = jobs
-    chosen = {text.partition("=")[0].lstrip("+") for text in given}
-    return [f"hydra/launcher={launcher}", *(f"{k}={v}" for k, v in ours.items() if k not in chosen), *given]
-
-
-def multirun_of(plan: Plan, tasks: Sequence[Task], hydra: Sequence[str]) -> list[list[str]]:
+def multirun_of(plan: Plan, tasks: Sequence[Task]) -> list[list[str]]:
     """The arguments of the multiruns that train and continue `tasks`."""
     wanted = [(task.row, task.seed) for task in tasks if task.action == "train"]
     continued = [task.run.run_id for task in tasks if task.action == "resume" and task.run]
@@ -79,25 +57,68 @@ def multirun_of(plan: Plan, tasks: Sequence[Task], hydra: Sequence[str]) -> list
     multiruns = multirun_arguments(plan.checked.study, wanted, filled_in)
     if continued:
         multiruns.insert(0, [f"resume={','.join(continued)}", *filled_in])
-    return [["-m", *arguments, *hydra] for arguments in multiruns]
+    return [["-m", *arguments] for arguments in multiruns]
+
+
+def launched(
+    multiruns: Sequence[Sequence[str]], launcher: str, jobs: int | None, checked: CheckedStudy
+) -> list[list[str]]:
+    """Multiruns with Hydra's overrides for a launcher: the user's, and what follows from the study and `jobs`.
+
+    `star.config.launchers` has further ones, for all multiruns.
+
+    Args:
+        multiruns: arguments of all of them.
+        launcher: name of the launcher.
+        jobs: runs at a time, shared out among the multiruns of a queue; None leaves it to the launcher.
+        checked: the study and the user's overrides of Hydra.
+
+    Raises:
+        StudyError: the number of runs at a time cannot be set.
+    """
+    ours: dict[str, object] = {}
+    if launcher == "joblib":
+        ours["hydra.launcher.n_jobs"] = jobs or 1
+    if launcher.startswith("submitit"):
+        ours["hydra.launcher.name"] = checked.study.name
+    if launcher == "submitit_local":
+        ours["hydra.sweeper.max_batch_size"] = jobs or 1
+    if launcher == "ray":
+        if not has_queue(launcher, checked.launcher):
+            ours["++hydra.launcher.ray.init.num_cpus"] = jobs or 1
+        elif jobs:
+            raise StudyError(
+                "--jobs: a Ray cluster runs what fits; say what a run takes: hydra.launcher.ray.remote.num_cpus=N"
+            )
+    chosen = {text.partition("=")[0].lstrip("+") for text in checked.launcher}
+    commands = []
+    for number, arguments in enumerate(multiruns):
+        if launcher == "submitit_slurm" and jobs:
+            ours["hydra.launcher.array_parallelism"] = max(1, jobs // len(multiruns) + (number < jobs % len(multiruns)))
+        settings = [f"{key}={value}" for key, value in ours.items() if key.lstrip("+") not in chosen]
+        commands.append([*arguments, f"hydra/launcher={launcher}", *settings, *checked.launcher])
+    return commands
+
+
+def has_queue(launcher: str, given: Sequence[str]) -> bool:
+    """Whether a cluster takes all multiruns at once and sees to how many of their runs go on at a time."""
+    return launcher == "submitit_slurm" or (launcher == "ray" and joins_ray(given))
 
 
 def launch(
     commands: Sequence[Sequence[str]],
     *,
     launcher: str,
+    at_once: int,
     environment: Mapping[str, str],
     lock: int,
     program: Sequence[str],
 ) -> None:
-    """Call the multiruns, one after the other or, where the launcher has a queue, all at once; wait for their end.
-
-    What came of each run is in the store.
+    """Call the multiruns, `at_once` at a time, and wait for their end. What came of each run is in the store.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the multiruns were ended, jobs that a cluster has taken go on there.
     """
-    at_once = len(commands) if launcher in _QUEUES else 1
     waiting = [list(command) for command in commands]
     going: list[subprocess.Popen[bytes]] = []
     with StopRequests() as stop:

@@ -8,13 +8,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from star.config.launchers import CLUSTERS
 from star.report.rows import Rows
 from star.report.study import Study, load_study
 from star.study.check import check_study
-from star.study.launcher import check_launcher, launch, launcher_overrides, multirun_of
+from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock
 from star.study.plan import Plan, Planner, Task
+from star.study.queue import refuse_queued
 from star.study.standing import Standing, find_standings
 from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.liveness import close_killed
@@ -57,22 +59,23 @@ def run_study(
 
     Raises:
         ReportError: a wrong study.yaml, row or override; lists all of them.
-        StudyError: the study is being run already, or the launcher is not installed.
+        StudyError: the study is being run already or is in a cluster's queue, or the launcher is not installed.
         DataError: a data set cannot be used.
         TrackingError: the store cannot be used.
     """
     study = load_study(folder, size)
     if launcher:
         check_launcher(launcher)
-    checked = check_study(study, overrides, to_show=dry_run)
+    checked = check_study(study, overrides, to_show=dry_run, here=launcher not in CLUSTERS)
     address = store_uri(uri, outputs)
     check_store(address)
     planner = Planner(checked, address, outputs, repeat_outdated=repeat_outdated, generate=not dry_run)
     tracker = [] if uri is None else [f"tracker.uri='{address}'"]
     if dry_run:
-        hydra = launcher_overrides(launcher, jobs, checked.launcher) if launcher else []
-        return _described(planner.plan(), hydra), True
+        return _described(planner.plan(), launcher, jobs), True
     with study_lock(study, outputs) as lock:
+        if launcher == "submitit_slurm":
+            refuse_queued(study.name)
         plan = planner.plan()
         for note in plan.notes:
             logger.info(note)
@@ -81,13 +84,15 @@ def run_study(
             return _summary(plan, [], _standings(study, address, outputs)), True
         experiment = next(iter(checked.configs.values())).tracker.experiment
         parent = study_parent(address, experiment, study.name)
-        environment = _environment(parent, outputs, jobs or 1)
+        environment = _environment(parent, outputs, 1 if launcher in CLUSTERS else jobs or 1)
         how = {"environment": environment, "lock": lock, "program": program}
         runner = LocalRunner(plan, uri=address, outputs=outputs, tracker=tracker, **how)
         try:
             if launcher:
-                hydra = [*tracker, *launcher_overrides(launcher, jobs, checked.launcher)]
-                launch(multirun_of(plan, plan.to_start, hydra), launcher=launcher, **how)
+                multiruns = [[*arguments, *tracker] for arguments in multirun_of(plan, plan.to_start)]
+                commands = launched(multiruns, launcher, jobs, checked)
+                at_once = min(len(commands), jobs or len(commands)) if has_queue(launcher, checked.launcher) else 1
+                launch(commands, launcher=launcher, at_once=at_once, **how)
             else:
                 runner.run(jobs or 1)
         except KeyboardInterrupt:
@@ -133,7 +138,7 @@ def _ended_standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
     return _standings(study, uri, outputs)
 
 
-def _described(plan: Plan, hydra: Sequence[str]) -> str:
+def _described(plan: Plan, launcher: str | None, jobs: int | None) -> str:
     """What a dry run prints: each task, then the commands that would train what is missing."""
     cells = [["row", "seed", "to do", "run", ""]]
     for task in plan.tasks:
@@ -142,12 +147,14 @@ def _described(plan: Plan, hydra: Sequence[str]) -> str:
     blocks = [aligned(cells, {1}), *plan.notes]
     if not plan.to_start:
         return "\n\n".join([*blocks, "nothing is to be trained"])
-    multirun = [shlex.join(["star-train", *command]) for command in multirun_of(plan, plan.to_start, hydra)]
-    if not hydra:
+    multiruns = multirun_of(plan, plan.to_start)
+    if launcher:
+        multiruns = launched(multiruns, launcher, jobs, plan.checked)
+    else:
         single = [shlex.join(["star-train", *task_overrides(plan, task)]) for task in plan.to_start]
         blocks.append("\n".join(["would run:", *(f"  {line}" for line in single)]))
-    head = "would run:" if hydra else "the same as Hydra multiruns:"
-    blocks.append("\n".join([head, *(f"  {line}" for line in multirun)]))
+    head = "would run:" if launcher else "the same as Hydra multiruns:"
+    blocks.append("\n".join([head, *(f"  {shlex.join(['star-train', *arguments])}" for arguments in multiruns)]))
     return "\n\n".join(blocks)
 
 

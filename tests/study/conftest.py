@@ -44,6 +44,6 @@ def bench(checked: CheckedStudy, tmp_path: Path, empty_store: Path, monkeypatch:
     bench.outputs.mkdir()
     shutil.copy(empty_store, bench.outputs / "mlflow.db")
     monkeypatch.setenv("STUB", str(bench.stub))
-    monkeypatch.setattr("star.study.runner.check_study", lambda study, given, to_show: checked)
+    monkeypatch.setattr("star.study.runner.check_study", lambda study, given, **options: checked)
     monkeypatch.setattr(plan.Planner, "_data_fingerprint", lambda self, config: "data")
     return bench

@@ -5,13 +5,15 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from support.study_bench import Bench
 
 from star.errors import StudyError
 from star.study import launcher
-from star.study.launcher import check_launcher, launcher_overrides
+from star.study.check import CheckedStudy
+from star.study.launcher import check_launcher, has_queue, launched
 
 COMMON = ["study=small", "dataset=synthetic", "backbone=tiny", "schedule=quick"]
 
@@ -37,31 +39,43 @@ def test_what_is_missing_goes_to_multiruns(bench: Bench):
 def test_a_dry_run_names_the_launcher(bench: Bench):
     text, _ = bench.run(launcher="submitit_slurm", dry_run=True)
     assert "would run:\n  star-train -m experiment=baseline seed=0,1" in text
-    assert text.count("hydra/launcher=submitit_slurm hydra.launcher.timeout_min=4320") == 2
+    assert text.count("hydra/launcher=submitit_slurm hydra.launcher.name=small") == 2
     assert bench.calls() == []
 
 
 @pytest.mark.parametrize(
     ("name", "jobs", "given", "expected"),
     [
-        ("joblib", None, [], ["hydra.launcher.n_jobs=1"]),
-        ("joblib", 2, ["hydra.launcher.n_jobs=5"], ["hydra.launcher.n_jobs=5"]),
-        ("submitit_local", 2, [], ["hydra.launcher.timeout_min=4320", "hydra.sweeper.max_batch_size=2"]),
-        ("submitit_slurm", None, [], ["hydra.launcher.timeout_min=4320"]),
+        ("joblib", None, (), ["hydra.launcher.n_jobs=1"]),
+        ("joblib", 2, ("hydra.launcher.n_jobs=5",), ["hydra.launcher.n_jobs=5"]),
+        ("submitit_local", 2, (), ["hydra.launcher.name=small", "hydra.sweeper.max_batch_size=2"]),
+        ("submitit_slurm", None, (), ["hydra.launcher.name=small"]),
         (
             "submitit_slurm",
             8,
-            ["hydra.launcher.timeout_min=600", "+hydra.launcher.partition=npu"],
-            [
-                *("hydra.launcher.array_parallelism=8", "hydra.launcher.timeout_min=600"),
-                "+hydra.launcher.partition=npu",
-            ],
+            ("hydra.launcher.name=mine", "+hydra.launcher.partition=npu"),
+            ["hydra.launcher.array_parallelism=8", "hydra.launcher.name=mine", "+hydra.launcher.partition=npu"],
         ),
-        ("ray", 2, [], []),
+        ("ray", 2, (), ["++hydra.launcher.ray.init.num_cpus=2"]),
+        ("ray", None, ("hydra.launcher.ray.init.address=auto",), ["hydra.launcher.ray.init.address=auto"]),
     ],
 )
-def test_the_defaults_of_launchers(name, jobs, given, expected):
-    assert launcher_overrides(name, jobs, given) == [f"hydra/launcher={name}", *expected]
+def test_what_a_launcher_is_told(name, jobs, given, expected, checked: CheckedStudy):
+    study = replace(checked, launcher=given)
+    assert launched([["-m"]], name, jobs, study) == [["-m", f"hydra/launcher={name}", *expected]]
+
+
+@pytest.mark.parametrize(("jobs", "limits"), [(1, [1, 1, 1]), (3, [1, 1, 1]), (8, [3, 3, 2])])
+def test_runs_at_a_time_are_shared_out_among_arrays(jobs: int, limits: list[int], checked: CheckedStudy):
+    commands = launched([["a"], ["b"], ["c"]], "submitit_slurm", jobs, checked)
+    assert [command[-1] for command in commands] == [f"hydra.launcher.array_parallelism={limit}" for limit in limits]
+
+
+def test_a_ray_cluster_has_a_queue_without_a_limit_of_ours(checked: CheckedStudy):
+    joins = ("hydra.launcher.ray.init.address=auto",)
+    assert has_queue("ray", joins) and not has_queue("ray", ())
+    with pytest.raises(StudyError, match="num_cpus"):
+        launched([["-m"]], "ray", 2, replace(checked, launcher=joins))
 
 
 def test_no_plugin_of_hydra_at_all(monkeypatch: pytest.MonkeyPatch):
@@ -82,8 +96,8 @@ def test_a_launcher_that_is_not_installed(bench: Bench, monkeypatch: pytest.Monk
         bench.run(launcher="submitit_local")
 
 
-@pytest.mark.parametrize(("name", "most"), [("submitit_slurm", 3), ("joblib", 1)])
-def test_a_queue_gets_all_multiruns_at_once(name: str, most: int, bench: Bench):
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_so_many_multiruns_go_on_at_once(at_once: int, bench: Bench):
     script = (
         "import os, sys, time\n"
         "open(os.environ['STUB'] + '/' + sys.argv[1], 'w').close()\n"
@@ -97,12 +111,13 @@ def test_a_queue_gets_all_multiruns_at_once(name: str, most: int, bench: Bench):
     with open(bench.stub / "lock", "w") as lock:
         launcher.launch(
             [[f"going{number}"] for number in range(3)],
-            launcher=name,
+            launcher="submitit_slurm",
+            at_once=at_once,
             environment=dict(os.environ),
             lock=lock.fileno(),
             program=(sys.executable, str(bench.stub / "script.py")),
         )
-    assert max(map(int, (bench.stub / "most").read_text().split())) == most
+    assert max(map(int, (bench.stub / "most").read_text().split())) == at_once
 
 
 def test_ctrl_c_ends_the_multiruns(bench: Bench):
@@ -111,6 +126,6 @@ def test_ctrl_c_ends_the_multiruns(bench: Bench):
     timer.start()
     with open(bench.stub / "lock", "w") as lock, pytest.raises(KeyboardInterrupt):
         launcher.launch(
-            [["60"]], launcher="joblib", environment=dict(os.environ), lock=lock.fileno(), program=("sleep",)
+            [["60"]], launcher="joblib", at_once=1, environment=dict(os.environ), lock=lock.fileno(), program=("sleep",)
         )
     assert time.monotonic() - began < 30

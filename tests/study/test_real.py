@@ -8,27 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from support.commands import SMALL, start
+from support.commands import start
+from support.real_studies import assert_continued, going_with_a_checkpoint, runs_in, write_study
 from support.tiny_vcm import write_tiny_vcm
 
 from star.study.launcher import is_installed
-from star.tracking.runs import RunRecord, study_runs
-from star.tracking.store import store_uri
 
-STUDY = f"""
-title: Real runs
-common: [{", ".join(SMALL)}, dataset=hitsz_vcm, hardware.mode=pynative, schedule.epochs=EPOCHS]
-fill_in: [dataset.root=ROOT]
-seeds: [SEEDS]
-baseline: baseline
-rows:
-  - {{name: baseline, label: Baseline, experiment: baseline}}
-  - {{name: mean, label: Mean, experiment: baseline, overrides: [pooling.power=1.0]}}
-columns: [i2v/mAP, v2i/mAP]
-"""
 STATUS_WITHOUT_MINDSPORE = "import sys; sys.modules['mindspore'] = None; from star.cli import study; study()"
 Real = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,18 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Callable[..., Path]:
-    """`study(epochs, *seeds)` writes the study and gives its folder; with `rows=1` only of the baseline."""
-
-    def write(epochs: int, *seeds: int, rows: int = 2) -> Path:
-        folder = tmp_path / "real"
-        folder.mkdir()
-        lines = STUDY.splitlines()
-        text = "\n".join(line for line in lines if rows == 2 or "name: mean" not in line)
-        text = text.replace("EPOCHS", str(epochs)).replace("SEEDS", ", ".join(map(str, seeds)))
-        (folder / "study.yaml").write_text(text)
-        return folder
-
-    return write
+    return partial(write_study, tmp_path)
 
 
 @pytest.fixture
@@ -64,10 +42,6 @@ def star(tmp_path: Path) -> Real:
         return subprocess.CompletedProcess(arguments, process.returncode, text)
 
     return run
-
-
-def runs_in(outputs: Path) -> dict[str, RunRecord]:
-    return {run.run_id: run for run in study_runs(store_uri(None, outputs), "real")}
 
 
 def test_a_study_from_nothing_to_its_table(study, star: Real, root: Path, tmp_path: Path):
@@ -115,23 +89,6 @@ def test_hydra_s_launchers_train_the_same_study(launcher: str, study, star: Real
         key = (run.tags["seed"], run.tags["overrides"].split()[-2])
         scores = {name: value for name, value in run.metrics.items() if name.startswith("final/")}
         assert scores == {name: here[key][name] for name in scores}
-
-
-def going_with_a_checkpoint(process: subprocess.Popen[str], outputs: Path) -> RunRecord:
-    """The first run of a study that is going on and has a checkpoint."""
-    deadline = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        for run in runs_in(outputs).values():
-            if run.status == "RUNNING" and run.folder and (run.folder / "checkpoints" / "last.json").exists():
-                return run
-        time.sleep(0.2)
-    raise AssertionError("no run had a checkpoint")
-
-
-def assert_continued(run: RunRecord, outputs: Path) -> None:
-    (only,) = runs_in(outputs).values()
-    assert only.run_id == run.run_id and only.status == "FINISHED" and only.folder == run.folder
-    assert run.folder is not None and "continuing after epoch" in (run.folder / "train.log").read_text()
 
 
 @pytest.mark.slow
