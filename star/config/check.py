@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from star.config.compose import compose_run
 from star.config.conform import conform, describe, is_scalar
 from star.config.environment import prepare_environment
+from star.config.rules import HERE, RULES, Rule, broken_rules
 from star.config.schema import Config
 from star.data.synthetic.levels import find_problems
 from star.errors import ConfigError, Problem
@@ -58,7 +57,7 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here
             prepare_environment(config.hardware)
         _check_loss_terms(config, found)
         found.extend(_generator_problems(config))
-        found.extend(_broken_rules(config, found, (*_RULES, *_HERE) if here else _RULES))
+        found.extend(broken_rules(config, found, (*RULES, *HERE) if here else RULES))
     if found:
         raise ConfigError(found)
     return config
@@ -84,7 +83,7 @@ def check_command(overrides: Sequence[str], config_name: str, schema: type[T], r
         raise ConfigError(found)
     config = conform(values, schema, found)
     found.extend(_generator_problems(config))
-    found.extend(_broken_rules(config, found, (*_RULES, *_HERE, *rules)))
+    found.extend(broken_rules(config, found, (*RULES, *HERE, *rules)))
     if found:
         raise ConfigError(found)
     return config
@@ -155,154 +154,3 @@ def _locate(target: Any) -> Any:
         return getattr(importlib.import_module(module), name, None)
     except ImportError:
         return None
-
-
-class Rule(NamedTuple):
-    """A rule that no key can break alone; `key` is the one to change."""
-
-    key: str
-    holds: Callable[[Any], bool]
-    expected: Callable[[Any], str]
-
-
-_BRANCH = "skeleton_graph.bones=true or skeleton_graph.joints=true"
-_RULES = (
-    Rule("skeleton_graph.frame_guidance",
-         lambda c: not c.skeleton_graph.frame_guidance or c.skeleton_graph.bones,
-         lambda c: "false, or skeleton_graph.bones=true, which it attends to"),
-    Rule("skeleton_graph.sequence_guidance",
-         lambda c: not c.skeleton_graph.sequence_guidance or c.skeleton_graph.used,
-         lambda c: f"false, or {_BRANCH}"),
-    Rule("skeleton_graph.pose_classifier",
-         lambda c: not c.skeleton_graph.pose_classifier or c.skeleton_graph.used,
-         lambda c: f"false, or {_BRANCH}"),
-    Rule("skeleton_graph.attention_heads",
-         lambda c: not c.skeleton_graph.frame_guidance
-         or c.backbone.out_channels % c.skeleton_graph.attention_heads == 0,
-         lambda c: f"a divisor of the backbone's {c.backbone.out_channels} channels"),
-    Rule("pooling.kind",
-         lambda c: c.pooling.kind == "gem" or not c.skeleton_graph.sequence_guidance,
-         lambda c: "gem: skeleton_graph.sequence_guidance=true mixes pooling.guided_powers instead"),
-    Rule("loss", lambda c: bool(c.loss), lambda c: "at least one term"),
-    Rule("style.gain", lambda c: c.style.gain[0] <= c.style.gain[1], lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.erase_area",
-         lambda c: c.dataset.augmentation.erase_area[0] <= c.dataset.augmentation.erase_area[1],
-         lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.erase_aspect",
-         lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
-         lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.pad",
-         lambda c: c.dataset.augmentation.pad < min(c.dataset.height, c.dataset.width),
-         lambda c: f"less than the frame, dataset.height={c.dataset.height} and dataset.width={c.dataset.width}"),
-    Rule("dataset.augmentation.channel_exchange",
-         lambda c: c.dataset.augmentation.channel_exchange == 0 or c.dataset.augmentation.weighted_greyscale < 1,
-         lambda c: "0, or dataset.augmentation.weighted_greyscale below 1, which leaves clips with channels"),
-    Rule("dataset.augmentation.colour_jitter",
-         lambda c: c.dataset.augmentation.colour_jitter == 0
-         or max(_changes(c), c.dataset.augmentation.saturation) > 0,
-         lambda c: "0, or one of dataset.augmentation.{brightness,contrast,saturation} above 0"),
-    Rule("dataset.augmentation.infrared_jitter",
-         lambda c: c.dataset.augmentation.infrared_jitter == 0 or _changes(c) > 0,
-         lambda c: "0, or one of dataset.augmentation.{brightness,contrast} above 0"),
-    Rule("dataset.cleaning.window",
-         lambda c: c.dataset.cleaning.window % 2 == 1,
-         lambda c: "an odd number of frames"),
-    Rule("dataset.cleaning.order",
-         lambda c: c.dataset.cleaning.order < c.dataset.cleaning.window,
-         lambda c: f"less than dataset.cleaning.window={c.dataset.cleaning.window}"),
-    Rule("dataset.generate",
-         lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
-         lambda c: "null: only dataset=synthetic generates its data"),
-    Rule("dataset.root",
-         lambda c: c.dataset.kind == "synthetic" or c.dataset.root is not None or c.dataset.pack is not None,
-         lambda c: "the folder of the data set (dataset.root=FOLDER), or dataset=synthetic for generated data"),
-    Rule("dataset.root",
-         lambda c: c.dataset.kind == "synthetic"
-         or c.dataset.root is None
-         or c.dataset.pack is not None
-         or _path(c.dataset.root).is_dir(),
-         lambda c: "an existing folder"),
-    Rule("dataset.pack",
-         lambda c: c.dataset.pack is None or _path(c.dataset.pack).is_file(),
-         lambda c: "an existing file; star-pack writes it (pack.out=FILE)"),
-    Rule("dataset.skeletons",
-         lambda c: c.dataset.skeletons is None or c.dataset.pack is None,
-         lambda c: "null with dataset.pack: a pack holds the skeletons it was packed with; pack again with these"),
-    Rule("dataset.protocol",
-         lambda c: c.dataset.kind == "bupt_campus" or c.dataset.protocol == "full",
-         lambda c: "full, or dataset=bupt_campus"),
-    Rule("dataset.min_frames",
-         lambda c: c.dataset.protocol != "official_drop64" or c.dataset.min_frames == 1,
-         lambda c: "1: dataset.protocol=official_drop64 leaves no tracklet out for its length"),
-    Rule("dataset.same_camera_filter",
-         lambda c: c.dataset.kind == "bupt_campus" or c.dataset.same_camera_filter is not None,
-         lambda c: "true or false; null is for dataset=bupt_campus"),
-    Rule("dataset.auxiliary",
-         lambda c: c.dataset.kind == "bupt_campus" or not c.dataset.auxiliary,
-         lambda c: "false: only dataset=bupt_campus has an auxiliary set"),
-    Rule("dataset.fake_infrared",
-         lambda c: c.dataset.kind == "bupt_campus" or not c.dataset.fake_infrared,
-         lambda c: "false: only dataset=bupt_campus has frames in FakeIR"),
-    Rule("dataset.skeletons",
-         lambda c: c.dataset.skeletons is None or _path(c.dataset.skeletons).exists(),
-         lambda c: "an existing folder of skeleton files"),
-    Rule("backbone.pretrained",
-         lambda c: c.backbone.pretrained is None
-         or c.backbone.pretrained.startswith("hf://")
-         or _path(c.backbone.pretrained).is_file(),
-         lambda c: "an existing file, or hf://owner/name"),
-    Rule("schedule.momentum",
-         lambda c: not c.schedule.nesterov or c.schedule.momentum > 0,
-         lambda c: "above 0 with schedule.nesterov=true"),
-    Rule("hardware.processes",
-         lambda c: c.schedule.identities % c.hardware.processes == 0,
-         lambda c: f"a divisor of schedule.identities={c.schedule.identities}, which the processes share"),
-    Rule("schedule.accumulation_steps",
-         lambda c: c.schedule.accumulation_steps == 1
-         or (_own_identities(c) % c.schedule.accumulation_steps == 0
-             and _own_identities(c) // c.schedule.accumulation_steps >= 2),
-         lambda c: f"a number that divides the {_own_identities(c)} identities of a batch into parts of two or more"),
-    Rule("hardware.recompute",
-         lambda c: not c.hardware.recompute or c.hardware.mode == "graph",
-         lambda c: "false, or hardware.mode=graph"),
-    Rule("hardware.recompute",
-         lambda c: not c.hardware.recompute or c.hardware.processes == 1 or c.hardware.batch_norm == "local",
-         lambda c: "false, or hardware.batch_norm=local: statistics of several processes cannot be computed again"),
-    Rule("hardware.target",
-         lambda c: c.hardware.target != "GPU",
-         lambda c: "CPU or Ascend: current MindSpore has no GPU build"),
-)  # fmt: skip
-_HERE = (
-    Rule("hardware.target",
-         lambda c: c.hardware.target != "Ascend" or Path("/dev/davinci_manager").exists(),
-         lambda c: "CPU: this machine has no Ascend driver (/dev/davinci_manager)"),
-)  # fmt: skip
-"""Rules of the machine a run is on, which need not be that of the command."""
-
-
-def _broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -> list[Problem]:
-    """The rules `config` breaks; one over a value that is itself wrong (None here) or not there is passed over."""
-    known = {problem.key for problem in problems}
-    broken = []
-    for rule in rules:
-        try:
-            if rule.key not in known and not rule.holds(config):
-                given = attrgetter(rule.key)(config)
-                broken.append(Problem(rule.key, "null" if given is None else str(given), rule.expected(config)))
-        except (AttributeError, TypeError):
-            continue
-    return broken
-
-
-def _changes(config: Config) -> float:
-    """The largest change a jitter makes to a frame without colours."""
-    return max(config.dataset.augmentation.brightness, config.dataset.augmentation.contrast)
-
-
-def _own_identities(config: Config) -> int:
-    """Those of a batch that one process has."""
-    return config.schedule.identities // config.hardware.processes
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

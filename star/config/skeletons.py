@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from star.config.check import Rule
 from star.config.commands import Command
+from star.config.rules import Rule
 from star.config.schema import Dataset, number, numbers
 
 
