@@ -19,6 +19,7 @@ from star.engine.loss_scale import LossScale
 from star.engine.update import make_update
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
+from star.ops import read
 from star.types import TrainBatch, TrainingDraws
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class TrainStep:
             NonFiniteLossError: names the terms that are NaN or infinite, or says that gradients overflow without any
                 loss scale. The weights may be spoilt by then; the last checkpoint is not.
         """
-        losses = dict(zip(self.names, launched.values.asnumpy().tolist(), strict=True))
+        losses = dict(zip(self.names, read(launched.values).tolist(), strict=True))
         bad = [name for name, value in losses.items() if not np.isfinite(value)]
         if bad:
             text = ", ".join(f"{name}={value:.4g}" for name, value in losses.items())

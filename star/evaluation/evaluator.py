@@ -10,6 +10,7 @@ from mindspore import Tensor
 
 from star.data.loader import EvaluationLoader
 from star.evaluation.ranking import rank
+from star.ops import read
 from star.types import Direction, Scores, VideoReIDData
 
 
@@ -44,7 +45,7 @@ def embed(
     Returns:
         [q d] float32, L2-normalised rows.
     """
-    rows = [embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)).asnumpy()[: b.count] for b in loader]
+    rows = [read(embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)))[: b.count] for b in loader]
     own = np.concatenate(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
     if gather is None:
         return own

@@ -8,5 +8,6 @@ the same patterns in every mode.
 from star.ops.backend import MindSporeBackend
 from star.ops.gather import GatherRows
 from star.ops.layers import Rearrange, Reduce, Repeat
+from star.ops.read import read
 
-__all__ = ["GatherRows", "MindSporeBackend", "Rearrange", "Reduce", "Repeat"]
+__all__ = ["GatherRows", "MindSporeBackend", "Rearrange", "Reduce", "Repeat", "read"]
