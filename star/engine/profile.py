@@ -17,6 +17,8 @@ _TRACE = "trace_view.json"
 _FIRST_STEPS = 2
 """Steps before the profiler starts: of compilation and of a device that warms up."""
 _COSTLIEST = 10
+_KERNELS = ("CPU OP", "Ascend Hardware")
+"""What MindSpore calls the kernels among the "processes" of its trace; others show the same time by layer."""
 _NUMBER = re.compile(r"-op\d+$")
 
 
@@ -107,8 +109,11 @@ def read_operators(folder: Path) -> list[Operator]:
     calls: dict[str, int] = defaultdict(int)
     microseconds: dict[str, float] = defaultdict(float)
     for trace in folder.rglob(_TRACE):
-        for event in json.loads(trace.read_text()):
-            if event.get("ph") == "X":
+        events = json.loads(trace.read_text())
+        named = [event for event in events if event["name"] == "process_name"]
+        kernels = {event["pid"] for event in named if event["args"]["name"] in _KERNELS}
+        for event in events:
+            if event["ph"] == "X" and event["pid"] in kernels:
                 name = _NUMBER.sub("", event["name"].rpartition("/")[2])
                 calls[name] += 1
                 microseconds[name] += float(event["dur"])

@@ -18,10 +18,12 @@ from star.tracking.store import store_uri
 def write_trace(folder: Path) -> None:
     folder.mkdir(parents=True)
     events = [
-        {"ph": "M", "name": "process_name", "args": {"name": "CPU OP"}},
-        {"ph": "X", "name": "Default/net/Conv2D-op0", "ts": "1.5", "dur": 2000.0},
-        {"ph": "X", "name": "Gradients/Default/Conv2D-op12", "ts": "9", "dur": 500.0},
-        {"ph": "X", "name": "ReLU", "ts": "20", "dur": "250"},
+        {"ph": "M", "name": "process_name", "pid": 2, "args": {"name": "CPU OP"}},
+        {"ph": "M", "name": "process_name", "pid": 3, "args": {"name": "Scope Layer"}},
+        {"ph": "X", "name": "Default/net/Conv2D-op0", "pid": 2, "ts": "1.5", "dur": 2000.0},
+        {"ph": "X", "name": "Default", "pid": 3, "ts": "1.5", "dur": 9000.0},
+        {"ph": "X", "name": "Gradients/Default/Conv2D-op12", "pid": 2, "ts": "9", "dur": 500.0},
+        {"ph": "X", "name": "ReLU", "pid": 2, "ts": "20", "dur": "250"},
     ]
     (folder / "trace_view.json").write_text(json.dumps(events))
 
