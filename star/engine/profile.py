@@ -82,7 +82,10 @@ class StepProfile:
         total, operators = shares.total, read_operators(self._trace)
         lines = ["# Profile", "", *(f"- {name}: {text}" for name, text in self._about.items()), ""]
         lines += ["| part of training and ranking | seconds | share |", "|---|---:|---:|"]
-        parts = [*shares.seconds.most_common(), ("everything else", total - sum(shares.seconds.values()))]
+        parts = [
+            *sorted(shares.seconds.items(), key=lambda part: -part[1]),
+            ("everything else", total - sum(shares.seconds.values())),
+        ]
         lines += [f"| {name} | {seconds:.2f} | {seconds / total:.1%} |" for name, seconds in parts]
         steps = min(self._steps, self._seen - _FIRST_STEPS)
         if operators:

@@ -98,23 +98,26 @@ class TrainStep:
 
         value_and_grad = ms.value_and_grad(forward, None, optimiser.parameters, has_aux=True)
         apply = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
-        sums = SumOfParts(optimiser.parameters, len(self.names), parts) if parts > 1 else None
 
         def update(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor | bool]:
             (_, values), gradients = value_and_grad(identities, *inputs)
             return apply(values, gradients)
 
-        def add_part(identities: Tensor, *inputs: Tensor) -> Tensor:
-            (_, values), gradients = value_and_grad(identities, *inputs)
-            return sums(values, gradients)
-
-        def finish() -> tuple[Tensor, Tensor | bool]:
-            result = apply(*sums.means())
-            sums.clear()
-            return result
-
         compiled = ms.jit if graph else lambda function: function
-        self._update, self._add_part, self._finish = compiled(update), compiled(add_part), compiled(finish)
+        self._update = compiled(update)
+        if parts > 1:
+            sums = SumOfParts(optimiser.parameters, len(self.names), parts)
+
+            def add_part(identities: Tensor, *inputs: Tensor) -> Tensor:
+                (_, values), gradients = value_and_grad(identities, *inputs)
+                return sums(values, gradients)
+
+            def finish() -> tuple[Tensor, Tensor | bool]:
+                result = apply(*sums.means())
+                sums.clear()
+                return result
+
+            self._add_part, self._finish = compiled(add_part), compiled(finish)
         model.set_train(True)
 
     def __call__(self, batch: TrainBatch, draws: Sequence[TrainingDraws], step: int) -> dict[str, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ class TimeShares:
     """
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
         self._began = time.perf_counter()
 
     @property
@@ -34,14 +34,14 @@ class TimeShares:
         try:
             yield
         finally:
-            self.seconds[part] += time.perf_counter() - began
+            self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
 
     def waiting(self, part: str, items: Iterable[T]) -> Iterator[T]:
         """The items; the wait for each counts for a part."""
         iterator = iter(items)
         while True:
             with self.of(part):
-                item = next(iterator, self)
-            if item is self:
+                found = list(islice(iterator, 1))
+            if not found:
                 return
-            yield item
+            yield found[0]

@@ -59,12 +59,12 @@ def test_after_skipped_steps_training_goes_on_at_the_rate_of_its_step(tiny_root:
     step(*batches[0])
     skipped = state.tensors()
     assert step.loss_scale is not None
-    skipped["loss_scale.scale_value"] = np.float32(64)
+    skipped["loss_scale.scale_value"] = np.array(64, np.float32)
     state.restore(skipped)
     step(*batches[1])
 
     other, same, _ = steps_of(tiny_root, *half, "hardware.loss_scale=64")
-    skipped["loss_scale.skipped"] = np.int32(0)
+    skipped["loss_scale.skipped"] = np.array(0, np.int32)
     same.restore(skipped)
     other(*batches[1])
     expected = same.tensors()
@@ -106,7 +106,7 @@ def test_the_scale_grows_after_a_window_without_overflow(tiny_root: Path):
 def test_gradients_that_overflow_without_any_scale_end_the_run(tiny_root: Path):
     step, state, batches = steps_of(tiny_root, "hardware.precision=O2", "hardware.mode=pynative")
     tensors = state.tensors()
-    tensors["loss_scale.scale_value"] = np.float32(1)
+    tensors["loss_scale.scale_value"] = np.array(1, np.float32)
     name = "model.frame_neck.classifier.weight"
     tensors[name] = np.full_like(tensors[name], 3e38)
     state.restore(tensors)

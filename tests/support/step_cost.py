@@ -44,7 +44,8 @@ def main(steps: int, overrides: list[str]) -> None:
     b = schedule.identities * schedule.tracklets
     frames = [rng.integers(0, 256, (b, clip.frames, clip.height, clip.width, 3), dtype=np.uint8) for _ in range(2)]
     joints = [rng.random((b, clip.frames, 17, 3), dtype=np.float32) for _ in range(2)]
-    batch = TrainBatch(*frames, *joints, np.repeat(np.arange(schedule.identities, dtype=np.int32), schedule.tracklets))
+    identities = np.repeat(np.arange(schedule.identities, dtype=np.int32), schedule.tracklets)
+    batch = TrainBatch(frames[0], frames[1], joints[0], joints[1], identities)
     model = build_model(config, identities=IDENTITIES)
     step, _ = build_step(config, model, [np.full(steps + 2, 1e-4, np.float32)] * 2)
     draw = draws_of_step(config)
