@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "star.models": {"star.ops"},
     "star.losses": {"star.ops"},
     "star.report": {"star.config", "star.evaluation", "star.tracking"},
-    "star.evaluation": {"star.data"},
+    "star.evaluation": {"star.data", "star.ops"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
         *("star.models", "star.ops", "star.pose", "star.tracking"),
