@@ -175,9 +175,11 @@ def test_losses_read_later_are_the_same(command: Command, small: tuple[str, ...]
     shorter = (*small, *PYNATIVE, "schedule.batches_per_epoch=3", "study=sink", "experiment=baseline")
     found = []
     for size in (1, 2):
-        done = command("train", *shorter, f"hardware.sink_size={size}", "checkpoint_every=2", into=tmp_path / str(size))
+        outputs = tmp_path / str(size)
+        outputs.mkdir()
+        done = command("train", *shorter, f"hardware.sink_size={size}", "checkpoint_every=2", into=outputs)
         assert done.returncode == 0, done.stdout
-        (run,) = study_runs(store_uri(None, tmp_path / str(size)), "sink")
+        (run,) = study_runs(store_uri(None, outputs), "sink")
         assert run.folder is not None
         tensors, history = load_checkpoint(run.folder / "checkpoints", "last")
         found.append((run, tensors, history))
