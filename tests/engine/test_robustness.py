@@ -29,6 +29,7 @@ def studies(tmp_path: Path, small: tuple[str, ...]) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_levels_are_measured_once_and_as_star_evaluate_measures_them(
     command: Command, small: tuple[str, ...], studies: Path, tmp_path: Path
 ):
