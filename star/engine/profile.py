@@ -79,7 +79,8 @@ class StepProfile:
             A Markdown file.
         """
         self._stop()
-        total, operators = shares.total, read_operators(self._trace)
+        total, steps = shares.total, min(self._steps, self._seen - _FIRST_STEPS)
+        operators = read_operators(self._trace) if steps > 0 else []
         lines = ["# Profile", "", *(f"- {name}: {text}" for name, text in self._about.items()), ""]
         lines += ["| part of training and ranking | seconds | share |", "|---|---:|---:|"]
         parts = [
@@ -87,7 +88,6 @@ class StepProfile:
             ("everything else", total - sum(shares.seconds.values())),
         ]
         lines += [f"| {name} | {seconds:.2f} | {seconds / total:.1%} |" for name, seconds in parts]
-        steps = min(self._steps, self._seen - _FIRST_STEPS)
         if operators:
             lines += ["", f"The {_COSTLIEST} costliest kinds of operators in {steps} steps after the first two:", ""]
             lines += _table(operators, steps)

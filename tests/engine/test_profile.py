@@ -46,6 +46,7 @@ def test_time_is_counted_for_the_part_it_went_to(monkeypatch: pytest.MonkeyPatch
 
 
 def test_training_shorter_than_the_warm_up_has_no_operators(tmp_path: Path):
+    write_trace(tmp_path / "profile" / "of an earlier call")
     report = StepProfile(tmp_path, 3, {"batch": "8 clips"}).report(TimeShares()).read_text()
     assert "- batch: 8 clips" in report and "No operators: training had 0 steps" in report
 
