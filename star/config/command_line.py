@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from star.config.check import check_config, check_overrides
-from star.config.compose import sweep_jobs, with_dictionaries_merged
+from star.config.compose import sweep_jobs
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.schema import Config
 from star.config.stored import run_folder, stored_overrides
@@ -36,7 +36,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     """
     options = get_args_parser().parse_args(list(arguments))
     switches = [text for text in arguments if text not in options.overrides]
-    overrides = with_dictionaries_merged(options.overrides)
+    overrides = options.overrides
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows or options.config_dir or options.config_name:
         return list(arguments)

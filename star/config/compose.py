@@ -11,7 +11,7 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -66,20 +66,6 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
-
-
-def with_dictionaries_merged(overrides: Sequence[str]) -> list[str]:
-    """`KEY={...}` as `++KEY={...}`: new entries of a dictionary, such as `schedule.decay={7:0.1}`, are no unknown keys.
-
-    Raises:
-        ConfigError: an override cannot be parsed.
-    """
-    problems: list[Problem] = []
-    parsed = _parse(overrides, problems)
-    if problems:
-        raise ConfigError(problems)
-    plain = [o.type is OverrideType.CHANGE and isinstance(o.value(), dict) for o in parsed]
-    return [f"++{text}" if merged else text for text, merged in zip(overrides, plain, strict=True)]
 
 
 def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:

@@ -88,7 +88,9 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     if origin is Literal:
         return value if value in arguments and type(value) in {type(a) for a in arguments} else wrong()
     if origin is list:
-        if not isinstance(value, list) or not value or bounds.get("length") not in (None, len(value)):
+        if not isinstance(value, list) or bounds.get("length") not in (None, len(value)):
+            return wrong()
+        if not value and not bounds.get("empty"):
             return wrong()
         if any(not is_scalar(v, arguments[0]) or not _within(v, bounds) for v in value):
             return wrong()
@@ -96,13 +98,12 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     if origin is dict:
         if not isinstance(value, dict):
             return wrong()
-        for k, v in value.items():
-            if arguments[0] is not Any and not is_scalar(k, arguments[0]):
-                problems.append(Problem(_join(key, k), repr(k), f"as key {describe(arguments[0])}"))
-            if typing.get_origin(arguments[1]) is dict and not isinstance(v, dict):
-                problems.append(Problem(_join(key, k), repr(v), "a group of keys"))
-            elif arguments[1] in (int, float) and not is_scalar(v, arguments[1]):
-                problems.append(Problem(_join(key, k), repr(v), describe(arguments[1])))
+        groups = typing.get_origin(arguments[1]) is dict
+        problems.extend(
+            Problem(_join(key, k), repr(v), "a group of keys")
+            for k, v in value.items()
+            if groups and not isinstance(v, dict)
+        )
         return value
     if is_scalar(value, kind) and _within(value, bounds):
         return kind(value)

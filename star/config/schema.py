@@ -15,9 +15,9 @@ def number(*, minimum: float | None = None, above: float | None = None, maximum:
     return field(metadata={"minimum": minimum, "above": above, "maximum": maximum})
 
 
-def numbers(length: int | None, **bounds: float) -> Any:
-    """A list of `length` numbers (None: any length but zero) within the bounds of `number`."""
-    return field(metadata={"length": length, **bounds})
+def numbers(length: int | None, *, empty: bool = False, **bounds: float) -> Any:
+    """A list of `length` numbers (None: any length, zero only if it may be `empty`) within the bounds of `number`."""
+    return field(metadata={"length": length, "empty": empty, **bounds})
 
 
 def probability() -> Any:
@@ -162,7 +162,8 @@ class Schedule:
     learning_rate: float = number(above=0)
     backbone_factor: float = number(minimum=0)
     warmup_epochs: int = number(minimum=0)
-    decay: dict[int, float]
+    milestones: list[int] = numbers(None, empty=True, minimum=1)
+    gamma: float = number(above=0)
     momentum: float = number(minimum=0, maximum=1)
     nesterov: bool
     weight_decay: float = number(minimum=0)

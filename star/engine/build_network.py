@@ -79,7 +79,8 @@ def build_trainer(
             epochs=schedule.epochs,
             batches=loader.batches_per_epoch,
             warmup_epochs=schedule.warmup_epochs,
-            decay=schedule.decay,
+            milestones=schedule.milestones,
+            gamma=schedule.gamma,
         )
         for group, factor in (("backbone", schedule.backbone_factor), ("head", 1.0))
     }

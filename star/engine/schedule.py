@@ -1,31 +1,32 @@
 """Learning rate of every step, as a pure function of the step.
 
-Paper section 4.2 (implementation details): linear warm-up, then a factor from given epochs on. Ours warms up step by
+Paper section 4.2 (implementation details): linear warm-up, then x0.1 at each of two milestones. Ours warms up step by
 step, (step + 1) / warm-up steps, where the releases raise the rate once an epoch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
 def learning_rates(
-    rate: float, *, epochs: int, batches: int, warmup_epochs: int, decay: dict[int, float]
+    rate: float, *, epochs: int, batches: int, warmup_epochs: int, milestones: Sequence[int] = (), gamma: float = 0.1
 ) -> np.ndarray:
     """The learning rate of each step of a run.
 
     Args:
-        rate: after warm-up and before the first decay.
+        rate: after warm-up and before the first milestone.
         epochs, batches: length of the run; `batches` per epoch.
         warmup_epochs: epochs of linear warm-up; 0 for none.
-        decay: epoch -> factor on `rate` from the first step of that epoch on; the latest entry counts.
+        milestones: epochs from whose first step on the rate is multiplied by `gamma` once more.
+        gamma: factor of a milestone.
 
     Returns:
         [epochs * batches] float32.
     """
     step = np.arange(epochs * batches)
-    factor = np.ones(len(step))
-    for epoch in sorted(decay):
-        factor[step >= epoch * batches] = decay[epoch]
+    factor = gamma ** np.searchsorted(np.sort(milestones) * batches, step, side="right")
     warmup = np.minimum(1.0, (step + 1) / (warmup_epochs * batches)) if warmup_epochs else 1.0
     return (rate * factor * warmup).astype(np.float32)

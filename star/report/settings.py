@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Settings = dict[str, Any]
 """Values by dotted key, e.g. `schedule.epochs`."""
 
-_DECISIVE = ("loss.", "schedule.decay.")
-
 
 def asked_settings(study: Study, outputs: Path | None = None) -> dict[tuple[str, int], Settings]:
     """What each row asks for with each seed, by name of the row and seed.
@@ -137,12 +135,12 @@ def differences(asked: Settings, trained: Settings) -> list[str]:
     """What differs, e.g. `schedule.epochs is 12, asked is 10`.
 
     A key that only one side has is one the software did not have then or has no more: it does not count. But loss terms
-    and steps of the schedule are there or not.
+    are there or not.
     """
     lines = []
     for key in sorted(asked.keys() | trained.keys()):
         known = key in asked and key in trained
-        decisive = key.startswith(_DECISIVE[1]) or (key.startswith(_DECISIVE[0]) and key.endswith(".weight"))
+        decisive = key.startswith("loss.") and key.endswith(".weight")
         if (known or decisive) and asked.get(key, "absent") != trained.get(key, "absent"):
             lines.append(f"{key} is {trained.get(key, 'absent')}, asked is {asked.get(key, 'absent')}")
     return lines

@@ -51,7 +51,7 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
     assert (dataset.frames, dataset.height, dataset.width, dataset.min_frames) == (12, 288, 144, 12)
     assert (schedule.identities, schedule.tracklets, schedule.epochs) == (8, 2, 130)
     assert (schedule.learning_rate, schedule.backbone_factor, schedule.warmup_epochs) == (0.1, 0.1, 10)
-    assert schedule.decay == {60: 0.1, 120: 0.01}
+    assert (schedule.milestones, schedule.gamma) == ([60, 120], 0.1)
     assert (schedule.momentum, schedule.nesterov, schedule.weight_decay) == (0.9, True, 5e-4)
     augmentation = dataset.augmentation
     assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
@@ -70,6 +70,14 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
         *("identity", "triplet", "frame_identity", "disturbed_identity", "defence", "joints_bones")
     }
     assert config.pooling.guided_powers == [0.7, 1, 3, 5, 7]
+
+
+def test_milestones_given_replace_those_of_the_schedule():
+    for schedule, own in (("paper", [60, 120]), ("quick", [7]), ("from_scratch", [7])):
+        overrides = ["dataset=synthetic", f"schedule={schedule}"]
+        assert check_overrides(overrides).schedule.milestones == own
+        for given in ([21, 28], []):
+            assert check_overrides([*overrides, f"schedule.milestones={given}"]).schedule.milestones == given
 
 
 def test_a_size_is_a_choice_of_data_backbone_and_schedule():

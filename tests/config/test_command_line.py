@@ -14,13 +14,6 @@ def test_arguments_pass_through_when_all_is_well():
     assert prepare_command_line(arguments) == arguments
 
 
-def test_new_entries_of_a_dictionary_are_merged():
-    arguments = ["dataset=synthetic", "schedule.decay={7:0.1,9:0.01}"]
-    assert prepare_command_line(arguments) == ["dataset=synthetic", "++schedule.decay={7:0.1,9:0.01}"]
-    with pytest.raises(ConfigError, match="schedule.decay.x: given 'x', expected as key an integer"):
-        prepare_command_line(["dataset=synthetic", "schedule.decay={x:0.1}"])
-
-
 def test_a_mistake_in_any_job_of_a_sweep_is_found_before_the_first():
     with pytest.raises(ConfigError) as error:
         prepare_command_line(["-m", "dataset=synthetic", "schedule.epochs=1,0", "backbone=tiny,resnet5"])

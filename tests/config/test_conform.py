@@ -22,7 +22,8 @@ class Outer:
     name: str | None
     flag: bool
     pair: list[float] = numbers(2, minimum=0)
-    steps: dict[int, float]
+    steps: list[int] = numbers(None, empty=True, minimum=1)
+    terms: dict[str, dict[str, Any]]
     inner: Inner
 
 
@@ -50,7 +51,8 @@ GOOD: dict[str, Any] = {
     "name": None,
     "flag": False,
     "pair": [0, 1.5],
-    "steps": {3: 0.1},
+    "steps": [],
+    "terms": {"one": {}},
     "inner": {"size": 2, "kind": "a"},
 }
 
@@ -66,7 +68,7 @@ def test_good_values_become_the_dataclass():
     built = conform(GOOD, Outer, found)
     assert found == []
     assert built == Outer(
-        rate=1.0, name=None, flag=False, pair=[0.0, 1.5], steps={3: 0.1}, inner=Inner(size=2, kind="a")
+        rate=1.0, name=None, flag=False, pair=[0.0, 1.5], steps=[], terms={"one": {}}, inner=Inner(size=2, kind="a")
     )
     assert type(built.rate) is float
 
@@ -85,8 +87,11 @@ def test_good_values_become_the_dataclass():
         ({"pair": [1]}, "pair", "a list of 2 numbers (at least 0)"),
         ({"pair": [1, -1]}, "pair", "a list of 2 numbers (at least 0)"),
         ({"pair": 3}, "pair", "a list of 2 numbers"),
-        ({"steps": {"x": 1.0}}, "steps.x", "as key an integer"),
-        ({"steps": {3: "fast"}}, "steps.3", "a number"),
+        ({"pair": []}, "pair", "a list of 2 numbers"),
+        ({"steps": [3, 0]}, "steps", "a list of integers (at least 1)"),
+        ({"steps": [1.5]}, "steps", "a list of integers"),
+        ({"steps": {3: 0.1}}, "steps", "a list of integers"),
+        ({"terms": {"one": 1.0}}, "terms.one", "a group of keys"),
         ({"inner": 3}, "inner", "a group of keys"),
         ({"inner": {"size": 2.5, "kind": "a"}}, "inner.size", "an integer (at least 1)"),
         ({"inner": {"size": 2, "kind": "c"}}, "inner.kind", "one of a, b"),

@@ -60,12 +60,12 @@ def test_what_the_run_stored_is_never_replaced(folder):
     age(folder, "pooling.kind", "loss.defence", "dataset.generate.clutter")
     stored = OmegaConf.load(folder / "config.yaml")
     OmegaConf.update(stored, "pooling.power", 7.0)
-    OmegaConf.update(stored, "schedule.decay", {99: 0.5}, merge=False)
+    OmegaConf.update(stored, "schedule.milestones", [99])
     OmegaConf.save(stored, folder / "config.yaml")
     config = stored_config(folder)
     assert config.pooling.power == 7.0 and config.pooling.kind == "gem"
     assert "defence" not in config.loss and "clutter" not in config.dataset.generate
-    assert dict(config.schedule.decay) == {99: 0.5}
+    assert config.schedule.milestones == [99]
 
 
 @pytest.mark.parametrize("overrides", [None, ["experiment=gone"]])

@@ -11,12 +11,12 @@ def by_hand(step: int, batches: int) -> float:
 
 
 def test_the_paper_s_schedule_at_every_step():
-    rates = learning_rates(0.1, epochs=130, batches=7, warmup_epochs=10, decay={120: 0.01, 60: 0.1})
+    rates = learning_rates(0.1, epochs=130, batches=7, warmup_epochs=10, milestones=[60, 120], gamma=0.1)
     np.testing.assert_allclose(rates, [by_hand(step, 7) for step in range(130 * 7)], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("warmup", "first"), [(0, 0.5), (2, 0.5 / 6)])
 def test_warm_up_begins_above_zero(warmup: int, first: float):
-    rates = learning_rates(0.5, epochs=3, batches=3, warmup_epochs=warmup, decay={})
+    rates = learning_rates(0.5, epochs=3, batches=3, warmup_epochs=warmup)
     assert rates[0] == pytest.approx(first)
     assert rates[-1] == pytest.approx(0.5)

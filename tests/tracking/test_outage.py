@@ -72,7 +72,12 @@ def test_everything_arrives_once_and_in_order(server: MLflowServer, tmp_path: Pa
     outputs.mkdir()
     server.start()
     epochs = 300 if back == "during the run" else 60
-    changes = (f"schedule.epochs={epochs}", "schedule.decay={}", f"tracker.uri={server.uri}", "tracker.flush_every=20")
+    changes = (
+        f"schedule.epochs={epochs}",
+        "schedule.milestones=[]",
+        f"tracker.uri={server.uri}",
+        "tracker.flush_every=20",
+    )
     run = start("train", (*RUN, *GENERATE, *changes), outputs)
     try:
         _wait_for(lambda: _events(outputs) > 20, run)
