@@ -8,7 +8,10 @@ from star.errors import ReportError
 from star.report.level_study import is_level_study
 from star.report.study import Row, load_study, multirun_arguments, multirun_command
 
-SHIPPED = ("quickstart", "baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal")
+SHIPPED = (
+    *("quickstart", "baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal"),
+    "skeleton_value",
+)
 
 
 def test_a_study_is_read(study):
@@ -105,19 +108,22 @@ def test_shipped_studies_say_how_to_run_them(project, name):
         assert multirun_command(usual) in text
     for size in usual.sizes:
         study = load_study(folder, size)
-        assert study.name == f"{name}/{size}" and study.common == (f"size={size}",)
+        assert study.name == f"{name}/{size}" and study.common[0] == f"size={'paper' if size == 'paper' else 'cpu'}"
+        assert size not in ("paper", "cpu") or len(study.common) == 1
         arguments = study.arguments.replace(str(folder), f"experiments/{name}")
         assert f"star-study run {' '.join([arguments, *study.fill_in])}" in text
         assert f"star-report {arguments}" in text
         assert [row.name for row in study.rows if f"`{row.name}`" not in text and name.startswith("ablation_s")] == []
 
 
-def test_every_study_but_the_quickstart_has_both_sizes(project):
+def test_every_study_of_the_paper_has_both_sizes(project):
+    of_generated_data = {"quickstart": (), "skeleton_value": ("distinct", "exact", "longer")}
     for name in SHIPPED:
         study = load_study(project / "experiments" / name)
-        assert study.sizes == (() if name == "quickstart" else ("paper", "cpu"))
-    seeds = {name: load_study(project / "experiments" / name, "cpu").seeds for name in SHIPPED if name != "quickstart"}
-    assert all(len(values) >= (5 if name == "baseline_vs_star" else 3) for name, values in seeds.items())
+        assert study.sizes == of_generated_data.get(name, ("paper", "cpu"))
+        fewest = {"quickstart": 2, "baseline_vs_star": 5}.get(name, 3)
+        for size in study.sizes or (None,):
+            assert len(load_study(project / "experiments" / name, size).seeds) >= (3 if size == "paper" else fewest)
 
 
 def test_every_experiment_folder_is_tested(project):
