@@ -32,13 +32,20 @@ def mean_and_deviation(cell: Cell | None, plus_minus: str = " ± ", nothing: str
     if cell is None:
         return nothing
     deviation = "" if cell.deviation is None else f"{plus_minus}{cell.deviation:.2f}"
-    difference = "" if cell.difference is None else f" ({cell.difference:+.2f})"
+    difference = "" if cell.difference is None else f" ({with_sign(cell.difference)})"
     return f"{cell.mean:.2f}{deviation}{difference}"
+
+
+def with_sign(difference: float) -> str:
+    """`+1.50`; what rounds to zero is `+0.00`, also from below."""
+    return f"{round(difference, 2) + 0.0:+.2f}"
 
 
 def signed(interval: Interval | None, nothing: str = NOTHING) -> str:
     """`+1.50 [-1.27, +4.27]`."""
-    return nothing if interval is None else f"{interval.mean:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+    if interval is None:
+        return nothing
+    return f"{with_sign(interval.mean)} [{with_sign(interval.low)}, {with_sign(interval.high)}]"
 
 
 def unsigned(interval: Interval) -> str:
@@ -50,7 +57,7 @@ def difference_over_seeds(cell: Cell | None, nothing: str = NOTHING) -> str:
     """The difference with its interval; without one where there is a single seed."""
     if cell is None or cell.difference is None:
         return nothing
-    return f"{cell.difference:+.2f}" if cell.interval is None else signed(cell.interval)
+    return with_sign(cell.difference) if cell.interval is None else signed(cell.interval)
 
 
 def main_caption(collected: Collected) -> str:

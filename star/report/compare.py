@@ -11,7 +11,7 @@ import numpy as np
 
 from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery
-from star.report.captions import measured, signed
+from star.report.captions import measured, signed, with_sign
 from star.report.collect import describe, measured_alike
 from star.report.differences import configuration, differing, provenance
 from star.report.markdown import as_table
@@ -169,7 +169,7 @@ def _scores(first: RunRecord, second: RunRecord, records: dict[str, Queries], re
             before, after = first.metrics[f"final/{column}"], second.metrics[f"final/{column}"]
             interval = intervals[column].difference if column in intervals else None
             shown = signed(interval).partition(" ")[2] if interval else "–"
-            rows.append([column.replace("/", " "), f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}", shown])
+            rows.append([column.replace("/", " "), f"{before:.2f}", f"{after:.2f}", with_sign(after - before), shown])
     return rows
 
 
@@ -206,7 +206,7 @@ def _queries(before: PerQuery, after: PerQuery) -> list[str]:
         rows = [
             [str(query), f"{after.identity[query]:04d}", str(after.camera[query]), after.first_frame[query],
              *(f"{100 * p[query]:.2f}" for p in (before.average_precision, after.average_precision)),
-             f"{100 * difference[query]:+.2f}", f"{before.first_hit[query]} to {after.first_hit[query]}"]
+             with_sign(100 * difference[query]), f"{before.first_hit[query]} to {after.first_hit[query]}"]
             for query in chosen.tolist() if sign * np.nan_to_num(difference[query]) > 0
         ]  # fmt: skip
         if rows:

@@ -13,7 +13,7 @@ import numpy as np
 from star.errors import EvaluationError, ReportError
 from star.evaluation.robustness import NOTHING, ROBUSTNESS_FILE, Level, Measured, Robustness, read_robustness
 from star.report.captions import NOTHING as NO_VALUE
-from star.report.captions import baseline_label, signed
+from star.report.captions import baseline_label, signed, with_sign
 from star.report.collect import Collected, collect
 from star.report.curves import levels_figure
 from star.report.figures import save
@@ -161,7 +161,7 @@ def _table(study: LevelStudy, collected: Collected, scores: Scores, kind: str, d
             pairs = sorted(values[row.name].keys() & values[baseline].keys())
             differences = [values[row.name][seed] - values[baseline][seed] for seed in pairs]
             interval = paired_interval(differences)
-            cells.append(signed(interval) if interval or not pairs else f"{np.mean(differences):+.2f}")
+            cells.append(signed(interval) if interval or not pairs else with_sign(float(np.mean(differences))))
         counts = {len(found) for found in values.values()}
         rows.append([f"{level:g}", *cells, " to ".join(map(str, sorted({min(counts), max(counts)})))])
     return rows
