@@ -21,7 +21,7 @@ def set_precision(model: nn.Cell, level: str) -> None:
     Args:
         model: any network of this package.
         level: "O0" leaves all in float32; "O2" runs convolutions and linear layers in float16; "O3" also lets batch
-            norms take float16 as it comes, which is faster on Ascend and less exact.
+            norms take and give float16, without a cast to float32 and back; they calculate in float32 all the same.
 
     Raises:
         ConfigError: another level.

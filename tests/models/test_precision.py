@@ -1,7 +1,7 @@
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import Tensor
+from mindspore import Tensor, nn
 from support.small_networks import small_batch, small_network
 
 from star.errors import ConfigError
@@ -48,6 +48,32 @@ def test_powers_of_small_features_need_more_than_half_precision(level: str):
     np.testing.assert_allclose(found, (weights * pooled).sum(1), rtol=2e-3)
     vanished = [power for power in pooling.powers if not (frames ** np.float16(power)).any()]
     assert vanished == [5.0, 7.0]
+
+
+class Norm(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(8)
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.norm(x)
+
+
+@pytest.mark.parametrize(("level", "dtype", "tolerance"), [("O2", ms.float32, 1e-5), ("O3", ms.float16, 2e-3)])
+def test_batch_norms_calculate_in_float32_whatever_they_are_given(level: str, dtype, tolerance: float):
+    """At a mean of 300 neighbouring numbers of float16 are 0.25 apart: no sum of them in float16 would do."""
+    frames = (300 + 0.5 * np.random.default_rng(0).standard_normal((16, 8, 16, 8))).astype(np.float16)
+    model = Norm()
+    model.set_train(True)
+    set_precision(model, level)
+    found = model(Tensor(frames))
+    exact = frames.astype(np.float64)
+    mean, variance = exact.mean((0, 2, 3)), exact.var((0, 2, 3))
+    expected = (exact - mean[:, None, None]) / np.sqrt(variance[:, None, None] + 1e-5)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found.asnumpy(), expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(model.norm.moving_mean.asnumpy(), 0.1 * mean, rtol=1e-5)
+    assert model.norm.moving_variance.dtype == ms.float32
 
 
 def test_an_unknown_level_is_refused():
