@@ -205,7 +205,7 @@ class WorkerPool:
         self._end(f"a process that reads frames ({process.pid}) {how}{hint}")
 
     def _end(self, problem: str) -> None:
-        self.problem = problem
+        self.problem = self.problem or problem  # what is lost afterwards was ended here
         self._close()
         self._going.clear()
 
