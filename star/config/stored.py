@@ -71,7 +71,7 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     """The resolved configuration of a run, with `KEY=VALUE` overrides on top.
 
     Keys that did not exist when the run was made have the values that the run's own command line gives them today;
-    what the run stored is never replaced, and nothing is added to loss terms, steps of a schedule or generated data.
+    what the run stored is never replaced, and nothing is added to loss terms or generated data.
 
     Raises:
         ConfigError: the folder has no configuration, or an override names no key.
