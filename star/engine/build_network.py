@@ -69,8 +69,7 @@ def build_trainer(
     if not several:
         select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities), share=share)
-    global_norms = several and config.hardware.batch_norm == "global"
-    if global_norms:
+    if several and config.hardware.batch_norm == "global":
         use_global_batch_norm(model, share)
     schedule = config.schedule
     rates = {
@@ -85,10 +84,6 @@ def build_trainer(
         for group, factor in (("backbone", schedule.backbone_factor), ("head", 1.0))
     }
     step, state = build_step(config, model, list(rates.values()), share)
-    even_out: Callable[[], object] | None = None
-    if several and not global_norms:
-        statistics = RunningStatisticsMean(model, share.size)
-        even_out = ms.jit(statistics) if config.hardware.mode == "graph" else statistics
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
@@ -107,7 +102,6 @@ def build_trainer(
         checkpoint_every=config.checkpoint_every,
         sink_size=config.hardware.sink_size,
         processes=processes,
-        even_out=even_out,
         profile=_step_profile(config, folder.parent) if processes.first else None,
     )
 
@@ -186,6 +180,7 @@ def build_step(
     )
     half = hardware.precision != "O0"
     loss_scale = LossScale(hardware.loss_scale, hardware.loss_scale_window) if half else None
+    local_norms = share.size > 1 and hardware.batch_norm == "local"
     step = TrainStep(
         model,
         build_losses(config, share),
@@ -195,6 +190,7 @@ def build_step(
         processes=share.size,
         parts=schedule.accumulation_steps,
         loss_scale=loss_scale,
+        even_out=RunningStatisticsMean(model, share.size) if local_norms else None,
     )
     return step, NetworkState(model, optimiser, loss_scale)
 

@@ -102,10 +102,13 @@ def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Pat
         SystemExit: a signal has ended the run, which has a checkpoint.
     """
     command = [sys.executable, "-c", "from star.cli import train; train()", *overrides, f"hydra.run.dir='{folder}'"]
-    run_workers(command, hardware.processes, folder, hardware.device_id)
+    share_cores = hardware.target == "CPU"
+    run_workers(command, hardware.processes, folder, device_id=hardware.device_id, share_cores=share_cores)
 
 
-def run_workers(command: Sequence[str], processes: int, folder: Path, device_id: int = 0) -> None:
+def run_workers(
+    command: Sequence[str], processes: int, folder: Path, *, device_id: int = 0, share_cores: bool = False
+) -> None:
     """Run a command in several processes that find each other with `star.engine.processes.join_processes`.
 
     Args:
@@ -113,6 +116,8 @@ def run_workers(command: Sequence[str], processes: int, folder: Path, device_id:
         processes: number of them.
         folder: gets what the processes but the first write, as `process_<rank>.log`.
         device_id: device of the first process; the others have the next ones.
+        share_cores: hold each process on cores of its own: a thread of MindSpore that waits keeps a core busy, and
+            would take it from the kernels of another process.
 
     Raises:
         ProcessError: a process was lost, or ended with an error; the others have been ended.
@@ -138,6 +143,8 @@ def run_workers(command: Sequence[str], processes: int, folder: Path, device_id:
             )
             if log:
                 log.close()
+            if share_cores:
+                _hold_on_cores(workers[rank].pid, rank, processes)
         logger.info("%d processes: %s", len(workers), ", ".join(str(worker.pid) for worker in workers))
         with StopSignals() as stop, stop.held():
             lost = _wait(workers, stop)
@@ -169,6 +176,15 @@ def _cluster(workers: int) -> dict[str, str]:
         "MS_SCHED_HOST": "127.0.0.1",
         "MS_SCHED_PORT": str(port),
     }
+
+
+def _hold_on_cores(pid: int, rank: int, processes: int) -> None:
+    """Give a process its part of the cores this one may use; all of them if there are too few for all processes."""
+    if sys.platform != "linux":
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) >= processes:
+        os.sched_setaffinity(pid, cores[rank * len(cores) // processes : (rank + 1) * len(cores) // processes])
 
 
 def _wait(workers: Sequence[subprocess.Popen], stop: StopSignals) -> int | None:

@@ -73,6 +73,7 @@ class TrainStep:
         processes: that train together; gradients and losses are means over them.
         parts: of every batch, one after the other; gradients and losses are means over them, too.
         loss_scale: for gradients in float16; a step whose gradients overflow is left out.
+        even_out: gives the processes the same running statistics, at the end of every step; None: they have them.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class TrainStep:
         processes: int = 1,
         parts: int = 1,
         loss_scale: LossScale | None = None,
+        even_out: nn.Cell | None = None,
     ):
         self.names = (*losses.names, "total")
         self.parts = parts
@@ -97,7 +99,13 @@ class TrainStep:
             return total if loss_scale is None else loss_scale(total), values
 
         value_and_grad = ms.value_and_grad(forward, None, optimiser.parameters, has_aux=True)
-        apply = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
+        move = make_update(optimiser, clip_norm=clip_norm, processes=processes, loss_scale=loss_scale)
+
+        def apply(values: Tensor, gradients: tuple) -> tuple[Tensor, Tensor | bool]:
+            result = move(values, gradients)
+            if even_out is not None:
+                even_out()
+            return result
 
         def update(identities: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor | bool]:
             (_, values), gradients = value_and_grad(identities, *inputs)

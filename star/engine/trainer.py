@@ -80,7 +80,6 @@ class Trainer:
         checkpoint_every: steps between checkpoints within an epoch; None: only at its end.
         sink_size: steps the device is given before the host waits for their losses.
         processes: that train together; the first writes the checkpoints.
-        even_out: gives the processes the same running statistics, after every step; None: they have them.
         profile: looks at some of the steps.
 
     Attributes:
@@ -105,14 +104,13 @@ class Trainer:
         checkpoint_every: int | None,
         sink_size: int,
         processes: Processes,
-        even_out: Callable[[], object] | None = None,
         profile: StepProfile | None = None,
     ):
         self.step, self.state, self.loader, self.draw, self.evaluate = step, state, loader, draw, evaluate
         self.tracker, self.rates, self.folder, self.stop = tracker, rates, folder, stop
         self.epochs, self.evaluate_every, self.log_every = epochs, evaluate_every, log_every
         self.checkpoint_every, self.sink_size = checkpoint_every, sink_size
-        self.processes, self.even_out, self.profile = processes, even_out, profile
+        self.processes, self.profile = processes, profile
         self.history = History()
         self._wrong_before: dict[str, int] = {}
         self._measured = 0.0
@@ -182,10 +180,11 @@ class Trainer:
                     self.profile.before_step()
                 with self.shares.of("step"):
                     launched.append(self.step.launch(batch, self.draw(history.step + len(launched))))
-                    if self.even_out is not None:
-                        self.even_out()
-                asked, due = self.stop.asked(), self._is_due(len(launched))
-                if asked or due or len(launched) == self.sink_size:
+                due = self._is_due(len(launched))
+                if due or len(launched) == self.sink_size:
+                    self._settle(launched, len(batch.identities), progress)
+                asked = self._stop_asked(launched)
+                if asked and launched:
                     self._settle(launched, len(batch.identities), progress)
                 if asked or due:
                     self._save("last")
@@ -193,6 +192,13 @@ class Trainer:
                     self.stop.end()
             if launched:
                 self._settle(launched, len(batch.identities), progress)
+
+    def _stop_asked(self, launched: Sequence[Launched]) -> bool:
+        """Whether to stop; several processes agree when nothing is launched, or their message would wait behind it.
+
+        MindSpore waits for a message to be sent in a loop that takes a whole core from the kernels before it.
+        """
+        return (not launched or self.processes.share.size == 1) and self.stop.asked()
 
     def _settle(self, launched: list[Launched], pairs: int, progress: TrainingProgress) -> None:
         """Wait for steps that were launched, of `pairs` clips of each modality; leaves the list empty."""

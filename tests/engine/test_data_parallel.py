@@ -24,8 +24,30 @@ def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dic
     folder = tmp_path_factory.mktemp("workers")
     overrides = ["experiment=star", *SMALL, "dataset=hitsz_vcm", f"dataset.root={tiny_root}", "hardware=cpu_2"]
     overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4"]
-    run_workers([sys.executable, str(SUPPORT / "two_workers.py"), str(folder / "found"), *overrides], 2, folder)
+    run_workers(
+        [sys.executable, str(SUPPORT / "two_workers.py"), str(folder / "found"), *overrides],
+        2,
+        folder,
+        share_cores=True,
+    )
     return [json.loads((folder / f"found.{rank}").read_text()) for rank in range(2)]
+
+
+def test_each_has_cores_of_its_own(found: list[dict[str, Any]]):
+    cores = os.sched_getaffinity(0)
+    first, second = (set(one["cores"]) for one in found)
+    assert first | second == cores
+    assert not first & second or len(cores) == 1
+
+
+def test_cores_are_shared_out_where_there_are_enough(monkeypatch: pytest.MonkeyPatch):
+    held = {}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 1, 5, 7, 9})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: held.update({pid: cores}))
+    for rank in range(2):
+        launch._hold_on_cores(100 + rank, rank, 2)
+    launch._hold_on_cores(200, 0, 6)
+    assert held == {100: [1, 3], 101: [5, 7, 9]}
 
 
 def test_both_know_what_the_first_says_and_what_both_count(found: list[dict[str, Any]]):

@@ -6,6 +6,7 @@ Called as a program by `test_data_parallel.py`: `two_workers.py RESULT OVERRIDE 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def main(result: Path, overrides: list[str]) -> None:
     ms.set_context(mode=ms.PYNATIVE_MODE)
     share = processes.share
     data = load_data(config)
-    found: dict[str, object] = {"messages": messages(processes)}
+    found: dict[str, object] = {"messages": messages(processes), "cores": sorted(os.sched_getaffinity(0))}
 
     alone, tensors, model, _ = trained(config, data, Share(), 2)
     together, tensors_together, _, state = trained(config, data, share, 2)
