@@ -1,0 +1,76 @@
+"""When the trainer waits, with stand-ins for the step and for the other process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from star.engine.processes import Processes
+from star.engine.signals import StopSignals
+from star.engine.trainer import Trainer
+from star.types import DIRECTIONS, Share
+
+BATCHES = 5
+
+
+class Steps:
+    """Stands for `TrainStep`: knows how many steps were launched and not waited for."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    def launch(self, batch: SimpleNamespace, draws: None) -> None:
+        self.running += 1
+
+    def losses(self, launched: None, step: int) -> dict[str, float]:
+        self.running -= 1
+        return {"total": 1.0}
+
+    def points(self) -> dict[str, float]:
+        return {}
+
+
+class OfTwo(Processes):
+    """Process 0 of two; the other one says the same."""
+
+    share = Share(0, 2)
+
+
+@pytest.mark.parametrize(("sink_size", "asked"), [(1, 5), (2, 2), (8, 0)])
+def test_processes_agree_only_while_no_step_is_running(sink_size: int, asked: int, tmp_path: Path):
+    """Once before the epoch, then whenever as many steps as the device is given have been waited for."""
+    steps, running_when_asked = Steps(), []
+
+    def agree(number: int) -> int:
+        running_when_asked.append(steps.running)
+        return number
+
+    batches = [SimpleNamespace(identities=np.zeros(4)) for _ in range(BATCHES)]
+    scores = {f"{direction}/{score}": 50.0 for direction in DIRECTIONS for score in ("R1", "mAP")}
+    stand_ins: dict[str, Any] = {
+        "step": steps,
+        "state": SimpleNamespace(tensors=dict, checksum=str),
+        "loader": SimpleNamespace(batches_per_epoch=BATCHES, counts={}, epoch=lambda *_: (batch for batch in batches)),
+        "draw": lambda step: None,
+        "evaluate": lambda: SimpleNamespace(metrics=lambda: scores),
+        "tracker": SimpleNamespace(log_metrics=lambda values, step: None),
+    }
+    trainer = Trainer(
+        **stand_ins,
+        rates={},
+        folder=tmp_path / "checkpoints",
+        stop=StopSignals(agree),
+        epochs=1,
+        evaluate_every=1,
+        log_every=1,
+        checkpoint_every=None,
+        sink_size=sink_size,
+        processes=OfTwo(),
+    )
+    trainer.fit()
+    assert running_when_asked == [0] * (1 + asked)
+    assert trainer.history.step == BATCHES and steps.running == 0
