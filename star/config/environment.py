@@ -14,8 +14,10 @@ def prepare_environment(hardware: Hardware) -> None:
 
     MindSpore's oneDNN falls back to its reference convolution on AVX-512 processors, about 100 times slower;
     `hardware.onednn_max_isa=AVX2` avoids it. `GLOG_v` silences MindSpore's notices about absent Ascend software.
+    MindSpore would have protobuf, and with it MLflow, use its slow implementation in Python.
     """
     os.environ.setdefault("GLOG_v", "3")
+    os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "upb")
     if hardware.onednn_max_isa and "ONEDNN_MAX_CPU_ISA" not in os.environ:
         os.environ["ONEDNN_MAX_CPU_ISA"] = hardware.onednn_max_isa
         if "mindspore" in sys.modules:

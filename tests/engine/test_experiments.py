@@ -73,7 +73,7 @@ def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
 @pytest.fixture(scope="module")
 def star_step(tiny_root: Path) -> TrainStep:
     """A training step of the network of `star`."""
-    config = configure("star", tiny_root)
+    config = configure("star", tiny_root, "hardware.mode=pynative")
     return build(config, len(load_data(config).train.identities), len(AUGMENTATIONS))[1]
 
 

@@ -59,14 +59,6 @@ def test_the_run_is_the_same_from_folder_and_pack(pack, tiny_root, tmp_path):
     assert "frames stored at 32x16" in _read(f"dataset.pack={tmp_path}/small.pack").protocol
 
 
-def test_a_run_from_the_folder_is_found_again_from_the_pack(command: Command, small, pack):
-    options = ("experiment=baseline", "hardware.mode=pynative", "study=packed")
-    first = command("train", *options, *small)
-    assert first.returncode == 0 and "mAP" in first.stdout, first.stdout
-    again = command("train", *options, *SMALL, "dataset=hitsz_vcm", f"dataset.pack={pack}")
-    assert again.returncode == 0 and "finished before, not repeated" in again.stdout, again.stdout
-
-
 @pytest.mark.parametrize("option", ["dataset.same_camera_filter=false", "dataset.min_frames=1"])
 def test_options_that_need_no_other_pack(pack, tiny_root, option):
     folder, packed = _read(f"dataset.root={tiny_root}", option), _read(f"dataset.pack={pack}", option)

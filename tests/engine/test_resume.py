@@ -1,4 +1,4 @@
-"""A run that is killed and resumed is the uninterrupted one; so is one with another number of loader workers."""
+"""A run that is killed and resumed is the uninterrupted one; so is one that reads frames or losses in another way."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ def whole(command: Command, arguments: tuple[str, ...], tmp_path_factory: pytest
     return outputs
 
 
-def test_the_number_of_loader_workers_changes_nothing(
+def test_neither_loader_workers_nor_losses_read_later_change_anything(
     command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ):
-    done = command("train", *arguments, "hardware.loader_workers=2", into=tmp_path)
+    """Three steps an epoch, read two at a time, with a checkpoint in between."""
+    done = command("train", *arguments, "hardware.loader_workers=2", "hardware.sink_size=2", into=tmp_path)
     assert done.returncode == 0, done.stdout
     assert_same_run(tmp_path, whole)
 

@@ -77,12 +77,17 @@ def test_the_scores_come_out_of_the_per_query_record(runs: dict[str, RunRecord])
 
 
 def test_a_finished_job_is_shown_and_not_repeated(
-    command: Command, small: tuple[str, ...], runs: dict[str, RunRecord], outputs: Path
+    command: Command, small: tuple[str, ...], runs: dict[str, RunRecord], outputs: Path, tmp_path: Path
 ):
-    again = command("train", "experiment=star", "study=other", *small)
-    assert again.returncode == 0, again.stdout
-    assert "finished before, not repeated" in again.stdout
-    assert runs["star-seed0"].run_id in again.stdout
+    """From the same frames in one file too."""
+    pack = tmp_path / "tiny.pack"
+    packed = command("pack", *(item for item in small if item.startswith("dataset.root=")), f"pack.out={pack}")
+    assert packed.returncode == 0, packed.stdout
+    for read_from in ([], ["dataset.root=null", f"dataset.pack={pack}"]):
+        again = command("train", "experiment=star", "study=other", *small, *read_from)
+        assert again.returncode == 0, again.stdout
+        assert "finished before, not repeated" in again.stdout
+        assert runs["star-seed0"].run_id in again.stdout
     assert runs_of(outputs, "sweep").keys() == runs.keys()
     assert runs_of(outputs, "other")["star-seed0"].run_id == runs["star-seed0"].run_id
 
@@ -168,25 +173,3 @@ def test_frames_and_skeletons_that_cannot_be_used_are_named(
     without = command("train", "experiment=star", *here, into=tmp_path)
     assert without.returncode == 1
     assert "no skeletons" in without.stdout and "star-skeletons" in without.stdout
-
-
-def test_losses_read_later_are_the_same(command: Command, small: tuple[str, ...], tmp_path: Path):
-    """Three steps an epoch and two at a time, with a checkpoint in between."""
-    shorter = (*small, *PYNATIVE, "schedule.batches_per_epoch=3", "study=sink", "experiment=baseline")
-    found = []
-    for size in (1, 2):
-        outputs = tmp_path / str(size)
-        outputs.mkdir()
-        done = command("train", *shorter, f"hardware.sink_size={size}", "checkpoint_every=2", into=outputs)
-        assert done.returncode == 0, done.stdout
-        (run,) = study_runs(store_uri(None, outputs), "sink")
-        assert run.folder is not None
-        tensors, history = load_checkpoint(run.folder / "checkpoints", "last")
-        found.append((run, tensors, history))
-    (one, weights, history), (two, other, later) = found
-    names = [name for name in one.metrics if not name.startswith(("throughput", "final/seconds", "time"))]
-    assert {name: one.metrics[name] for name in names} == {name: two.metrics[name] for name in names}
-    assert one.tags["fingerprint"] == two.tags["fingerprint"]
-    for name, tensor in weights.items():
-        np.testing.assert_array_equal(tensor, other[name], err_msg=name)
-    assert history["sums"] == later["sums"] and history["step"] == later["step"] == 6
