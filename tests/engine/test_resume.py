@@ -59,15 +59,22 @@ def test_neither_loader_workers_nor_losses_read_later_change_anything(
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
     command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ):
+    """Killed before its first checkpoint, in its second epoch and asked to stop in its third."""
     outputs = tmp_path / "with a blank"
     outputs.mkdir()
-    killed = stopped(arguments, outputs, lambda: steps_done(outputs) >= 4, signal.SIGKILL)
+    killed = stopped(arguments, outputs, lambda: bool(begun_in(outputs)), signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL and status(outputs) == "RUNNING"
     folder = run_folder(outputs)
+    assert not (folder / "checkpoints").exists()
+    (folder / ".hydra" / "overrides.yaml").write_text("")  # as if killed while Hydra wrote it at a second start
+
+    again = (f"resume={folder}",)
+    killed = stopped(again, outputs, lambda: steps_done(outputs) >= 4, signal.SIGKILL)
+    assert "it begins anew" in killed.stdout
+    assert killed.returncode == -signal.SIGKILL and status(outputs) == "RUNNING"
     last = folder / "checkpoints" / "last.json"
     last.write_bytes(last.read_bytes()[:-1])
 
-    again = (f"resume={folder}",)
     ended = stopped(again, outputs, lambda: steps_done(outputs) >= 7, signal.SIGTERM)
     assert "going on from the checkpoint before it" in ended.stdout and "continuing after epoch" in ended.stdout
     assert ended.returncode == 128 + signal.SIGTERM, ended.stdout
@@ -88,20 +95,6 @@ def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
     refused = command("train", *again, "schedule.learning_rate=0.5", into=outputs)
     assert refused.returncode == 1
     assert "config.schedule.learning_rate: 0.5, was 0.1" in refused.stdout
-
-
-def test_a_run_stopped_before_its_first_checkpoint_begins_anew(
-    command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
-):
-    opened = lambda: bool(list(tmp_path.glob("runs/*/run.json")))  # noqa: E731
-    ended = stopped(arguments, tmp_path, opened, signal.SIGKILL)
-    assert ended.returncode == -signal.SIGKILL
-    folder = run_folder(tmp_path)
-    assert not (folder / "checkpoints").exists()
-    (folder / ".hydra" / "overrides.yaml").write_text("")  # as if killed while Hydra wrote it at a second start
-    done = command("train", f"resume={folder}", into=tmp_path)
-    assert "it begins anew" in done.stdout
-    assert_same_run(tmp_path, whole)
 
 
 @pytest.mark.slow

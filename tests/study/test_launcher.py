@@ -100,10 +100,12 @@ def test_a_launcher_that_is_not_installed(bench: Bench, monkeypatch: pytest.Monk
 def test_so_many_multiruns_go_on_at_once(at_once: int, bench: Bench):
     script = (
         "import os, sys, time\n"
+        "def going(): return len([f for f in os.listdir(os.environ['STUB']) if f.startswith('going')])\n"
         "open(os.environ['STUB'] + '/' + sys.argv[1], 'w').close()\n"
+        "end = time.monotonic() + 5\n"
+        f"while going() < {at_once} and time.monotonic() < end: time.sleep(0.05)\n"
         "time.sleep(0.3)\n"
-        "going = len([f for f in os.listdir(os.environ['STUB']) if f.startswith('going')])\n"
-        "open(os.environ['STUB'] + '/most', 'a').write(f'{going}\\n')\n"
+        "open(os.environ['STUB'] + '/most', 'a').write(f'{going()}\\n')\n"
         "time.sleep(0.3)\n"
         "os.remove(os.environ['STUB'] + '/' + sys.argv[1])\n"
     )

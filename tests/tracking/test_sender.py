@@ -1,11 +1,11 @@
 """The sender against a store that fails at chosen calls."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from support.processes import wait_until
 
 from star.errors import TrackingError
 from star.tracking.null_tracker import NullTracker
@@ -160,9 +160,7 @@ def test_the_sender_recovers_during_the_run(opened, uri, monkeypatch, caplog):
     with opened(flush_every=5) as tracker:
         for step in range(5):
             tracker.log_metrics({"loss/total": 1.0}, step)
-        deadline = time.monotonic() + 8
-        while not _steps(uri, tracker.run_id) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: bool(_steps(uri, tracker.run_id)))
         assert _steps(uri, tracker.run_id) == list(range(5))
     messages = [record.message for record in caplog.records]
     assert sum("does not take the numbers" in message for message in messages) == 1
