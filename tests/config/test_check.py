@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,10 +173,21 @@ def test_wrong_combinations_and_values(overrides: list[str], key: str, expected:
     assert expected in found[key]
 
 
-def test_the_check_prepares_the_environment_before_mindspore(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
-    check_overrides(["dataset=synthetic"])
-    assert os.environ["ONEDNN_MAX_CPU_ISA"] == "SSE41"
+@pytest.mark.parametrize(("given", "seen"), [({}, "AVX2 upb"), ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, "SSE41 upb")])
+def test_the_check_prepares_the_environment_before_mindspore(given: dict[str, str], seen: str):
+    code = """
+import os, sys
+from star.config.check import check_overrides
+
+check_overrides(["dataset=synthetic"])
+assert "mindspore" in sys.modules
+from google.protobuf.internal import api_implementation
+print(os.environ["ONEDNN_MAX_CPU_ISA"], api_implementation.Type())
+"""
+    prepared = ("ONEDNN_MAX_CPU_ISA", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION")
+    environment = {key: value for key, value in os.environ.items() if key not in prepared} | given
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{seen}\n" and "may have no effect" not in done.stderr, done.stderr
 
 
 def test_a_command_is_held_against_its_own_schema_and_rules():
