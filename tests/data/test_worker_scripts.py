@@ -18,6 +18,7 @@ loader = EvaluationLoader(read_hitsz_vcm({root!r}).query, frames=4, height=48, w
 batches = iter(loader)
 next(batches)
 print(*[process.pid for process in shared_pool(2)._workers.values()], flush=True)
+input()
 {then}
 """
 
@@ -33,13 +34,17 @@ def script(tmp_path, pattern):
         process = subprocess.Popen(
             [sys.executable, str(file)],
             text=True,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
         started.append(process)
-        assert process.stdout
-        return process, [int(pid) for pid in process.stdout.readline().split()]
+        assert process.stdin and process.stdout
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        process.stdin.write("\n")  # what it prints before, `readline` may keep from `communicate`
+        process.stdin.flush()
+        return process, pids
 
     yield start
     for process in started:
