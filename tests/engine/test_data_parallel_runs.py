@@ -60,10 +60,11 @@ def with_msrun(arguments: tuple[str, ...], outputs: Path) -> subprocess.Complete
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"  # msrun takes the `python` it finds there
     how = ("--worker_num=2", "--local_worker_num=2", "--join=True", "--bind_core=True", f"--master_port={port}")
     return subprocess.run(
         [commands / "msrun", *how, "--log_dir=logs", commands / "star-train", *arguments],
-        env={**os.environ, "STAR_OUTPUTS": str(outputs)},
+        env={**os.environ, "STAR_OUTPUTS": str(outputs), "PATH": path},
         cwd=outputs,
         text=True,
         stdout=subprocess.PIPE,
