@@ -133,7 +133,7 @@ class Sender:
     Args:
         delivery: closed when the thread ends.
         address: of the store, for messages.
-        flush_every: recorded points that make it send.
+        flush_every: recorded events that make it send.
         flush_seconds: it also sends after this time.
     """
 

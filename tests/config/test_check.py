@@ -42,6 +42,12 @@ def test_every_experiment_and_every_backbone_composes_with_every_dataset(choice:
     assert config.dataset.kind == ("synthetic" if generated else dataset)
 
 
+def test_experiments_say_nothing_of_the_backbone(project: Path):
+    assert not [
+        file.name for file in (project / "conf" / "experiment").glob("*.yaml") if "backbone" in file.read_text()
+    ]
+
+
 def test_the_baseline_is_star_without_skeletons_and_their_loss():
     baseline, _ = compose_run(["experiment=baseline"])
     derived, _ = compose_run(["experiment=star", "skeleton_graph=none", "~loss.joints_bones"])

@@ -109,14 +109,17 @@ def test_epochs_need_no_more_descriptors_or_memory(whole):
         for epoch in numbers:
             assert list(loader.epoch(epoch)) and list(evaluation) and list(_evaluation(whole.gallery, 2))
 
-    def descriptors():
-        return [_descriptors(), *(len(os.listdir(f"/proc/{process.pid}/fd")) for process in _processes(2))]
+    def here():
+        return _descriptors(), pool.memory._end
+
+    def there():
+        return [len(os.listdir(f"/proc/{process.pid}/fd")) for process in _processes(2)]
 
     epochs(range(2))
-    before, memory = descriptors(), pool.memory._end
+    before, before_there = here(), there()
     epochs(range(2, 12))
-    assert all(now < then + 5 for now, then in zip(descriptors(), before, strict=True))
-    assert pool.memory._end == memory
+    assert here() == before
+    assert all(now < then + 5 for now, then in zip(there(), before_there, strict=True))
 
 
 def test_a_split_is_forgotten_with_its_loader(whole, tiny):

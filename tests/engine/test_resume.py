@@ -54,6 +54,8 @@ def test_neither_loader_workers_nor_losses_read_later_change_anything(
     done = command("train", *arguments, "hardware.loader_workers=2", "hardware.sink_size=2", into=tmp_path)
     assert done.returncode == 0, done.stdout
     assert_same_run(tmp_path, whole)
+    marks = [json.loads((run_folder(outputs) / "fingerprint.json").read_text()) for outputs in (tmp_path, whole)]
+    assert marks[0] == marks[1]
 
 
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(

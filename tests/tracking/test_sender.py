@@ -160,7 +160,7 @@ def test_the_sender_recovers_during_the_run(opened, uri, monkeypatch, caplog):
     with opened(flush_every=5) as tracker:
         for step in range(5):
             tracker.log_metrics({"loss/total": 1.0}, step)
-        wait_until(lambda: bool(_steps(uri, tracker.run_id)))
+        wait_until(lambda: bool(_steps(uri, tracker.run_id)), seconds=8)
         assert _steps(uri, tracker.run_id) == list(range(5))
     messages = [record.message for record in caplog.records]
     assert sum("does not take the numbers" in message for message in messages) == 1
