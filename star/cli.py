@@ -62,9 +62,14 @@ def study() -> None:
 
 
 def exit_with(command: Callable[[Sequence[str]], None]) -> None:
-    """Run a command; an error that is the input's fault becomes one message and exit code 1."""
+    """Run a command; an error that is the input's fault becomes one message and exit code 1.
+
+    `--config-dir FOLDER` is taken from the arguments of every command.
+    """
+    from star.config.folders import take_config_folders
+
     try:
-        command(sys.argv[1:])
+        command(take_config_folders(sys.argv[1:]))
     except StarError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
@@ -101,11 +106,13 @@ def _train(arguments: Sequence[str]) -> None:
     from omegaconf import DictConfig
 
     from star.config.command_line import prepare_command_line
+    from star.config.folders import search_path
     from star.config.paths import register_resolvers
     from star.engine.launch import LAUNCHER, worker_arguments
 
     register_resolvers()
-    prepared = list(arguments) if LAUNCHER in os.environ else prepare_command_line(arguments)
+    own = LAUNCHER in os.environ
+    prepared = [*arguments, *search_path()] if own else prepare_command_line(arguments)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
 
     @main(version_base="1.3", config_path="pkg://star.conf", config_name="train")

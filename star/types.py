@@ -191,6 +191,36 @@ class TrainBatch(NamedTuple):
     infrared_joints: np.ndarray
     identities: np.ndarray
 
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What parts and losses can read, by name; `identities` and `modality` (1 infrared) have n = 2b rows."""
+        modality = np.repeat(np.arange(2, dtype=np.int32), len(self.identities))
+        return self._asdict() | {"identities": np.tile(self.identities, 2), "modality": modality}
+
+
+class MixedBatch(NamedTuple):
+    """P x K clips, blind to the modality; rows of an identity follow each other.
+
+    Attributes:
+        clips: [n t h w 3] uint8, RGB.
+        joints: [n t j 3] float32, as in TrainBatch.
+        identities: [n] int32 class labels.
+        modality: [n] int32, 0 visible, 1 infrared.
+    """
+
+    clips: np.ndarray
+    joints: np.ndarray
+    identities: np.ndarray
+    modality: np.ndarray
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What parts and losses can read, by name."""
+        return self._asdict()
+
+
+AnyBatch = TrainBatch | MixedBatch
+
 
 class ClipBatch(NamedTuple):
     """Clips of one modality for evaluation; the last batch is padded with copies of its last clip.
@@ -204,24 +234,6 @@ class ClipBatch(NamedTuple):
     frames: np.ndarray
     joints: np.ndarray
     count: int
-
-
-class TrainingDraws(NamedTuple):
-    """All random numbers a training step uses inside the network, drawn on the host.
-
-    Attributes:
-        gains: [n t 3] float32, style augmentation factors.
-        channels: [n t 3] int32, style augmentation channel order.
-        same_modality: [n*t] int32, frame row whose style the attack gives each frame after stage 2.
-        other_modality: [n*t] int32, the same after stage 3, from the other half of the rows.
-        dropout: boolean keep masks of the joints branch, in the order it uses them; empty without it.
-    """
-
-    gains: np.ndarray
-    channels: np.ndarray
-    same_modality: np.ndarray
-    other_modality: np.ndarray
-    dropout: tuple[np.ndarray, ...]
 
 
 class ReIDOutput(TypedDict, total=False):

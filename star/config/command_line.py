@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from star.config.check import check_config, check_overrides
 from star.config.compose import sweep_jobs
+from star.config.folders import search_path
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.schema import Config
 from star.config.stored import run_folder, stored_overrides
@@ -25,8 +26,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     In a sweep over runs (`-m resume=RUN,RUN`) each job finds its own, see `check_job`. A sweep's launcher gets the
     defaults of `star.config.launchers`; what only concerns the machine is left to the jobs of a cluster.
 
-    Hydra's own switches that only show something, and foreign configuration folders, pass unchecked; the job checks
-    its composed configuration again.
+    Hydra's own switches that only show something pass unchecked; the job checks its composed configuration again.
+    Configuration folders in use go on Hydra's search path.
 
     Args:
         arguments: of `star-train`, without the program's name.
@@ -38,8 +39,11 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     switches = [text for text in arguments if text not in options.overrides]
     overrides = options.overrides
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
-    if only_shows or options.config_dir or options.config_name:
-        return list(arguments)
+    if only_shows:
+        return [*arguments, *search_path()]
+    if options.config_name:
+        expected = "nothing: the primary configuration is conf/train.yaml; make an experiment in a folder of your own"
+        raise ConfigError([Problem("--config-name", options.config_name, f"{expected} (--config-dir)")])
     if options.multirun and "MS_WORKER_NUM" in os.environ:
         raise ConfigError([Problem("-m", "a sweep under msrun", "star-train -m hardware.processes=N without msrun")])
     here = chosen_launcher(overrides) not in CLUSTERS
@@ -53,7 +57,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
         raise ConfigError(list(problems))
     if not options.multirun and (run := _resumed_run(overrides)):
         overrides = [*with_stored_overrides(overrides), f"hydra.run.dir='{run_folder(run)}'"]
-    return [*switches, *(with_launcher_defaults(overrides) if options.multirun else overrides)]
+    prepared = with_launcher_defaults(overrides) if options.multirun else overrides
+    return [*switches, *prepared, *search_path()]
 
 
 def check_job(composed: DictConfig) -> Config:

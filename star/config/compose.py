@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
@@ -17,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
+from star.config.folders import config_folders, search_path
+from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
 
@@ -37,14 +41,26 @@ def _hydra() -> Iterator[None]:
 
 
 def group_choices(config_name: str = "train") -> dict[str, list[str]]:
-    """The groups in the defaults list of a primary configuration and what can be chosen in each, in order of name."""
+    """The groups in the defaults list of a primary configuration and what can be chosen in each, in order of name.
+
+    Choices of the configuration folders in use are among them.
+    """
     folder = files(CONFIG_MODULE)
     defaults: list[Any] = safe_load((folder / f"{config_name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
     groups = {str(group) for entry in defaults if isinstance(entry, dict) for group in entry}
-    return {
-        group: sorted(f.name.removesuffix(".yaml") for f in (folder / group).iterdir() if f.name.endswith(".yaml"))
-        for group in sorted(groups)
-    }
+    folders = [folder, *map(_as_folder, config_folders())]
+    return {group: sorted({name for f in folders for name in _choices(f / group)}) for group in sorted(groups)}
+
+
+def _as_folder(text: str) -> Traversable:
+    package, _, rest = text.removeprefix("pkg://").partition("/")
+    return files(package).joinpath(*rest.split("/")) if text.startswith("pkg://") else Path(text)
+
+
+def _choices(folder: Traversable) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")]
 
 
 def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[DictConfig, list[Problem]]:
@@ -62,7 +78,7 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():
-            return compose(config_name, kept), problems
+            return compose(config_name, [*kept, *search_path()]), problems
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
@@ -90,7 +106,9 @@ def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
 def group_of_overrides(overrides: Sequence[str]) -> dict[str, str]:
     """The group choices a run is composed of, e.g. `{"backbone": "tiny", "experiment": "star", ...}`."""
     with _hydra():
-        choices: dict[str, Any] = compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices
+        choices: dict[str, Any] = compose(
+            "train", [*overrides, *search_path()], return_hydra_config=True
+        ).hydra.runtime.choices
     return {group: str(choice) for group, choice in choices.items() if "/" not in group and group != "hydra"}
 
 
@@ -109,9 +127,17 @@ def _applicable(override: Override, groups: dict[str, list[str]], problems: list
     text = override.input_line or ""
     key = override.key_or_group
     if key in groups:
-        if override.is_delete() or override.value() in groups[key]:
+        chosen = override.value()
+        wrong = [str(name) for name in (chosen if isinstance(chosen, list) else [chosen]) if name not in groups[key]]
+        if override.is_delete() or not wrong:
             return text
-        problems.append(Problem(key, str(override.value()), f"one of {', '.join(groups[key])}"))
+        problems.append(Problem(key, ", ".join(wrong), f"one of {', '.join(groups[key])}"))
+        return None
+    if (renamed := migrate_overrides([text])[0]) != text:
+        problems.append(Problem(key, str(override.value()), f"{renamed.partition('=')[0]}, its name since version 2"))
+        return None
+    if key.startswith("hydra.") and "_target_" in text:
+        problems.append(Problem(key, str(override.value()), "no class: those stand in the slots of conf/"))
         return None
     if (files(CONFIG_MODULE) / key).is_dir():
         problems.append(Problem(key, str(override.value()), f"no such group here (the groups: {', '.join(groups)})"))

@@ -25,6 +25,7 @@ DEFAULTS = {
 _JOINING_RAY = (
     "+hydra.launcher.ray.init.object_store_memory=null",
     "+hydra.launcher.ray.init.runtime_env.env_vars.STAR_OUTPUTS=${star_outputs:}",
+    "+hydra.launcher.ray.init.runtime_env.env_vars.STAR_CONFIG_DIR=${oc.env:STAR_CONFIG_DIR,''}",
     "+hydra.launcher.ray.init.runtime_env.env_vars.STAR_PARENT_RUN=${oc.env:STAR_PARENT_RUN,''}",
 )
 """For a Ray that is there already: it refuses a size the plugin gives, and does not know this process's environment."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,13 +29,6 @@ RULES = (
     Rule("skeleton_graph.pose_classifier",
          lambda c: not c.skeleton_graph.pose_classifier or c.skeleton_graph.used,
          lambda c: f"false, or {_BRANCH}"),
-    Rule("skeleton_graph.attention_heads",
-         lambda c: not c.skeleton_graph.frame_guidance
-         or c.backbone.out_channels % c.skeleton_graph.attention_heads == 0,
-         lambda c: f"a divisor of the backbone's {c.backbone.out_channels} channels"),
-    Rule("pooling.kind",
-         lambda c: c.pooling.kind == "gem" or not c.skeleton_graph.sequence_guidance,
-         lambda c: "gem: skeleton_graph.sequence_guidance=true mixes pooling.guided_powers instead"),
     Rule("loss", lambda c: bool(c.loss), lambda c: "at least one term"),
     Rule("style.gain", lambda c: c.style.gain[0] <= c.style.gain[1], lambda c: "[smallest, largest]"),
     Rule("dataset.augmentation.erase_area",
@@ -101,13 +93,16 @@ RULES = (
          lambda c: c.dataset.skeletons is None or _path(c.dataset.skeletons).exists(),
          lambda c: "an existing folder of skeleton files"),
     Rule("backbone.pretrained",
-         lambda c: c.backbone.pretrained is None
-         or c.backbone.pretrained.startswith("hf://")
-         or _path(c.backbone.pretrained).is_file(),
+         lambda c: c.backbone["pretrained"] is None
+         or str(c.backbone["pretrained"]).startswith("hf://")
+         or _path(str(c.backbone["pretrained"])).is_file(),
          lambda c: "an existing file, or hf://owner/name"),
-    Rule("schedule.momentum",
-         lambda c: not c.schedule.nesterov or c.schedule.momentum > 0,
-         lambda c: "above 0 with schedule.nesterov=true"),
+    Rule("schedule.floor",
+         lambda c: c.schedule.floor < c.schedule.learning_rate,
+         lambda c: f"less than schedule.learning_rate={c.schedule.learning_rate}"),
+    Rule("schedule.warmup_epochs",
+         lambda c: c.schedule.decay == "steps" or c.schedule.warmup_epochs < c.schedule.epochs,
+         lambda c: f"less than schedule.epochs={c.schedule.epochs}, or nothing is left for the cosine"),
     Rule("hardware.processes",
          lambda c: c.schedule.identities % c.hardware.processes == 0,
          lambda c: f"a divisor of schedule.identities={c.schedule.identities}, which the processes share"),
@@ -135,17 +130,30 @@ HERE = (
 
 
 def broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -> list[Problem]:
-    """The rules `config` breaks; one over a value that is itself wrong (None here) or not there is passed over."""
+    """The rules `config` breaks.
+
+    Passed over are rules about a group the configuration does not have, about a key with a problem of its own, and,
+    if there are problems, those that cannot be asked: a wrong value is None here.
+    """
     known = {problem.key for problem in problems}
     broken = []
     for rule in rules:
-        try:
-            if rule.key not in known and not rule.holds(config):
-                given = attrgetter(rule.key)(config)
-                broken.append(Problem(rule.key, "null" if given is None else str(given), rule.expected(config)))
-        except (AttributeError, TypeError):
+        if rule.key in known or not hasattr(config, rule.key.partition(".")[0]):
             continue
+        try:
+            if not rule.holds(config):
+                given = _value(config, rule.key)
+                broken.append(Problem(rule.key, "null" if given is None else str(given), rule.expected(config)))
+        except (AttributeError, TypeError, KeyError):
+            if not problems:
+                raise
     return broken
+
+
+def _value(config: Any, key: str) -> Any:
+    for name in key.split("."):
+        config = config[name] if isinstance(config, dict) else getattr(config, name)
+    return config
 
 
 def _changes(config: Config) -> float:

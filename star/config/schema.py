@@ -1,13 +1,17 @@
 """What a configuration must look like: one dataclass per group, one field per key.
 
-The values live in `conf/`; here stand their types and ranges, which `star.config.check` holds them against. After the
-check, a `Config` is what `star.engine.build` reads; nothing below it sees a configuration.
+The values live in `conf/`; here stand their types and ranges, which `star.config.check` holds them against. What a
+network is made of is open: there a constructor's signature is the schema. After the check, a `Config` is what
+`star.engine.build_network` reads; nothing below it sees a configuration.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+Node = dict[str, Any]
+"""A class (`_target_`) and its arguments."""
 
 
 def number(*, minimum: float | None = None, above: float | None = None, maximum: float | None = None) -> Any:
@@ -26,23 +30,13 @@ def probability() -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """conf/backbone."""
+class Preparation:
+    """conf/backbone, the keys that are not the trunk's own: what its weights were trained with."""
 
-    block: Literal["basic", "bottleneck"]
-    layers: list[int] = numbers(4, minimum=1)
-    width: int = number(minimum=1)
-    style: Literal["pytorch", "caffe"]
-    last_stride: int = number(minimum=1, maximum=2)
     pretrained: str | None
     channel_order: Literal["rgb", "bgr"]
     mean: list[float] = numbers(3)
     std: list[float] = numbers(3, above=0)
-
-    @property
-    def out_channels(self) -> int:
-        """d, the width of the last stage and of every embedding."""
-        return self.width * 8 * (4 if self.block == "bottleneck" else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +67,6 @@ class Style:
     augmentation: bool
     gain: list[float] = numbers(2, minimum=0)
     attack: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pooling:
-    """conf/pooling."""
-
-    kind: Literal["gem", "max"]
-    power: float = number(above=0)
-    guided_powers: list[float] = numbers(None, above=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,11 +147,12 @@ class Schedule:
     learning_rate: float = number(above=0)
     backbone_factor: float = number(minimum=0)
     warmup_epochs: int = number(minimum=0)
+    warmup_per: Literal["step", "epoch"]
+    warmup_start: float | None = number(minimum=0, maximum=1)
+    decay: Literal["steps", "cosine"]
+    floor: float = number(minimum=0)
     milestones: list[int] = numbers(None, empty=True, minimum=1)
     gamma: float = number(above=0)
-    momentum: float = number(minimum=0, maximum=1)
-    nesterov: bool
-    weight_decay: float = number(minimum=0)
     clip_norm: float | None = number(above=0)
     accumulation_steps: int = number(minimum=1)
     evaluate_every: int = number(minimum=1)
@@ -212,14 +198,25 @@ class Debug:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """conf/train.yaml: one training run."""
+    """conf/train.yaml: one training run.
 
-    backbone: Backbone
-    skeleton_graph: SkeletonGraph
+    Groups of type `Node` name a class in `_target_` and hold its arguments: `star.config.slots` says which.
+    """
+
+    backbone: Node
+    stream: Node
     style: Style
-    pooling: Pooling
-    loss: dict[str, dict[str, Any]]
+    frame_pooling: Node
+    skeleton_graph: SkeletonGraph
+    guidance: dict[str, Node]
+    frame_head: Node
+    aggregation: Node
+    clip_head: Node
+    branch: dict[str, Node]
+    loss: dict[str, Node]
     dataset: Dataset
+    sampler: Node
+    optimiser: Node
     schedule: Schedule
     hardware: Hardware
     tracker: Tracking

@@ -1,28 +1,26 @@
 """Finding a run's folder again, and the configuration it was started with.
 
-A run folder holds `run.json` (run id, the overrides it was started with), `config.yaml` (resolved),
+A run folder holds `run.json` (run id, the overrides and the configuration folders it was started with), `config.yaml`
+(resolved, with its version),
 `fingerprint.json`, `train.log`, `events.jsonl` (what was tracked), `checkpoints/`, `scores.json`, pictures, and Hydra's
 `.hydra/`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import logging
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from star.config.compose import compose_run
+from star.config.folders import use_config_folders
+from star.config.migrations import migrate, migrate_overrides
 from star.config.paths import outputs_folder
-from star.config.schema import Config
 from star.errors import ConfigError, Problem
-
-logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
 _HYDRA_OVERRIDES = Path(".hydra", "overrides.yaml")
@@ -60,27 +58,35 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
         ConfigError: there is no such run, or it was stopped before anything was written.
     """
     folder = run_folder(run)
+    use_recorded_folders(folder)
     record = json.loads((folder / RUN_FILE).read_text()) if (folder / RUN_FILE).is_file() else {}
     found = record.get("overrides") or OmegaConf.load(folder / _HYDRA_OVERRIDES)
     if not isinstance(found, (list, ListConfig)):
         raise ConfigError([Problem("run", run, "a run that began; this one was stopped before, start it again")])
-    return folder, [text for text in map(str, found) if not text.startswith("resume=")]
+    overrides = [text for text in map(str, found) if not text.startswith("resume=")]
+    return folder, overrides if record.get("version", 1) > 1 else migrate_overrides(overrides)
 
 
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
-    """The resolved configuration of a run, with `KEY=VALUE` overrides on top.
+    """The resolved configuration of a run in the keys of today, with `KEY=VALUE` overrides on top.
 
-    Keys that did not exist when the run was made have the values that the run's own command line gives them today;
-    what the run stored is never replaced, and nothing is added to loss terms or generated data.
+    Args:
+        folder: of the run.
+        overrides: of existing keys.
 
     Raises:
-        ConfigError: the folder has no configuration, or an override names no key.
+        ConfigError: the folder has no configuration, one of a later version, or an override names no key.
     """
     path = folder / "config.yaml"
     if not path.is_file():
         raise ConfigError([Problem("run", str(folder), "a run folder with config.yaml")])
-    config: DictConfig = OmegaConf.load(path)  # type: ignore[assignment]
-    _complete(config, folder)
+    try:
+        stored: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        raise ConfigError([Problem("run", str(path), f"a configuration that can be read ({error})")]) from error
+    if not isinstance(stored, dict):
+        raise ConfigError([Problem("run", str(path), "a configuration, keys with values")])
+    config = OmegaConf.create(migrate(stored))
     problems = []
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -90,42 +96,12 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
             OmegaConf.update(config, key, OmegaConf.from_dotlist([f"v={value}"]).v)
     if problems:
         raise ConfigError(problems)
+    use_recorded_folders(folder)
     return config
 
 
-def _complete(config: DictConfig, folder: Path) -> None:
-    """Add the keys of the schema that an older run's configuration lacks."""
-    lacking = _lacking(OmegaConf.to_container(config), Config)
-    if not lacking:
-        return
-    today, _ = compose_run(_own_overrides(folder))
-    added = {key: OmegaConf.select(today, key, default="absent") for key in lacking} if today else {}
-    for key, value in added.items():
-        if value != "absent":
-            OmegaConf.update(config, key, value, force_add=True)
-    values = ", ".join(f"{key}={value}" for key, value in added.items())
-    logger.info("%s is older than these keys, which have the values of today: %s", folder, values)
-
-
-def _own_overrides(folder: Path) -> list[str]:
-    """The overrides of the run, as far as they still compose."""
-    try:
-        _, overrides = stored_overrides(str(folder))
-    except (ConfigError, OSError):
-        return []
-    overrides = [text for text in overrides if not text.startswith("hydra.")]
-    _, problems = compose_run(overrides)
-    return [] if problems else overrides
-
-
-def _lacking(values: Any, schema: type, prefix: str = "") -> list[str]:
-    """Dotted keys of a dataclass that nested dictionaries do not have."""
-    if not isinstance(values, dict):
-        return []
-    hints, found = typing.get_type_hints(schema), []
-    for field in dataclasses.fields(schema):
-        if field.name not in values:
-            found.append(f"{prefix}{field.name}")
-        elif dataclasses.is_dataclass(kind := hints[field.name]):
-            found += _lacking(values[field.name], kind, f"{prefix}{field.name}.")  # type: ignore[arg-type]
-    return found
+def use_recorded_folders(folder: Path) -> None:
+    """Use the configuration folders a run was started with, as far as they are still there."""
+    path = folder / RUN_FILE
+    recorded = json.loads(path.read_text()).get("config_folders", []) if path.is_file() else []
+    use_config_folders([text for text in recorded if text.startswith("pkg://") or Path(text).is_dir()], "run")

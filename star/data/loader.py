@@ -7,11 +7,12 @@ depend on the number of workers or on where an epoch is entered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
 import cv2
+import numpy as np
 
 from star.data.ahead import Batch, Filling
 from star.data.cleaning import Cleaning
@@ -21,10 +22,10 @@ from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
 from star.data.crew import Crew
 from star.data.memory import BatchMemory, keep_freed_memory
-from star.data.sampler import BatchPlan, default_batches, epoch_plan, unpaired_identities
+from star.data.sampler import BatchPlan, MixedPlan, PairedSampler, Sampler, check_plan, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import ALONE, ClipBatch, Share, Split, TrainBatch
+from star.types import ALONE, AnyBatch, ClipBatch, MixedBatch, Share, Split, TrainBatch
 
 _CLIP_STREAM = 2
 
@@ -39,15 +40,16 @@ class TrainLoader:
         frames, height, width: t, h and w of a clip.
         pad, flip, erase, erase_area, erase_aspect: see `star.data.transforms.draw_augmentation`.
         geometry, erase_per, colour: see `star.data.transforms.draw_clip`.
-        identities, tracklets: P and K, see `star.data.sampler.epoch_plan`.
+        identities, tracklets: P and K, of every batch.
+        sampler: class that plans the epochs, see `star.data.sampler.Sampler`.
         seed: of everything drawn here.
         workers: processes that read; 1: a thread. They do not change the batches.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
-        batches: per epoch; None: min(visible, infrared tracklets) // (P * K).
+        batches: per epoch; None: as the sampler has it.
         share: rows of every batch that are read; they are drawn as if all were. Its size divides P.
 
     Raises:
-        DataError: fewer identities with both modalities than P.
+        DataError: too few identities for P, or plans that do not fit the split.
     """
 
     def __init__(
@@ -74,11 +76,14 @@ class TrainLoader:
         colour: ColourOptions = COLOURS_KEPT,
         cleaning: Cleaning | None = None,
         share: Share = ALONE,
+        sampler: Callable[..., Sampler] = PairedSampler,
     ):
         cv2.setNumThreads(0)
         keep_freed_memory()
         self._seed = seed
-        self._rows = share.of(identities * tracklets)
+        self._split = split
+        self._batch_rows = identities * tracklets
+        self._rows = share.of(self._batch_rows)
         draw = partial(
             draw_clip,
             geometry=geometry,
@@ -102,14 +107,10 @@ class TrainLoader:
         )
         self._crew = Crew(source, workers, keep_memory=True)
         self._shape = (self._rows.stop - self._rows.start, frames, height, width)
-        if batches is None:
-            batches = default_batches(split, identities=identities, tracklets=tracklets)
-        self.batches_per_epoch = batches
-        self._plan = partial(
-            epoch_plan, split, identities=identities, tracklets=tracklets, seed=seed, batches=self.batches_per_epoch
-        )
-        self._plan(epoch=0)  # raises now if P is too large
-        for note in unpaired_identities(split.tracklets):
+        self._sampler = sampler(split=split, identities=identities, tracklets=tracklets, seed=seed, batches=batches)
+        self.batches_per_epoch = self._sampler.batches_per_epoch
+        self._plan(0)  # raises now if the sampler's plans do not fit
+        for note in [] if self._sampler.mixed else unpaired_identities(split.tracklets):
             _log.warning("%s", note)
 
     def __len__(self) -> int:
@@ -121,17 +122,26 @@ class TrainLoader:
         """What was read and what was wrong with it so far, see `Tally.counts`."""
         return self._crew.tally.counts
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[TrainBatch, None, None]:
+    def _plan(self, epoch: int) -> Sequence[BatchPlan] | Sequence[MixedPlan]:
+        plan = self._sampler.plan(epoch)
+        check_plan(plan, self._split, self._batch_rows)
+        if len(plan) != self.batches_per_epoch:
+            raise DataError(f"sampler: epoch {epoch} has {len(plan)} batches, expected {self.batches_per_epoch}")
+        return plan
+
+    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[AnyBatch, None, None]:
         """The batches of one epoch, from `start_batch` on.
 
         Raises:
             DataError: while iterating, a frame or skeleton that cannot be read; names the file.
         """
-        plan = self._plan(epoch=epoch)
+        plan = self._plan(epoch)
         steps = (partial(self._prepare, epoch, number, plan[number]) for number in range(start_batch, len(plan)))
         return _filled(self._crew, steps, f"training epoch {epoch}")
 
-    def _prepare(self, epoch: int, number: int, plan: BatchPlan, memory: BatchMemory) -> Filling[TrainBatch]:
+    def _prepare(self, epoch: int, number: int, plan: BatchPlan | MixedPlan, memory: BatchMemory) -> Filling[AnyBatch]:
+        if isinstance(plan, MixedPlan):
+            return self._prepare_mixed(epoch, number, plan, memory)
         visible, infrared = memory.empty_clips(self._shape), memory.empty_clips(self._shape)
         rows = self._rows
         batch = TrainBatch(visible.frames, infrared.frames, visible.joints, infrared.joints, plan.labels[rows])
@@ -141,6 +151,17 @@ class TrainLoader:
             for place, tracklet in enumerate((tracklet for pair in pairs for tracklet in pair), 2 * rows.start)
         ]
         return Filling(batch, [visible, infrared], jobs)
+
+    def _prepare_mixed(self, epoch: int, number: int, plan: MixedPlan, memory: BatchMemory) -> Filling[AnyBatch]:
+        clips, rows = memory.empty_clips(self._shape), self._rows
+        chosen = plan.tracklets[rows].tolist()
+        modality = [int(self._split.tracklets[tracklet].modality == "infrared") for tracklet in chosen]
+        batch = MixedBatch(clips.frames, clips.joints, plan.labels[rows], np.array(modality, np.int32))
+        jobs = [
+            ClipJob(tracklet, (_CLIP_STREAM, self._seed, epoch, number, place))
+            for place, tracklet in enumerate(chosen, rows.start)
+        ]
+        return Filling(batch, [clips], jobs)
 
 
 class EvaluationLoader:

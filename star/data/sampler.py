@@ -1,13 +1,15 @@
-"""P x K batches over both modalities, rows paired by identity (method, section "Training recipe").
+"""P x K batches over both modalities: rows paired by identity, or any mix of modalities.
 
-A plan is a pure function of seed and epoch. Identities are dealt like cards: all of them once, in random order, before
-any comes again; so are the tracklets of an identity in each modality.
+`PairedSampler` is that of the method, section "Training recipe". Identities are dealt like cards: all of them once, in
+random order, before any comes again; so are the tracklets of an identity in each modality. `ModalityBlindSampler` is
+that of M3-ReID's code. Either plan is a pure function of seed and epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from star.errors import DataError
 from star.types import MODALITIES, Modality, Split, Tracklet
 
 _PLAN_STREAM = 1
+_BLIND_STREAM = 3
 
 
 class BatchPlan(NamedTuple):
@@ -28,6 +31,143 @@ class BatchPlan(NamedTuple):
     visible: np.ndarray
     infrared: np.ndarray
     labels: np.ndarray
+
+
+class MixedPlan(NamedTuple):
+    """One batch of any modalities; K rows of one identity follow each other.
+
+    Attributes:
+        tracklets: [n] int64, positions in `split.tracklets`.
+        labels: [n] int32, positions in `split.identities`.
+    """
+
+    tracklets: np.ndarray
+    labels: np.ndarray
+
+
+class Sampler(Protocol):
+    """What plans training epochs; made with those of `split, identities, tracklets, seed, batches` that it names.
+
+    Attributes:
+        batches_per_epoch: of every epoch.
+        mixed: whether its plans are `MixedPlan`s, blind to the modality; `BatchPlan`s otherwise.
+    """
+
+    batches_per_epoch: int
+    mixed: ClassVar[bool]
+
+    def plan(self, epoch: int) -> Sequence[BatchPlan] | Sequence[MixedPlan]:
+        """The batches of one epoch, counted from 0: a pure function of seed and epoch, each of P x K rows."""
+        ...
+
+
+class PairedSampler:
+    """P identities a batch, K tracklets of each in either modality; see `epoch_plan`.
+
+    Args:
+        split: training tracklets of both modalities.
+        identities: P, per batch.
+        tracklets: K, per identity and modality.
+        seed: not negative.
+        batches: per epoch; None takes `default_batches`.
+
+    Attributes:
+        batches_per_epoch: of every epoch.
+
+    Raises:
+        DataError: the split has fewer than P identities with both modalities.
+    """
+
+    mixed: ClassVar[bool] = False
+
+    def __init__(self, split: Split, *, identities: int, tracklets: int, seed: int, batches: int | None = None) -> None:
+        _paired_pools(split, identities)
+        if batches is None:
+            batches = default_batches(split, identities=identities, tracklets=tracklets)
+        self.batches_per_epoch = batches
+        self._split, self._identities, self._tracklets, self._seed = split, identities, tracklets, seed
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        """The batches of one epoch, counted from 0."""
+        return epoch_plan(
+            self._split,
+            identities=self._identities,
+            tracklets=self._tracklets,
+            seed=self._seed,
+            epoch=epoch,
+            batches=self.batches_per_epoch,
+        )
+
+
+class ModalityBlindSampler:
+    """P identities a batch, K tracklets of each whatever their modality, as in M3-ReID's code.
+
+    The tracklets of an identity, both modalities together, are shuffled and cut in groups of K; a rest is dropped, and
+    of fewer than K tracklets K are drawn with replacement for the one group. Every batch takes a group of P different
+    identities at random, until fewer than P have groups left. An identity may come in one modality only.
+
+    There the length of an epoch depends on the draw. Here `batches_per_epoch` is by default a number that every draw
+    reaches: in the end, groups of no more than P - 1 identities are left over. If more batches are wanted, all
+    tracklets are shuffled and cut anew as often as needed.
+
+    Args:
+        split: training tracklets.
+        identities: P, per batch.
+        tracklets: K, per identity.
+        seed: not negative.
+        batches: per epoch; None: as many as every draw gives.
+
+    Attributes:
+        batches_per_epoch: of every epoch.
+
+    Raises:
+        DataError: the split has fewer than P identities.
+    """
+
+    mixed: ClassVar[bool] = True
+
+    def __init__(self, split: Split, *, identities: int, tracklets: int, seed: int, batches: int | None = None) -> None:
+        self._pools: dict[int, list[int]] = {label: [] for label in range(len(split.identities))}
+        label_of = {identity: label for label, identity in enumerate(split.identities)}
+        for position, tracklet in enumerate(split.tracklets):
+            self._pools[label_of[tracklet.identity]].append(position)
+        if identities > len(self._pools):
+            raise _too_few(split, identities, len(self._pools), "tracklets")
+        self._identities, self._tracklets, self._seed = identities, tracklets, seed
+        self.batches_per_epoch = self._sure_batches() if batches is None else batches
+
+    def plan(self, epoch: int) -> list[MixedPlan]:
+        """The batches of one epoch, counted from 0."""
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([_BLIND_STREAM, self._seed, epoch])))
+        return list(islice(self._batches(rng), self.batches_per_epoch))
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[MixedPlan]:
+        """Batches without end, over fresh groups whenever those left are of too few identities."""
+        while True:
+            groups = {label: _groups(pool, self._tracklets, rng) for label, pool in self._pools.items()}
+            while len(groups) >= self._identities:
+                labels = rng.choice(list(groups), self._identities, replace=False)
+                rows = np.concatenate([groups[label].pop() for label in labels.tolist()])
+                yield MixedPlan(rows, np.repeat(labels, self._tracklets).astype(np.int32))
+                groups = {label: rest for label, rest in groups.items() if rest}
+
+    def _sure_batches(self) -> int:
+        """What no draw falls below.
+
+        In the end at least one of the P identities with the most groups has none left, and gave one a batch at most.
+        """
+        groups = sorted(max(1, len(pool) // self._tracklets) for pool in self._pools.values())
+        given = sum(groups[: len(groups) - self._identities + 1])
+        return max(-(-given // self._identities), groups[-self._identities])
+
+
+def _groups(pool: Sequence[int], size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """[size] int64 positions of each group of one identity, at least one."""
+    positions = np.array(pool, np.int64)
+    if len(positions) < size:
+        return [rng.choice(positions, size)]
+    whole = len(positions) // size * size
+    return list(rng.permutation(positions)[:whole].reshape(-1, size))
 
 
 class _Deck:
@@ -73,13 +213,7 @@ def epoch_plan(
     Raises:
         DataError: the split has fewer than P identities with both modalities.
     """
-    pools = _pools(split.tracklets)
-    if identities > len(pools):
-        raise DataError(
-            f"batch larger than the identities: schedule.identities={identities} different identities a batch, but "
-            f"split {split.name!r} of {split.frames.path} has {len(pools)} with tracklets in both modalities; "
-            f"give schedule.identities={len(pools)} or less"
-        )
+    pools = _paired_pools(split, identities)
     if batches is None:
         batches = default_batches(split, identities=identities, tracklets=tracklets)
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([_PLAN_STREAM, seed, epoch])))
@@ -116,6 +250,21 @@ def unpaired_identities(tracklets: Sequence[Tracklet]) -> list[str]:
     ]
 
 
+def _paired_pools(split: Split, identities: int) -> Mapping[int, Mapping[Modality, list[int]]]:
+    pools = _pools(split.tracklets)
+    if identities > len(pools):
+        raise _too_few(split, identities, len(pools), "tracklets in both modalities")
+    return pools
+
+
+def _too_few(split: Split, identities: int, found: int, owned: str) -> DataError:
+    return DataError(
+        f"batch larger than the identities: schedule.identities={identities} different identities a batch, but "
+        f"split {split.name!r} of {split.frames.path} has {found} with {owned}; "
+        f"give schedule.identities={found} or less"
+    )
+
+
 def _pools(tracklets: Sequence[Tracklet]) -> dict[int, dict[Modality, list[int]]]:
     """Positions of the tracklets by identity and modality, of the identities that have both."""
     pools: dict[int, dict[Modality, list[int]]] = {}
@@ -123,3 +272,33 @@ def _pools(tracklets: Sequence[Tracklet]) -> dict[int, dict[Modality, list[int]]
         pool = pools.setdefault(tracklet.identity, {"visible": [], "infrared": []})
         pool[tracklet.modality].append(position)
     return {identity: pool for identity, pool in pools.items() if all(pool.values())}
+
+
+def check_plan(plan: Sequence[BatchPlan] | Sequence[MixedPlan], split: Split, rows: int) -> None:
+    """Hold what a sampler has planned against the split.
+
+    Args:
+        plan: of an epoch.
+        split: training tracklets.
+        rows: P x K of every batch.
+
+    Raises:
+        DataError: a batch of another size, a label that is not the tracklet's, or a tracklet of the wrong modality.
+    """
+    labels = {identity: label for label, identity in enumerate(split.identities)}
+    of_tracklet = np.array([labels[tracklet.identity] for tracklet in split.tracklets])
+    infrared = np.array([tracklet.modality == "infrared" for tracklet in split.tracklets])
+    for number, batch in enumerate(plan):
+        mixed = isinstance(batch, MixedPlan)
+        columns = [batch.tracklets] if mixed else [batch.visible, batch.infrared]
+        wrong = ""
+        if any(len(column) != rows for column in (*columns, batch.labels)):
+            wrong = f"{len(batch.labels)} rows, expected schedule.identities x schedule.tracklets = {rows}"
+        elif any(column.min() < 0 or column.max() >= len(of_tracklet) for column in columns):
+            wrong = f"a tracklet that is none of the {len(of_tracklet)} of split {split.name!r}"
+        elif any((of_tracklet[column] != batch.labels).any() for column in columns):
+            wrong = "a label that is not its tracklet's place in split.identities"
+        elif not mixed and (infrared[batch.visible].any() or not infrared[batch.infrared].all()):
+            wrong = "an infrared tracklet among the visible ones, or the other way round"
+        if wrong:
+            raise DataError(f"sampler: batch {number} has {wrong}")

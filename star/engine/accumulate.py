@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
-from star.types import Share, TrainBatch
+from star.types import AnyBatch, Share
 
 
 class SumOfParts(nn.Cell):
@@ -42,8 +42,8 @@ class SumOfParts(nn.Cell):
             ops.assign(total, ops.zeros_like(total))
 
 
-def parts_of(batch: TrainBatch, parts: int) -> Iterator[TrainBatch]:
+def parts_of(batch: AnyBatch, parts: int) -> Iterator[AnyBatch]:
     """Identities 0 to P/parts - 1 of a batch, then the next ones; views of its arrays."""
     for part in range(parts):
         rows = Share(part, parts).of(len(batch.identities))
-        yield TrainBatch(*(array[rows] for array in batch))
+        yield type(batch)(*(array[rows] for array in batch))

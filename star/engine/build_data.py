@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+from star.config.network import reads_joints
 from star.config.schema import Config
+from star.config.slots import fill_slot
 from star.data.cleaning import Cleaning
 from star.data.colour import ColourOptions
 from star.data.corruption import Corruption
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
+from star.data.sampler import Sampler
 from star.data.skeleton_source import require_skeletons
 from star.engine.read_data import read_dataset
+from star.errors import ConfigError, Problem
 from star.types import ALONE, Share, Split, VideoReIDData
 
 
@@ -28,7 +34,7 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     dataset = config.dataset if min_frames is None else replace(config.dataset, min_frames=min_frames)
     data = read_dataset(dataset, workers=config.hardware.loader_workers, limit=config.debug.limit_identities)
     require_matches(data)
-    if config.skeleton_graph.used:
+    if reads_joints(config):
         require_skeletons(data)
     return corrupted(data, _corruption(config) or Corruption())
 
@@ -64,7 +70,21 @@ def train_loader(config: Config, data: VideoReIDData, share: Share = ALONE) -> T
         min_confidence=dataset.min_confidence,
         cleaning=_cleaning(config),
         share=share,
+        sampler=_sampler(config),
     )
+
+
+def _sampler(config: Config) -> Callable[..., Sampler]:
+    """The sampler's class with the configuration's arguments, called with what it names."""
+    problems: list[Problem] = []
+    slot = fill_slot(config, "sampler", problems)
+    if slot is None or problems:
+        raise ConfigError(problems)
+
+    def sampler(**given: Any) -> Sampler:
+        return slot.target(**slot.arguments, **{name: given[name] for name in slot.given})
+
+    return sampler
 
 
 def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> EvaluationLoader:
@@ -87,7 +107,7 @@ def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> Eva
 
 def _read_by_network(config: Config, split: Split) -> Split:
     """Without its skeletons where the network has no use for them."""
-    return split if config.skeleton_graph.used else replace(split, skeletons=None)
+    return split if reads_joints(config) else replace(split, skeletons=None)
 
 
 def _cleaning(config: Config) -> Cleaning | None:

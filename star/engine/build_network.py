@@ -8,35 +8,38 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from hydra.utils import instantiate
 from mindspore import nn
 
+from star.config.network import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
 from star.data.loader import TrainLoader
 from star.engine.average import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
 from star.engine.loss_scale import LossScale
+from star.engine.optimisers import Factor, ParameterGroup, parameter_groups
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.schedule import learning_rates
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
-from star.engine.step import TrainStep, sgd
+from star.engine.step import TrainStep
 from star.engine.trainer import Trainer
+from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
 from star.evaluation.protocols import clip_text
-from star.losses import BatchHardTriplet, WeightedLosses
+from star.losses import WeightedLosses
 from star.models.batch_norm import use_global_batch_norm
-from star.models.draws import draw_training, share_of_draws
+from star.models.build import Builder, build_parts, network_of
 from star.models.embedder import Embedder
-from star.models.normalise import Normalise
+from star.models.initial import initialise
+from star.models.network import Network
 from star.models.precision import set_precision
 from star.models.pretrained import load_pretrained
+from star.models.random_inputs import Arrays
+from star.models.random_inputs import draws_of_step as draw_inputs
 from star.models.recompute import recompute_stages
-from star.models.reid import VideoReID
-from star.models.resnet import ResNet
-from star.types import ALONE, MODALITIES, Modality, Share, Tracker, TrainingDraws, VideoReIDData
+from star.types import ALONE, MODALITIES, Modality, Share, Tracker, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -69,35 +72,26 @@ def build_trainer(
     if not several:
         select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities), share=share)
+    losses = build_losses(config, model, share)
     if several and config.hardware.batch_norm == "global":
         use_global_batch_norm(model, share)
-    schedule = config.schedule
-    rates = {
-        group: learning_rates(
-            schedule.learning_rate * factor,
-            epochs=schedule.epochs,
-            batches=loader.batches_per_epoch,
-            warmup_epochs=schedule.warmup_epochs,
-            milestones=schedule.milestones,
-            gamma=schedule.gamma,
-        )
-        for group, factor in (("backbone", schedule.backbone_factor), ("head", 1.0))
-    }
-    step, state = build_step(config, model, list(rates.values()), share)
+        use_global_batch_norm(losses, share)
+    rates = learning_rates_of(config, model, losses, loader.batches_per_epoch)
+    step, state = build_step(config, model, list(rates.values()), share, losses)
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
         step=step,
         state=state,
         loader=loader,
-        draw=draws_of_step(config, share),
+        draw=draws_of_step(config, model, share),
         evaluate=build_evaluation(config, model, data, checked, processes),
         tracker=tracker,
         rates=rates,
         folder=folder,
         stop=stop,
-        epochs=schedule.epochs,
-        evaluate_every=schedule.evaluate_every,
+        epochs=config.schedule.epochs,
+        evaluate_every=config.schedule.evaluate_every,
         log_every=config.tracker.log_every,
         checkpoint_every=config.checkpoint_every,
         sink_size=config.hardware.sink_size,
@@ -106,43 +100,63 @@ def build_trainer(
     )
 
 
-def build_model(config: Config, *, identities: int, share: Share = ALONE) -> VideoReID:
+def build_model(config: Config, *, identities: int, share: Share = ALONE) -> Network:
     """The network, with pretrained weights if the configuration names some.
 
     Args:
         config: checked configuration.
         identities: k, classes of the classifiers.
         share: of every batch.
+
+    Raises:
+        ConfigError: parts that cannot be built for this data set.
     """
-    b, s = config.backbone, config.skeleton_graph
-    model = VideoReID(
-        ResNet(b.block, b.layers, b.width, b.style, b.last_stride),
-        Normalise(b.mean, b.std, b.channel_order),
-        identities=identities,
-        frames=config.dataset.frames,
-        style_augmentation=config.style.augmentation,
-        style_attack=config.style.attack,
-        bones=s.bones,
-        joints=s.joints,
-        frame_guidance=s.frame_guidance,
-        sequence_guidance=s.sequence_guidance,
-        pose_classifier=s.pose_classifier,
-        graph=s.graph,
-        coordinates=s.coordinates,
-        attention_heads=s.attention_heads,
-        joint_dropout=s.joint_dropout,
-        joint_attention_dropout=s.joint_attention_dropout,
-        pooling=config.pooling.kind,
-        power=config.pooling.power,
-        guided_powers=config.pooling.guided_powers,
-        seed=config.seed,
-        share=share,
-    )
-    if b.pretrained is not None:
-        report = load_pretrained(model.backbone, b.pretrained)
+    slots = network_slots(config)
+    builder = Builder(setting_of(config, slots, identities=identities, share=share))
+    parts = build_parts(slots, builder)
+    if parts is None:
+        raise ConfigError(builder.problems)
+    model = network_of(parts, outputs_of(slots))
+    model.widths, model.identities = builder.widths, identities
+    initialise(model, config.seed)
+    pretrained = config.backbone.get("pretrained")
+    if pretrained is not None:
+        report = load_pretrained(model.backbone, pretrained)
         logger.info("%s", report.describe())
     set_precision(model, config.hardware.precision)
     return model
+
+
+def learning_rates_of(config: Config, model: Network, losses: WeightedLosses, batches: int) -> dict[str, np.ndarray]:
+    """The learning rate of each step by group of parameters; groups without any are left out.
+
+    Args:
+        config: checked configuration.
+        model, losses: whose parameters are trained.
+        batches: of an epoch.
+    """
+    schedule = config.schedule
+    return {
+        name: learning_rates(
+            schedule.learning_rate * group.rate,
+            epochs=schedule.epochs,
+            batches=batches,
+            warmup_epochs=schedule.warmup_epochs,
+            warmup_per=schedule.warmup_per,
+            warmup_start=schedule.warmup_start,
+            decay=schedule.decay,
+            milestones=schedule.milestones,
+            gamma=schedule.gamma,
+            floor=schedule.floor,
+        )
+        for name, group in _groups(config, model, losses).items()
+    }
+
+
+def _groups(config: Config, model: Network, losses: WeightedLosses) -> dict[str, ParameterGroup]:
+    factors = {name: Factor(**node) for name, node in (config.optimiser.get("factors") or {}).items()}
+    groups = parameter_groups([*model.trainable_params(), *losses.trainable_params()], factors)
+    return {name: group for name, group in groups.items() if group.parameters}
 
 
 def _step_profile(config: Config, folder: Path) -> StepProfile | None:
@@ -159,31 +173,35 @@ def _step_profile(config: Config, folder: Path) -> StepProfile | None:
 
 
 def build_step(
-    config: Config, model: VideoReID, rates: Sequence[np.ndarray], share: Share = ALONE
+    config: Config,
+    model: Network,
+    rates: Sequence[np.ndarray],
+    share: Share = ALONE,
+    losses: WeightedLosses | None = None,
 ) -> tuple[TrainStep, NetworkState]:
     """One update and the tensors it changes.
 
     Args:
         config: checked configuration.
         model: the network, changed in place if activations are to be computed again.
-        rates: [steps] learning rates of `model.parameter_groups()`.
+        rates: [steps] learning rates of each group of parameters, as `learning_rates_of` orders them.
         share: of every batch.
+        losses: of the configuration, if they are there already.
     """
     schedule, hardware = config.schedule, config.hardware
+    losses = losses or build_losses(config, model, share)
     if hardware.recompute:
         recompute_stages(model.backbone)
-    optimiser = sgd(
-        list(zip(model.parameter_groups(), rates, strict=True)),
-        momentum=schedule.momentum,
-        nesterov=schedule.nesterov,
-        weight_decay=schedule.weight_decay,
-    )
+    groups = _groups(config, model, losses).values()
+    slot = network_slots(config)["optimiser"]
+    recipe = slot.target(**slot.arguments)
+    optimiser = recipe.build([(g.parameters, r, g.decay) for g, r in zip(groups, rates, strict=True)])
     half = hardware.precision != "O0"
     loss_scale = LossScale(hardware.loss_scale, hardware.loss_scale_window) if half else None
     local_norms = share.size > 1 and hardware.batch_norm == "local"
     step = TrainStep(
         model,
-        build_losses(config, share),
+        losses,
         optimiser,
         graph=hardware.mode == "graph",
         clip_norm=schedule.clip_norm,
@@ -192,22 +210,35 @@ def build_step(
         loss_scale=loss_scale,
         even_out=RunningStatisticsMean(model, share.size) if local_norms else None,
     )
-    return step, NetworkState(model, optimiser, loss_scale)
+    return step, NetworkState(model, optimiser, loss_scale, losses)
 
 
-def build_losses(config: Config, share: Share = ALONE) -> WeightedLosses:
-    """The named loss terms and their weights."""
-    terms: dict[str, nn.Cell] = {
-        name: instantiate({key: value for key, value in node.items() if key != "weight"})
-        for name, node in config.loss.items()
-    }
-    for term in terms.values():
-        if isinstance(term, BatchHardTriplet):
-            term.share_batch(share)
-    return WeightedLosses(terms, {name: float(node["weight"]) for name, node in config.loss.items()})
+def build_losses(config: Config, model: Network, share: Share = ALONE) -> WeightedLosses:
+    """The named loss terms and their weights.
+
+    Args:
+        config: checked configuration.
+        model: whose outputs they read.
+        share: of every batch.
+    """
+    slots = network_slots(config)
+    builder = Builder(setting_of(config, slots, identities=model.identities, share=share), widths=dict(model.widths))
+    terms: dict[str, nn.Cell] = {}
+    chosen = {key.partition(".")[2]: slot for key, slot in slots.items() if key.startswith("loss.")}
+    for name, slot in chosen.items():
+        terms[name] = builder.make(slot, model.widths.get(next(iter(loss_reads(slot)), "")))
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    losses = WeightedLosses(
+        terms,
+        {name: float(slot.kept["weight"]) for name, slot in chosen.items()},
+        {name: slot.kept["on"] for name, slot in chosen.items() if "on" in slot.kept},
+    )
+    initialise(losses, config.seed, {f"loss.{name}": term for name, term in terms.items()})
+    return losses
 
 
-def build_embedders(config: Config, model: VideoReID) -> dict[Modality, Callable]:
+def build_embedders(config: Config, model: Network) -> dict[Modality, Callable]:
     """The network in evaluation, by modality; in graph mode compiled at the first call."""
     graph = config.hardware.mode == "graph"
 
@@ -220,7 +251,7 @@ def build_embedders(config: Config, model: VideoReID) -> dict[Modality, Callable
 
 def build_evaluation(
     config: Config,
-    model: VideoReID,
+    model: Network,
     data: VideoReIDData,
     embedders: Mapping[Modality, Callable] | None = None,
     processes: Processes | None = None,
@@ -248,28 +279,23 @@ def build_evaluation(
     return evaluate
 
 
-def draws_of_step(config: Config, share: Share = ALONE) -> Callable[[int], list[TrainingDraws]]:
-    """The random numbers of a step inside the network, for every part of its batch, as a function of seed and step.
+def draws_of_step(config: Config, model: Network, share: Share = ALONE) -> Callable[[int], list[Arrays]]:
+    """The random inputs of a step, for every part of its batch, as a function of seed and step.
 
-    A process takes its share of those of each part.
+    Args:
+        config: checked configuration.
+        model: whose parts draw them.
+        share: a process takes its share of those of each part.
     """
-    schedule, skeleton = config.schedule, config.skeleton_graph
-
-    def draw_part(rng: np.random.Generator) -> TrainingDraws:
-        draws = draw_training(
-            rng,
-            clips=2 * schedule.identities * schedule.tracklets // schedule.accumulation_steps,
-            frames=config.dataset.frames,
-            gain=(config.style.gain[0], config.style.gain[1]),
-            joints=skeleton.joints,
-            graph=skeleton.graph,
-            joint_dropout=skeleton.joint_dropout,
-            joint_attention_dropout=skeleton.joint_attention_dropout,
-        )
-        return draws if share.size == 1 else share_of_draws(draws, share)
-
-    def draw(step: int) -> list[TrainingDraws]:
-        rng = np.random.default_rng([config.seed, _DRAWS, step])
-        return [draw_part(rng) for _ in range(schedule.accumulation_steps)]
-
-    return draw
+    schedule = config.schedule
+    halves = "clips" not in model.inputs
+    rows = (2 if halves else 1) * schedule.identities * schedule.tracklets
+    return draw_inputs(
+        model.parts,
+        seed=config.seed,
+        clips=rows // schedule.accumulation_steps,
+        frames=config.dataset.frames,
+        accumulation=schedule.accumulation_steps,
+        share=share,
+        halves=halves,
+    )

@@ -12,7 +12,7 @@ from star.config.schema import Config
 from star.data.frame_sampling import clip_positions
 from star.engine.build_data import evaluation_loader
 from star.evaluation.views import ClipAttention, draw_view
-from star.models.reid import VideoReID
+from star.models.network import Network
 from star.models.views import read_attention
 from star.types import MODALITIES, Modality, Split, VideoReIDData
 
@@ -22,7 +22,7 @@ NOTHING_TO_DRAW = (
 )
 
 
-def draw_views(config: Config, model: VideoReID, data: VideoReIDData, count: int, folder: Path) -> list[Path]:
+def draw_views(config: Config, model: Network, data: VideoReIDData, count: int, folder: Path) -> list[Path]:
     """Write a PNG for each of some clips, the same clips for every run on a data set.
 
     Args:

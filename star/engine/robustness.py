@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from star.config.check import check_config
+from star.config.network import reads_joints
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.schema import Corruption as CorruptionConfig
@@ -80,7 +81,7 @@ def measure_robustness(
                 logging.ERROR if number else logging.NOTSET
             )  # what is wrong with the data is said once
             found = _known(path, digest, chance)
-            copied = level.kind.startswith("joint_") and not config.skeleton_graph.used
+            copied = level.kind.startswith("joint_") and not reads_joints(config)
             if copied:
                 scores = found.measured[NOTHING].scores
             else:

@@ -19,6 +19,8 @@ from omegaconf import OmegaConf
 
 from star.config.command_line import with_stored_overrides
 from star.config.compose import group_of_overrides
+from star.config.folders import config_folders
+from star.config.migrations import VERSION
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored import RUN_FILE, run_folder
@@ -26,6 +28,7 @@ from star.engine.build_data import load_data, train_loader
 from star.engine.checkpoint import replace_file
 from star.engine.follow import follow
 from star.engine.launch import is_worker, train_with_workers
+from star.engine.params import run_params
 from star.engine.processes import Processes, join_processes
 from star.engine.signals import StopSignals
 from star.errors import ConfigError, Problem
@@ -179,7 +182,7 @@ def _resumed_run(folder: Path, mark: Fingerprint) -> str | None:
     if not (folder / RUN_FILE).is_file():
         return None
     before = Fingerprint.load(folder / "fingerprint.json")
-    different = [line for line in mark.differences(before) if not line.startswith(("code", "packages"))]
+    different = [line for line in mark.differences(before) if not line.startswith(("code", "packages", "parts"))]
     if different:
         expected = f"the run's own configuration and data ({'; '.join(different)})"
         raise ConfigError([Problem("resume", str(folder), expected)])
@@ -211,7 +214,7 @@ def _open_tracker(config: Config, job: Job, data: VideoReIDData, mark: Fingerpri
     about = {
         "experiment": config.tracker.experiment,
         "run_name": f"{job.experiment}-seed{config.seed}",
-        "params": _params(config),
+        "params": run_params(config),
         "tags": {
             "study": config.study,
             "experiment": job.experiment,
@@ -239,19 +242,8 @@ def _open_tracker(config: Config, job: Job, data: VideoReIDData, mark: Fingerpri
     )
 
 
-def _params(config: Config) -> dict[str, object]:
-    """The keys worth a column in the MLflow interface; the whole configuration is an artifact."""
-    values = asdict(config)
-    params: dict[str, object] = {"seed": config.seed}
-    for group in ("backbone", "skeleton_graph", "style", "schedule"):
-        params |= {f"{group}.{key}": value for key, value in values[group].items()}
-    keys = ("kind", "min_frames", "auxiliary", "fake_infrared", "frames", "height", "width", "on_bad_frame")
-    params |= {f"dataset.{key}": values["dataset"][key] for key in keys}
-    return params | {f"loss.{name}": term["weight"] for name, term in config.loss.items()}
-
-
 def _write_run_files(config: Config, job: Job, mark: Fingerprint, tracker: RunRecorder) -> None:
-    values = asdict(config)
+    values = {"version": VERSION, **asdict(config)}
     for group, key in (("dataset", "root"), ("dataset", "skeletons"), ("dataset", "pack"), ("backbone", "pretrained")):
         if values[group][key] is not None and not values[group][key].startswith("hf://"):
             values[group][key] = str(Path(values[group][key]).expanduser().resolve())
@@ -261,6 +253,8 @@ def _write_run_files(config: Config, job: Job, mark: Fingerprint, tracker: RunRe
         "experiment": job.experiment,
         "tracker": config.tracker.kind,
         "overrides": [text for text in job.overrides if not text.startswith("resume=")],
+        "config_folders": config_folders(),
+        "version": VERSION,
     }
     replace_file(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(values)).encode())
     os.replace(job.folder / "fingerprint.new", job.folder / "fingerprint.json")

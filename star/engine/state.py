@@ -19,16 +19,22 @@ class NetworkState:
         model: its parameters are named `model.<name>`.
         optimiser: its own parameters are named `optimiser.<name>`; None for evaluation.
         loss_scale: its parameters are named `loss_scale.<name>`; None without one.
+        losses: their parameters keep their names, `loss.<term>.<name>`; None for evaluation.
     """
 
     def __init__(
-        self, model: nn.Cell, optimiser: nn.Optimizer | None = None, loss_scale: LossScale | None = None
+        self,
+        model: nn.Cell,
+        optimiser: nn.Optimizer | None = None,
+        loss_scale: LossScale | None = None,
+        losses: nn.Cell | None = None,
     ) -> None:
         self._parameters: dict[str, Parameter] = {}
-        for owner, cell in (("model", model), ("optimiser", optimiser), ("loss_scale", loss_scale)):
+        owners = (("model.", model), ("", losses), ("optimiser.", optimiser), ("loss_scale.", loss_scale))
+        for owner, cell in owners:
             known = {id(parameter) for parameter in self._parameters.values()}
             own = [] if cell is None else [p for p in cell.get_parameters() if id(p) not in known]
-            self._parameters |= {f"{owner}.{parameter.name}": parameter for parameter in own}
+            self._parameters |= {f"{owner}{parameter.name}": parameter for parameter in own}
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Copies of all tensors by name."""

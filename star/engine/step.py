@@ -1,7 +1,8 @@
 """One training step as one function: forward, losses, gradients, update. Jitted as a whole in graph mode.
 
 The step is a pure function of the weights, the optimiser's state, the batch and the draws; every random number comes
-in from the host, so a resumed run repeats the steps of an uninterrupted one.
+in from the host, so a resumed run repeats the steps of an uninterrupted one. Tensors come in one by one: with a
+dictionary as its input a compiled function would be compiled again at every call.
 """
 
 from __future__ import annotations
@@ -12,40 +13,20 @@ from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
-from mindspore import Parameter, Tensor, nn, ops
+from mindspore import Tensor, nn, ops
 
 from star.engine.accumulate import SumOfParts, parts_of
 from star.engine.loss_scale import LossScale
 from star.engine.update import make_update
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
+from star.models.random_inputs import Arrays
 from star.ops import read
-from star.types import TrainBatch, TrainingDraws
+from star.types import AnyBatch
 
 logger = logging.getLogger(__name__)
 
 _ADVICE = "lower schedule.learning_rate, set schedule.clip_norm, or look at the input of this step"
-
-
-def sgd(
-    groups: Sequence[tuple[Sequence[Parameter], np.ndarray]], *, momentum: float, nesterov: bool, weight_decay: float
-) -> nn.SGD:
-    """SGD over parameter groups, each with the learning rate of every step.
-
-    Args:
-        groups: (parameters, [steps] learning rates) pairs.
-        momentum, nesterov, weight_decay: as in PyTorch's SGD; the decay holds for all parameters.
-    """
-    return nn.SGD(
-        [
-            {"params": list(parameters), "lr": rates.tolist(), "weight_decay": weight_decay}
-            for parameters, rates in groups
-            if parameters
-        ],
-        learning_rate=groups[0][1].tolist(),
-        momentum=momentum,
-        nesterov=nesterov,
-    )
 
 
 class Launched(NamedTuple):
@@ -64,10 +45,9 @@ class TrainStep:
     """Apply one step to a network.
 
     Args:
-        model: called as `model(visible, infrared, visible_joints, infrared_joints, gains, channels, same_modality,
-            other_modality, *dropout)`.
+        model: called with the tensors it names in `inputs`, those of the batch and what parts have drawn.
         losses: named terms and their weights.
-        optimiser: over the model's parameters.
+        optimiser: over the parameters of model and losses.
         graph: compile the whole step; otherwise run it operator by operator.
         clip_norm: largest global norm of the gradients; None: no clipping.
         processes: that train together; gradients and losses are means over them.
@@ -90,6 +70,7 @@ class TrainStep:
         even_out: nn.Cell | None = None,
     ):
         self.names = (*losses.names, "total")
+        self.inputs = tuple(model.inputs)
         self.parts = parts
         self.loss_scale = loss_scale
 
@@ -128,18 +109,18 @@ class TrainStep:
             self._add_part, self._finish = compiled(add_part), compiled(finish)
         model.set_train(True)
 
-    def __call__(self, batch: TrainBatch, draws: Sequence[TrainingDraws], step: int) -> dict[str, float]:
+    def __call__(self, batch: AnyBatch, draws: Sequence[Arrays], step: int) -> dict[str, float]:
         """Train on one batch and wait for its losses; see `launch` and `losses`."""
         return self.losses(self.launch(batch, draws), step)
 
-    def launch(self, batch: TrainBatch, draws: Sequence[TrainingDraws]) -> Launched:
+    def launch(self, batch: AnyBatch, draws: Sequence[Arrays]) -> Launched:
         """Train on one batch without waiting for it.
 
         Args:
-            batch: P x K clips of each modality.
-            draws: the step's random numbers, for every part of the batch.
+            batch: of clips.
+            draws: the step's random numbers by name, for every part of the batch.
         """
-        inputs = [_tensors(*part) for part in zip(parts_of(batch, self.parts), draws, strict=True)]
+        inputs = [self._tensors(*part) for part in zip(parts_of(batch, self.parts), draws, strict=True)]
         if self.parts == 1:
             return Launched(*self._update(*inputs[0]))
         for part in inputs:
@@ -173,7 +154,6 @@ class TrainStep:
         """What the tracker should know besides losses: scale and number of steps left out, if there is a scale."""
         return {} if self.loss_scale is None else self.loss_scale.points()
 
-
-def _tensors(batch: TrainBatch, draws: TrainingDraws) -> tuple[Tensor, ...]:
-    identities = np.concatenate([batch.identities, batch.identities])
-    return tuple(map(Tensor.from_numpy, (identities, *batch[:4], *draws[:4], *draws.dropout)))
+    def _tensors(self, batch: AnyBatch, draws: Arrays) -> tuple[Tensor, ...]:
+        known = batch.inputs | draws
+        return tuple(Tensor.from_numpy(known[name]) for name in ("identities", *self.inputs))

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from star.config.conform import conform
-from star.config.schema import Config
+from star.config.slots import read_config
 from star.config.stored import stored_config
 from star.data.synthetic.levels import fingerprint, parse_levels
 from star.engine.build_data import load_data
@@ -27,7 +26,7 @@ def stored_data(folder: Path) -> VideoReIDData:
     """
     problems: list[Problem] = []
     values = OmegaConf.to_container(stored_config(folder))
-    config = conform(values, Config, problems)  # type: ignore[arg-type]
+    config = read_config(values, problems)  # type: ignore[arg-type]
     if problems:
         raise ConfigError(problems)
     if config.dataset.kind == "synthetic":

@@ -22,7 +22,8 @@ from star.engine.state import NetworkState
 from star.engine.step import Launched, TrainStep
 from star.engine.time_shares import TimeShares
 from star.evaluation.evaluator import Evaluation
-from star.types import DIRECTIONS, Tracker, TrainingDraws
+from star.models.random_inputs import Arrays
+from star.types import DIRECTIONS, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Trainer:
         step: TrainStep,
         state: NetworkState,
         loader: TrainLoader,
-        draw: Callable[[int], Sequence[TrainingDraws]],
+        draw: Callable[[int], Sequence[Arrays]],
         evaluate: Callable[[], Evaluation],
         tracker: Tracker,
         rates: dict[str, np.ndarray],

@@ -1,15 +1,13 @@
-"""Training losses: one class a term, called as `loss(output: ReIDOutput, identities [n] int32) -> scalar`.
+"""Training losses: cells that name the tensors they read and give a scalar.
 
-Every class tells in `requires` which keys of `star.types.ReIDOutput` it reads.
+Every class tells in `reads` which tensors its `construct` takes, in their order: those of `star.types.ReIDOutput`, what
+other parts give, and of the batch `identities` and `modality`.
 """
 
 from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
-from star.losses.disturbed_identity import DisturbedIdentity
-from star.losses.frame_identity import FrameIdentity
-from star.losses.identity import Identity
+from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
-from star.losses.pose_identity import PoseIdentity
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
 

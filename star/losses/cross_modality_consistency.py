@@ -18,11 +18,11 @@ from star.losses.divergence import kl_divergence
 class CrossModalityConsistency(nn.Cell):
     """Symmetric Kullback-Leibler divergence between the pose logits of both modalities."""
 
-    requires: ClassVar[tuple[str, ...]] = ("pose_logits",)
+    reads: ClassVar[tuple[str, ...]] = ("pose_logits",)
+    paired_rows = True
 
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        """`ReIDOutput` and identities (not read; rows are paired) -> scalar."""
-        logits = output["pose_logits"]
+    def construct(self, logits: Tensor) -> Tensor:
+        """[n k], rows i and i + n/2 of one identity -> scalar."""
         pairs = logits.shape[0] // 2
         visible, infrared = logits[:pairs], logits[pairs:]
         return kl_divergence(infrared, visible) + kl_divergence(visible, infrared)

@@ -18,10 +18,10 @@ _SMALLEST_SQUARE = 1e-12
 class Defence(nn.Cell):
     """Mean Euclidean distance between clean and attacked frame features."""
 
-    requires: ClassVar[tuple[str, ...]] = ("frame_features", "disturbed_features")
+    reads: ClassVar[tuple[str, ...]] = ("frame_features", "disturbed_features")
 
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        """`ReIDOutput` and identities (not read) -> scalar."""
-        difference = ops.cast(output["frame_features"] - output["disturbed_features"], ms.float32)
+    def construct(self, clean: Tensor, disturbed: Tensor) -> Tensor:
+        """Two [m d] -> scalar."""
+        difference = ops.cast(clean - disturbed, ms.float32)
         squares = ops.sum(difference * difference, 1)
         return ops.mean(ops.sqrt(ops.maximum(squares, _SMALLEST_SQUARE)))

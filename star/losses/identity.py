@@ -7,10 +7,8 @@
 | disturbed identity    | `DisturbedIdentity`  | `disturbed_logits` [n*t k]                         |
 | release's option      | `PoseIdentity`       | `pose_logits` [n k]                                |
 
-No label smoothing, as in the authors' code.
+No label smoothing, as in the authors' code. `on:` gives any of them other logits.
 """
-
-from typing import ClassVar
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
@@ -30,8 +28,26 @@ def cross_entropy(logits: Tensor, identities: Tensor) -> Tensor:
 class Identity(nn.Cell):
     """Cross entropy of the clip logits."""
 
-    requires: ClassVar[tuple[str, ...]] = ("clip_logits",)
+    reads: tuple[str, ...] = ("clip_logits", "identities")
 
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        """`ReIDOutput` and identities [n] int32 -> scalar."""
-        return cross_entropy(output["clip_logits"], identities)
+    def construct(self, logits: Tensor, identities: Tensor) -> Tensor:
+        """Logits [m k] and identities [n] int32 -> scalar."""
+        return cross_entropy(logits, identities)
+
+
+class FrameIdentity(Identity):
+    """Cross entropy of the logits of the clean frames."""
+
+    reads = ("frame_logits", "identities")
+
+
+class DisturbedIdentity(Identity):
+    """Cross entropy of the logits of the attacked frames."""
+
+    reads = ("disturbed_logits", "identities")
+
+
+class PoseIdentity(Identity):
+    """Cross entropy of the logits of the pose descriptor."""
+
+    reads = ("pose_logits", "identities")

@@ -23,15 +23,15 @@ class JointsBonesConsistency(nn.Cell):
         detach_target: whether the bones branch is kept out of this term's gradient.
     """
 
-    requires: ClassVar[tuple[str, ...]] = ("bone_features", "joint_features")
+    reads: ClassVar[tuple[str, ...]] = ("bone_features", "joint_features")
 
     def __init__(self, detach_target: bool = False) -> None:
         super().__init__()
         self.detach_target = detach_target
 
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        """`ReIDOutput` and identities (not read) -> scalar."""
-        bones = ops.mean(ops.cast(output["bone_features"], ms.float32), 1)
+    def construct(self, bones: Tensor, joints: Tensor) -> Tensor:
+        """S [n t d] and g [n d] -> scalar."""
+        bones = ops.mean(ops.cast(bones, ms.float32), 1)
         if self.detach_target:
             bones = ops.stop_gradient(bones)
-        return kl_divergence(bones, output["joint_features"])
+        return kl_divergence(bones, joints)

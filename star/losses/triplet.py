@@ -15,7 +15,7 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 
 from star.ops import GatherRows
-from star.types import Share
+from star.types import ALONE, Share
 
 _SMALLEST_SQUARE = 1e-12
 _FAR = 1e9
@@ -27,24 +27,19 @@ class BatchHardTriplet(nn.Cell):
     Args:
         margin: how much farther the nearest other identity should be than the farthest own clip.
         gather: look for the hardest rows among those of all processes that train together, and not of each alone.
+        share: this process's rows of the batch.
     """
 
-    requires: ClassVar[tuple[str, ...]] = ("clip_features",)
+    reads: ClassVar[tuple[str, ...]] = ("clip_features", "identities")
+    across_rows = True
 
-    def __init__(self, margin: float = 0.3, gather: bool = True) -> None:
+    def __init__(self, margin: float = 0.3, gather: bool = True, share: Share = ALONE) -> None:
         super().__init__()
         self.margin = margin
-        self.gather = gather
-        self.gather_rows: nn.Cell | None = None
+        self.gather_rows = GatherRows(share) if gather and share.size > 1 else None
 
-    def share_batch(self, share: Share) -> None:
-        """Tell the term that the process has a share of the batch."""
-        if self.gather and share.size > 1:
-            self.gather_rows = GatherRows(share)
-
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        """`ReIDOutput` and identities [n] int32 -> scalar."""
-        features = output["clip_features"]
+    def construct(self, features: Tensor, identities: Tensor) -> Tensor:
+        """Features [n d] and identities [n] int32 -> scalar."""
         if self.gather_rows is not None:
             features = self.gather_rows(ops.cast(features, ms.float32))
             identities = ops.cast(self.gather_rows(ops.cast(identities, ms.float32)), ms.int32)

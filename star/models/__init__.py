@@ -1,7 +1,7 @@
-"""The network: trunk, skeleton branches, guidance, pooling, heads."""
+"""The network: trunk, skeleton branches, guidance, pooling, heads, and what wires them."""
 
-from star.models.draws import draw_training
 from star.models.embedder import Embedder
+from star.models.network import Network
 from star.models.normalise import Normalise
 from star.models.precision import set_precision
 from star.models.pretrained import PretrainedReport, load_pretrained
@@ -10,11 +10,11 @@ from star.models.resnet import ResNet
 
 __all__ = [
     "Embedder",
+    "Network",
     "Normalise",
     "PretrainedReport",
     "ResNet",
     "VideoReID",
-    "draw_training",
     "load_pretrained",
     "set_precision",
 ]

@@ -2,7 +2,7 @@
 
 from mindspore import Tensor, nn
 
-from star.models.reid import VideoReID
+from star.models.network import Network
 from star.types import Modality
 
 
@@ -14,7 +14,7 @@ class Embedder(nn.Cell):
         modality: "visible" or "infrared".
     """
 
-    def __init__(self, model: VideoReID, modality: Modality) -> None:
+    def __init__(self, model: Network, modality: Modality) -> None:
         super().__init__(auto_prefix=False)
         self.model = model
         self.infrared = modality == "infrared"

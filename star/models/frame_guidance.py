@@ -63,6 +63,9 @@ class FrameGuidance(nn.Cell):
         heads: attention heads.
     """
 
+    reads = ("bone_features", "frames")
+    gives = ("frames",)
+
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.bones_ask_frames = CrossAttention(channels, heads)

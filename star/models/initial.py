@@ -13,7 +13,7 @@ first value: the baseline and STAR start from the same trunk.
 import math
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -51,6 +51,22 @@ def _lstm(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 _zeros, _ones = partial(_constant, 0.0), partial(_constant, 1.0)
 
+
+def constant(value: float) -> Draw:
+    """All entries alike."""
+    return partial(_constant, value)
+
+
+def normal(mean: float, deviation: float) -> Draw:
+    """A normal distribution."""
+    return partial(_normal, mean, deviation)
+
+
+def uniform(bound: float) -> Draw:
+    """A uniform distribution from -bound to bound."""
+    return partial(_uniform, bound)
+
+
 RULES: tuple[tuple[str, Draw], ...] = (
     (r"\.(beta|moving_mean)$", _zeros),
     (r"\.moving_variance$", _ones),
@@ -66,23 +82,45 @@ RULES: tuple[tuple[str, Draw], ...] = (
     (r"_ask_\w+\.\w+\.bias$", _zeros),
 )
 """Pattern of the name -> distribution; the first match counts. Other linear layers: uniform +-1/sqrt(inputs)."""
+OWN_RULES: Mapping[str, Draw | None] = {**dict(RULES), "": None}
+"""As a part's `initial` would say it; None is the uniform distribution of linear layers."""
 
 
-def initialise(model: nn.Cell, seed: int) -> None:
+def initialise(model: nn.Cell, seed: int, parts: Mapping[str, object] | None = None) -> None:
     """Gives every parameter its first value.
 
     Args:
-        model: a network whose parameters have their final names.
+        model: cells whose parameters have their final names.
         seed: not negative.
+        parts: by prefix of the parameters' names, the parts whose `initial` decides; None: those of a network.
     """
     parameters = {parameter.name: parameter for parameter in model.get_parameters()}
+    parts = getattr(model, "named_parts", {}) if parts is None else parts
     for name, parameter in parameters.items():
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        owner = next((cell for prefix, cell in parts.items() if name.startswith(f"{prefix}.")), None)
+        rules = OWN_RULES if owner is None else rules_of(owner)
+        pattern = next((pattern for pattern in rules if re.search(pattern, name)), None)
+        if pattern is None:
+            continue
         weight = parameters.get(re.sub(r"\.bias$", ".weight", name), parameter)
-        draw = distribution(name) or partial(_uniform, 1 / math.sqrt(math.prod(weight.shape[1:])))
+        draw = rules[pattern] or partial(_uniform, 1 / math.sqrt(math.prod(weight.shape[1:])))
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         parameter.set_data(Tensor(draw(rng, tuple(parameter.shape)).astype(np.float32)))
 
 
+def rules_of(part: object) -> Mapping[str, Draw | None]:
+    """What decides a part's first values: its own `initial`, else the rules of this module for what is this package's.
+
+    That is a class of it, a subclass of one, or a layer of MindSpore. Any other class keeps what its constructor gave
+    its parameters, and so does a parameter that no pattern matches.
+    """
+    own = getattr(part, "initial", None)
+    if own is not None:
+        return own
+    modules = [kind.__module__.partition(".")[0] for kind in type(part).__mro__]
+    return OWN_RULES if "star" in modules or modules[0] == "mindspore" else {}
+
+
 def distribution(name: str) -> Draw | None:
-    """The rule for a parameter, None for the default of linear layers."""
+    """The rule for a parameter of this package, None for the default of linear layers."""
     return next((draw for pattern, draw in RULES if re.search(pattern, name)), None)

@@ -17,10 +17,17 @@ class Neck(nn.Cell):
     Args:
         channels: d.
         identities: k.
+
+    Attributes:
+        embedding_channels: width of what `embed` gives.
     """
+
+    reads = ("clip_features",)
+    gives = ("clip_logits",)
 
     def __init__(self, channels: int, identities: int) -> None:
         super().__init__()
+        self.embedding_channels = channels
         self.norm = nn.BatchNorm1d(channels)
         self.norm.beta.requires_grad = False
         self.classifier = nn.Dense(channels, identities, has_bias=False)

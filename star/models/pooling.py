@@ -6,6 +6,7 @@
 | w = softmax over the powers of linear maps of z        | `GuidedPooling.weights`        |
 | X = sum_p w_p u_p                                      | `GuidedPooling`                |
 | baseline: generalised mean with p = 3                  | `GeneralisedMean`              |
+| mean over the frames                                   | `Mean`                         |
 | ablation: the limit of large p                         | `Maximum`                      |
 
 We differ in one guard: features are taken as at least 1e-6. A power below 1 has an infinite slope at zero, which would
@@ -13,10 +14,12 @@ make the gradient NaN where a channel is dead in all frames.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
+from star.bounds import Bounds
 from star.errors import ConfigError, Problem
 from star.ops import Rearrange, Reduce
 
@@ -30,8 +33,20 @@ def generalised_mean(frames: Tensor, power: float) -> Tensor:
     return ops.pow(ops.mean(ops.pow(x, power), 1) + _EPSILON, 1.0 / power)
 
 
+class Mean(nn.Cell):
+    """The mean over the frames, of features of any sign."""
+
+    reads = ("frames",)
+    gives = ("clip_features",)
+    is_mean_over_frames = True
+
+    def construct(self, frames: Tensor) -> Tensor:
+        """[b t d] -> [b d] float32."""
+        return ops.mean(ops.cast(frames, ms.float32), 1)
+
+
 class GeneralisedMean(nn.Cell):
-    """Generalised mean with one fixed power.
+    """Generalised mean with one fixed power, of features that are not negative.
 
     Args:
         power: above 0; 1 is the mean, large powers come near the maximum.
@@ -40,10 +55,14 @@ class GeneralisedMean(nn.Cell):
         ConfigError: a power that is not above 0.
     """
 
-    def __init__(self, power: float = 3.0) -> None:
+    reads = ("frames",)
+    gives = ("clip_features",)
+    is_mean_over_frames = True
+
+    def __init__(self, power: Annotated[float, Bounds(above=0)] = 3.0) -> None:
         super().__init__()
         if power <= 0:
-            raise ConfigError([Problem("pooling.power", str(power), "a number above 0")])
+            raise ConfigError([Problem("aggregation.power", str(power), "a number above 0")])
         self.power = float(power)
 
     def construct(self, frames: Tensor) -> Tensor:
@@ -53,6 +72,9 @@ class GeneralisedMean(nn.Cell):
 
 class Maximum(nn.Cell):
     """The largest value of each channel over the frames; a power large enough to come near it overflows."""
+
+    reads = ("frames",)
+    gives = ("clip_features",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,10 +97,18 @@ class GuidedPooling(nn.Cell):
         ConfigError: no power, or one that is not above 0.
     """
 
-    def __init__(self, channels: int, guide_channels: int, powers: Sequence[float] = (0.7, 1.0, 3.0, 5.0, 7.0)) -> None:
+    reads = ("frames", "descriptor")
+    gives = ("clip_features",)
+
+    def __init__(
+        self,
+        channels: int,
+        guide_channels: int,
+        powers: Annotated[Sequence[float], Bounds(above=0)] = (0.7, 1.0, 3.0, 5.0, 7.0),
+    ) -> None:
         super().__init__()
         if len(powers) == 0 or any(power <= 0 for power in powers):
-            raise ConfigError([Problem("pooling.guided_powers", str(list(powers)), "one or more numbers above 0")])
+            raise ConfigError([Problem("guidance.sequence.powers", str(list(powers)), "one or more numbers above 0")])
         self.powers = tuple(float(power) for power in powers)
         self.mixture = nn.Dense(guide_channels, len(self.powers) * channels)
         self.split_powers = Rearrange("b (p d) -> b p d", p=len(self.powers))

@@ -7,7 +7,7 @@
 | hf://owner/name[/file]                     | Hugging Face hub, `model.safetensors` by default     |
 | .pth, .pt, .bin                            | refused (pickle), with the way to convert them       |
 
-The stem's weights go to both stems; the classifier (`fc`) is listed as not used.
+The stem's weights go to every stem; the classifier (`fc`) is listed as not used.
 """
 
 import re
@@ -20,11 +20,10 @@ from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
-from mindspore import Parameter, Tensor
+from mindspore import Parameter, Tensor, nn
 from safetensors import SafetensorError, safe_open
 
 from star.errors import CheckpointError
-from star.models.resnet import ResNet
 
 HUB = "hf://"
 _PICKLES = (".pth", ".pt", ".bin", ".pkl")
@@ -70,7 +69,7 @@ class PretrainedReport(NamedTuple):
         return "; ".join(parts)
 
 
-def load_pretrained(backbone: ResNet, source: str | Path) -> PretrainedReport:
+def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
     """Sets the parameters of a trunk; call it after the network that holds the trunk was made.
 
     Args:
@@ -105,12 +104,12 @@ def load_pretrained(backbone: ResNet, source: str | Path) -> PretrainedReport:
 
 
 def our_names(name: str) -> tuple[str, ...]:
-    """The trunk's names for a tensor: two for the stem, one otherwise."""
+    """The trunk's names for a tensor: one for each stem there can be, one otherwise."""
     name = name.removeprefix("backbone.")
     for pattern, ours in _RENAMED:
         name = re.sub(pattern, ours, name)
     if name.startswith("stem."):
-        return (f"visible_{name}", f"infrared_{name}")
+        return (f"visible_{name}", f"infrared_{name}", f"shared_{name}")
     return (name,)
 
 

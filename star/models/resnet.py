@@ -3,6 +3,7 @@
 | paper                             | here                                         |
 |-----------------------------------|----------------------------------------------|
 | modality-specific first layers    | `visible_stem`, `infrared_stem`              |
+| one stem for both (other methods) | `shared_stem`, with `stems="one"`            |
 | shared ResNet-50                  | `stage1` .. `stage4`, both modalities as one batch |
 | last stride 1                     | `last_stride=1`                              |
 
@@ -10,10 +11,11 @@ The authors' release carries two more copies of the trunk that are never used; h
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from mindspore import Tensor, nn
 
+from star.bounds import Bounds
 from star.errors import ConfigError, Problem
 
 _EXPANSION = {"basic": 1, "bottleneck": 4}
@@ -97,34 +99,44 @@ class ResNet(nn.Cell):
         width: channels of the stem; stage i has width * 2^(i-1), times 4 in bottlenecks.
         style: where a bottleneck stage has its stride, "pytorch" (3x3) or "caffe" (first 1x1).
         last_stride: stride of stage 4, 1 or 2.
+        stems: "two", one for each modality, or "one" for both.
 
     Attributes:
         out_channels: channels of stage 4, the embedding width d.
+        stages: the four stages in their order.
 
     Raises:
         ConfigError: an option that does not exist.
     """
 
+    non_negative = True
+
     def __init__(
         self,
         block: Literal["basic", "bottleneck"] = "bottleneck",
-        layers: Sequence[int] = (3, 4, 6, 3),
-        width: int = 64,
+        layers: Annotated[Sequence[int], Bounds(length=4, minimum=1)] = (3, 4, 6, 3),
+        width: Annotated[int, Bounds(minimum=1)] = 64,
         style: Literal["pytorch", "caffe"] = "pytorch",
-        last_stride: int = 1,
+        last_stride: Literal[1, 2] = 1,
+        stems: Literal["two", "one"] = "two",
     ) -> None:
         super().__init__()
         _check(block, layers, width, style, last_stride)
         self.block = block
         self.style = style
-        self.visible_stem = Stem(width)
-        self.infrared_stem = Stem(width)
+        self.one_stem = stems == "one"
+        if self.one_stem:
+            self.shared_stem = Stem(width)
+        else:
+            self.visible_stem = Stem(width)
+            self.infrared_stem = Stem(width)
         self._channels = width
         self.stage1 = self._stage(layers[0], width, 1)
         self.stage2 = self._stage(layers[1], width * 2, 2)
         self.stage3 = self._stage(layers[2], width * 4, 2)
         self.stage4 = self._stage(layers[3], width * 8, last_stride)
         self.out_channels = self._channels
+        self.stages = (self.stage1, self.stage2, self.stage3, self.stage4)
 
     def _stage(self, blocks: int, width: int, stride: int) -> nn.SequentialCell:
         cells: list[nn.Cell] = []
@@ -137,10 +149,15 @@ class ResNet(nn.Cell):
             self._channels = width * _EXPANSION[self.block]
         return nn.SequentialCell(cells)
 
+    def stem(self, frames: Tensor, infrared: bool) -> Tensor:
+        """Frames of one modality [m 3 h w] -> [m width h/4 w/4]."""
+        if self.one_stem:
+            return self.shared_stem(frames)
+        return self.infrared_stem(frames) if infrared else self.visible_stem(frames)
+
     def construct(self, frames: Tensor, infrared: bool) -> Tensor:
         """Frames of one modality [m 3 h w] -> map of stage 4 [m d h/16 w/16] (h/32 with last_stride 2)."""
-        x = self.infrared_stem(frames) if infrared else self.visible_stem(frames)
-        return self.stage4(self.stage3(self.stage2(self.stage1(x))))
+        return self.stage4(self.stage3(self.stage2(self.stage1(self.stem(frames, infrared)))))
 
 
 def _check(block: str, layers: Sequence[int], width: int, style: str, last_stride: int) -> None:

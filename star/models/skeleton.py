@@ -6,25 +6,20 @@
 | joints branch, g                | `joint_features` [b d]                                     |
 | z = BN([s_T ; g])               | `descriptor`; [b 2d], with one branch alone [b d]          |
 
-Beyond the paper: each branch can be switched off, and `coordinates="pixels"` gives both branches pixels of the
-network's frame, as the authors' release does.
+Beyond the paper: each branch can be switched off.
 """
 
-from typing import Literal
+from __future__ import annotations
 
 import mindspore as ms
+import numpy as np
 from mindspore import Tensor, nn, ops
-from mindspore.ops import constexpr
 
 from star.errors import ConfigError, Problem
 from star.models.bones import BonesBranch
 from star.models.joint_graph import Graph
 from star.models.joints import JointsBranch
-
-
-@constexpr
-def _pixels(height: int, width: int) -> Tensor:
-    return Tensor([float(width), float(height), 1.0], ms.float32)
+from star.models.random_inputs import KEEP_MASKS, draw_dropout
 
 
 class Skeleton(nn.Cell):
@@ -36,14 +31,15 @@ class Skeleton(nn.Cell):
         bones, joints: which branches exist.
         descriptor: whether the pose descriptor exists.
         graph: edges of the joints branch.
-        coordinates: "frame" uses x and y in 0..1 as given, "pixels" multiplies them by the frame's width and height.
         joint_dropout, joint_attention_dropout: shares dropped in the joints branch in training.
 
     Attributes:
         descriptor_channels: width of the pose descriptor.
+        gives: "bone_features" [b t d], "joint_features" [b d] and "descriptor" [b descriptor_channels], those that
+            exist.
 
     Raises:
-        ConfigError: unknown `coordinates` or `graph`, or a dropout outside of 0 <= p < 1.
+        ConfigError: unknown `graph`, or a dropout outside of 0 <= p < 1.
     """
 
     def __init__(
@@ -55,61 +51,55 @@ class Skeleton(nn.Cell):
         joints: bool,
         descriptor: bool,
         graph: Graph,
-        coordinates: Literal["frame", "pixels"],
         joint_dropout: float,
         joint_attention_dropout: float,
     ) -> None:
         super().__init__()
-        _check(coordinates, joint_dropout, joint_attention_dropout)
-        self.in_pixels = coordinates == "pixels"
+        _check(joint_dropout, joint_attention_dropout)
         self.has_bones = bones
         self.has_joints = joints
         self.has_descriptor = descriptor
         self.descriptor_channels = channels * (int(bones) + int(joints))
+        self.dropout = {"graph": graph, "dropout": joint_dropout, "attention_dropout": joint_attention_dropout}
         if bones:
             self.bones = BonesBranch(channels)
         if joints:
             self.joints = JointsBranch(channels, frames, graph, joint_dropout, joint_attention_dropout)
         if descriptor:
             self.norm = nn.BatchNorm1d(self.descriptor_channels)
+        self.reads = ("joints", *(KEEP_MASKS if joints else ()))
+        existing = {"bone_features": bones, "joint_features": joints, "descriptor": descriptor}
+        self.gives = tuple(name for name, there in existing.items() if there)
+        widths = {"bone_features": channels, "joint_features": channels, "descriptor": self.descriptor_channels}
+        self.out_channels = {name: widths[name] for name in self.gives}
 
-    def construct(self, joints: Tensor, height: int, width: int, dropout: tuple) -> dict:
-        """Skeleton features by name.
+    def random_inputs(self, rng: np.random.Generator, clips: int, frames: int) -> dict[str, np.ndarray]:
+        """Keep masks of the joints branch."""
+        return draw_dropout(rng, clips, frames, **self.dropout) if self.has_joints else {}
 
-        Args:
-            joints: [b t j 3], x and y in 0..1 of the frame, confidence.
-            height: pixels of the network's frames.
-            width: the same.
-            dropout: keep masks of `JointsBranch`, or ().
-
-        Returns:
-            "bone_features" [b t d], "joint_features" [b d] and "descriptor" [b descriptor_channels], those that exist.
-        """
-        if self.in_pixels:
-            joints = joints * _pixels(height, width)
-        output = {}
+    def construct(self, joints: Tensor, *dropout: Tensor) -> tuple[Tensor, ...]:
+        """Joints [b t j 3] and keep masks of `JointsBranch`, or none -> `gives`."""
+        output = ()
         if self.has_bones:
-            output["bone_features"] = ops.cast(self.bones(joints), ms.float32)
+            output = output + (ops.cast(self.bones(joints), ms.float32),)
         if self.has_joints:
-            output["joint_features"] = self.joints(joints, dropout)
+            output = output + (self.joints(joints, dropout),)
         if self.has_descriptor:
-            output["descriptor"] = self.norm(self._branches(output))
+            output = output + (self.norm(self._branches(output)),)
         return output
 
-    def _branches(self, output: dict) -> Tensor:
+    def _branches(self, output: tuple) -> Tensor:
         """[s_T ; g], or the branch that exists."""
         if not self.has_bones:
-            return output["joint_features"]
-        last = output["bone_features"][:, -1]
+            return output[0]
+        last = output[0][:, -1]
         if not self.has_joints:
             return last
-        return ops.cat((last, output["joint_features"]), 1)
+        return ops.cat((last, output[1]), 1)
 
 
-def _check(coordinates: str, joint_dropout: float, joint_attention_dropout: float) -> None:
+def _check(joint_dropout: float, joint_attention_dropout: float) -> None:
     problems = []
-    if coordinates not in ("frame", "pixels"):
-        problems.append(Problem("skeleton_graph.coordinates", repr(coordinates), "'frame' or 'pixels'"))
     for key, share in (("joint_dropout", joint_dropout), ("joint_attention_dropout", joint_attention_dropout)):
         if not 0 <= share < 1:
             problems.append(Problem(f"skeleton_graph.{key}", str(share), "a share, at least 0 and below 1"))

@@ -4,8 +4,8 @@
 |-----------------------------------------|---------------------------------------------------------------|
 | random gain of an infrared frame        | `gains` row with three equal numbers                          |
 | gain and order of a visible frame's channels | `gains` and `channels`                                   |
-| intra-modality disturbance              | `restyle` after stage 2 with `TrainingDraws.same_modality`    |
-| cross-modality disturbance              | `restyle` after stage 3 with `TrainingDraws.other_modality`   |
+| intra-modality disturbance              | `restyle` after stage 2 with the rows `same_modality`    |
+| cross-modality disturbance              | `restyle` after stage 3 with the rows `other_modality`   |
 
 We differ in where the random numbers come from: they are arguments, drawn on the host, so a step is a pure function.
 A channel without any variance in a frame gets a zero gradient instead of NaN.

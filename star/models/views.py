@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from mindspore import Tensor, nn
 
-from star.models.joints import GraphAttention
-from star.models.reid import VideoReID
+from star.models.frame_guidance import FrameGuidance
+from star.models.joints import GraphAttention, JointsBranch
+from star.models.network import Network
+from star.models.pooling import GuidedPooling
 
 
-def read_attention(model: VideoReID, frames: Tensor, joints: Tensor, infrared: bool) -> list[dict[str, Any]]:
+def read_attention(model: Network, frames: Tensor, joints: Tensor, infrared: bool) -> list[dict[str, Any]]:
     """Embed clips and read what the network weighed meanwhile.
 
     The cells are the model's own and so are their inputs; only the softmax weights are computed a second time. Runs in
@@ -29,20 +31,20 @@ def read_attention(model: VideoReID, frames: Tensor, joints: Tensor, infrared: b
         One a clip, the fields of `star.evaluation.views.ClipAttention`.
     """
     watched: dict[str, nn.Cell] = {}
-    if model.has_skeleton and model.skeleton.has_joints:
-        watched |= {"layer1": model.skeleton.joints.layer1, "layer2": model.skeleton.joints.layer2}
-    if model.has_frame_guidance:
-        guidance = model.frame_guidance
-        watched |= {"bones_ask_frames": guidance.bones_ask_frames, "frames_ask_bones": guidance.frames_ask_bones}
-    if model.has_sequence_guidance:
-        watched["pooling"] = model.pooling
+    for _, cell in model.cells_and_names():
+        if isinstance(cell, JointsBranch):
+            watched |= {"layer1": cell.layer1, "layer2": cell.layer2}
+        elif isinstance(cell, FrameGuidance):
+            watched |= {"bones_ask_frames": cell.bones_ask_frames, "frames_ask_bones": cell.frames_ask_bones}
+        elif isinstance(cell, GuidedPooling):
+            watched["pooling"] = cell
     training = model.training
     model.set_train(False)
     with _inputs(watched) as inputs:
         model.embed(frames, joints, infrared)
     read = {name: _weights(name, cell, inputs[name]) for name, cell in watched.items()}
     model.set_train(training)
-    return [_of_clip(model, {name: values[clip] for name, values in read.items()}) for clip in range(len(frames))]
+    return [_of_clip(watched, {name: values[clip] for name, values in read.items()}) for clip in range(len(frames))]
 
 
 @contextmanager
@@ -73,13 +75,13 @@ def _weights(name: str, cell: nn.Cell, inputs: tuple) -> np.ndarray:
     return weights.asnumpy().astype(np.float32)
 
 
-def _of_clip(model: VideoReID, read: dict[str, np.ndarray]) -> dict[str, Any]:
+def _of_clip(watched: dict[str, Any], read: dict[str, np.ndarray]) -> dict[str, Any]:
     layers = tuple(read[name] for name in ("layer1", "layer2") if name in read)
     return {
         "joints": layers,
-        "graph": model.skeleton.joints.layer1.outside.asnumpy() == 0 if layers else None,
+        "graph": watched["layer1"].outside.asnumpy() == 0 if layers else None,
         "bones_ask_frames": read.get("bones_ask_frames"),
         "frames_ask_bones": read.get("frames_ask_bones"),
-        "powers": model.pooling.powers if "pooling" in read else (),
+        "powers": watched["pooling"].powers if "pooling" in read else (),
         "mixture": read.get("pooling"),
     }

@@ -28,7 +28,7 @@ VARYING_FACTS = {
     "clip": ("clip",),
     "data": ("data fingerprint", *(f"valid queries {direction}" for direction in DIRECTIONS)),
 }
-SHARED_SETTINGS = ("backbone.", "schedule.", "dataset.")
+SHARED_SETTINGS = ("backbone.", "optimiser.", "schedule.", "dataset.")
 
 
 @dataclass

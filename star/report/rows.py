@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from star.config.migrations import migrate_overrides
 from star.report.settings import Settings, asked_settings, differences, trained_settings
 from star.report.study import Row, Study
 
@@ -56,7 +57,8 @@ class Rows:
 
     def _named(self, run: RunRecord) -> Row | None:
         """The row with the run's experiment whose overrides are all among the run's; of several, the one with most."""
-        given = f" {run.tags.get('overrides', '')} ".replace(" ++", " ")
+        overrides = migrate_overrides(run.tags.get("overrides", "").split(" "))
+        given = f" {' '.join(overrides)} ".replace(" ++", " ")
         rows = [
             row
             for row in self.study.rows

@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from star.config.folders import config_folders
 from star.errors import Problem, ReportError
 from star.report.study import STUDY_FILE, Row, Study
 
@@ -62,6 +63,7 @@ def _digest(study: Study) -> str:
     package = Path(__file__).parents[1]
     sources = [*package.joinpath("config").glob("*.py"), package / "tracking" / "fingerprint.py", Path(__file__)]
     sources += Path(str(files("star.conf"))).rglob("*.yaml")
+    sources += [path for folder in config_folders() for path in Path(folder).rglob("*.yaml")]
     for path in sorted(sources):
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -71,8 +73,7 @@ def _compose(study: Study) -> dict[tuple[str, int], Settings]:
     from omegaconf import OmegaConf
 
     from star.config.compose import compose_run
-    from star.config.conform import conform
-    from star.config.schema import Config
+    from star.config.slots import read_config
 
     found: dict[Problem, list[str]] = {}
     asked: dict[tuple[str, int], Settings] = {}
@@ -81,7 +82,7 @@ def _compose(study: Study) -> dict[tuple[str, int], Settings]:
         for seed in study.seeds if composed else ():
             composed.seed = seed
             values: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
-            config = conform(values, Config, problems)
+            config = read_config(values, problems)
             if problems:
                 break
             asked[row.name, seed] = settings_of(study, config)
@@ -120,30 +121,30 @@ def settings_of(study: Study, config: Any) -> Settings:
 
 
 def trained_settings(study: Study, run: RunRecord) -> Settings | None:
-    """The settings a run was trained with; None if its folder is not on this machine."""
+    """The settings a run was trained with, in the keys of today; None if its folder is not on this machine.
+
+    Raises:
+        ConfigError: a later version of the software has stored them.
+    """
+    from star.config.migrations import migrate_settings
     from star.tracking.fingerprint import flat
 
     if run.folder is None:
         return None
     try:
-        return _comparable(study, flat(json.loads((run.folder / "fingerprint.json").read_text())["config"]))
+        stored = json.loads((run.folder / "fingerprint.json").read_text())["config"]
+        return _comparable(study, flat(migrate_settings(stored)))
     except (OSError, ValueError, KeyError):
         return None
 
 
 def differences(asked: Settings, trained: Settings) -> list[str]:
-    """What differs, e.g. `schedule.epochs is 12, asked is 10`.
-
-    A key that only one side has is one the software did not have then or has no more: it does not count. But loss terms
-    are there or not.
-    """
-    lines = []
-    for key in sorted(asked.keys() | trained.keys()):
-        known = key in asked and key in trained
-        decisive = key.startswith("loss.") and key.endswith(".weight")
-        if (known or decisive) and asked.get(key, "absent") != trained.get(key, "absent"):
-            lines.append(f"{key} is {trained.get(key, 'absent')}, asked is {asked.get(key, 'absent')}")
-    return lines
+    """What differs, e.g. `schedule.epochs is 12, asked is 10`; a key that one side lacks is a difference."""
+    return [
+        f"{key} is {trained.get(key, 'absent')}, asked is {asked.get(key, 'absent')}"
+        for key in sorted(asked.keys() | trained.keys())
+        if asked.get(key, "absent") != trained.get(key, "absent")
+    ]
 
 
 def describe_problems(study: Study, found: dict[Problem, list[str]]) -> str:

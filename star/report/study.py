@@ -3,6 +3,7 @@
 title: What the table is about
 text: One paragraph above it.                       # optional
 common: [dataset=synthetic, backbone=tiny]          # overrides all rows share
+config_dir: conf                                    # configuration folder beside the file, optional
 fill_in: [dataset.root=ROOT]                        # overrides only the user knows; shown in commands, optional
 seeds: [0, 1]
 published:                                          # optional, cited figures of others
@@ -13,7 +14,7 @@ sizes:                                              # optional; keys of a size r
 baseline: baseline                                  # row the others are compared with
 rows:
   - {name: baseline, label: Baseline, experiment: baseline}
-  - {name: star, label: STAR, experiment: star, overrides: [pooling.power=2.0]}   # overrides are optional
+  - {name: star, label: STAR, experiment: star, overrides: [aggregation.power=2.0]}   # optional
   - {name: star_t6, label: STAR, experiment: star, overrides: [dataset.frames=6], sizes: [paper]}
 columns: [i2v/R1, i2v/mAP, v2i/R1, v2i/mAP]
 varies: [clip]                                      # optional, what rows differ in on purpose: protocol, clip, data

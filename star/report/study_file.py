@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from star.config.folders import use_config_folders
 from star.errors import ReportError
 from star.report.study import COLUMNS, VARIES, Published, Row, Study
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
-_OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes")
+_OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes", "config_dir")
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -48,6 +49,7 @@ class StudyReader:
         Raises:
             ReportError: no such size, or wrong entries; lists all of them.
         """
+        folders = self._config_folders()
         sizes = self._sizes()
         studies = [self._of_size(name, {**self.content, **content}, tuple(sizes)) for name, content in sizes.items()]
         if not sizes:
@@ -59,7 +61,16 @@ class StudyReader:
             problems = list(dict.fromkeys(self.problems))
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise ReportError("\n".join([f"{self.path} has {count}:", *(f"  {line}" for line in problems)]))
+        use_config_folders(folders, f"{self.path}: config_dir")
         return next((study for study in studies if study.size == size), studies[0])
+
+    def _config_folders(self) -> list[Path]:
+        """The folders of `config_dir`, relative to that of the file."""
+        given = self.content.get("config_dir", [])
+        folders = [self.path.parent / str(name) for name in ([given] if isinstance(given, str) else given or [])]
+        for folder in folders:
+            self._expect(folder.is_dir(), "config_dir", folder, "an existing folder, laid out like conf/")
+        return folders
 
     def _sizes(self) -> dict[str, dict[str, Any]]:
         sizes = self.content.get("sizes", {})

@@ -193,4 +193,4 @@ def _fingerprint_of(run: RunRecord) -> Fingerprint | None:
 def _made_otherwise(run: RunRecord, mark: Fingerprint) -> bool:
     """Whether code or packages have changed since."""
     trained = _fingerprint_of(run)
-    return trained is not None and (trained.code, trained.packages) != (mark.code, mark.packages)
+    return trained is not None and trained.software != mark.software

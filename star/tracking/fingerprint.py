@@ -10,7 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from star.config.migrations import VERSION, migrate_settings
 from star.config.schema import Config
+from star.config.slots import nodes
+from star.config.target import sources_of
 
 PACKAGES = ("mindspore", "numpy", "opencv-python-headless")
 """Packages whose version can change a number."""
@@ -33,6 +36,7 @@ class Fingerprint(NamedTuple):
         weights: hash of the pretrained weights, or "none".
         code: hash of the package's numeric source files.
         packages: versions of `PACKAGES`.
+        parts: hash of the source of every package outside of this one that the configuration names a class of.
     """
 
     config: dict[str, Any]
@@ -40,6 +44,12 @@ class Fingerprint(NamedTuple):
     weights: str
     code: str
     packages: dict[str, str]
+    parts: dict[str, str] = {}
+
+    @property
+    def software(self) -> tuple[Any, ...]:
+        """What may change between two runs of one configuration."""
+        return self.code, self.packages, self.parts
 
     @property
     def digest(self) -> str:
@@ -57,8 +67,9 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def load(cls, path: Path) -> Fingerprint:
-        """Read what `save` wrote."""
-        return cls(**json.loads(path.read_text()))
+        """Read what `save` wrote, the configuration in the keys of today."""
+        stored = json.loads(path.read_text())
+        return cls(**{**stored, "config": migrate_settings(stored["config"])})
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -72,8 +83,10 @@ def fingerprint(config: Config, data_fingerprint: str) -> Fingerprint:
         config: a checked configuration.
         data_fingerprint: of the data set as read, `VideoReIDData.fingerprint`.
     """
-    weights = _weights_digest(config.backbone.pretrained)
-    return Fingerprint(relevant_values(config), data_fingerprint, weights, code_digest(), _versions())
+    weights = _weights_digest(config.backbone["pretrained"])
+    targets = [str(node["_target_"]) for _, _, node in nodes(config) if node.get("_target_")]
+    foreign = sources_of(target for target in targets if not target.startswith("star."))
+    return Fingerprint(relevant_values(config), data_fingerprint, weights, code_digest(), _versions(), foreign)
 
 
 def relevant_values(config: Config) -> dict[str, Any]:
@@ -83,7 +96,8 @@ def relevant_values(config: Config) -> dict[str, Any]:
         values.pop(name)
     for group, keys in _IRRELEVANT.items():
         for key in keys:
-            values[group].pop(key)
+            values[group].pop(key, None)
+    values["version"] = VERSION
     _count_processes(values)
     if values["hardware"]["precision"] == "O0":
         del values["hardware"]["loss_scale"], values["hardware"]["loss_scale_window"]
@@ -94,14 +108,16 @@ def relevant_values(config: Config) -> dict[str, Any]:
 
 def _count_processes(values: dict[str, Any]) -> None:
     """Processes that share all statistics of a batch give the numbers of one, to rounding, and count as one."""
-    hardware, triplet = values["hardware"], values["loss"].get("triplet", {})
+    hardware = values["hardware"]
+    gathering = [node for node in values["loss"].values() if isinstance(node.get("gather"), bool)]
     one = hardware["processes"] == 1
-    if triplet.get("gather", True) and (one or hardware["batch_norm"] == "global"):
+    if all(node["gather"] for node in gathering) and (one or hardware["batch_norm"] == "global"):
         hardware["processes"] = 1
     if one or hardware["batch_norm"] == "global":
         del hardware["batch_norm"]
-    if one or triplet.get("gather"):
-        triplet.pop("gather", None)
+    for node in gathering:
+        if one or node["gather"]:
+            del node["gather"]
 
 
 def _weights_digest(source: str | None) -> str:

@@ -27,17 +27,17 @@ def probe(config: Config, every: int) -> None:
     from star.engine.build_data import evaluation_loader, load_data, train_loader
     from star.engine.build_network import build_model, draws_of_step
     from star.engine.hardware import select_device
+    from star.engine.optimisers import SGD
     from star.engine.schedule import learning_rates
-    from star.engine.step import sgd
     from star.engine.update import make_update
     from star.evaluation.evaluator import rank_test_set
     from star.losses.identity import cross_entropy
+    from star.models.random_inputs import KEEP_MASKS
 
     select_device(config.hardware)
     data, schedule = load_data(config), config.schedule
     loader = train_loader(config, data)
     model = build_model(config, identities=len(data.train.identities))
-    height, width = config.dataset.height, config.dataset.width
     rates = learning_rates(
         schedule.learning_rate,
         epochs=schedule.epochs,
@@ -47,15 +47,11 @@ def probe(config: Config, every: int) -> None:
         gamma=schedule.gamma,
     )
     weights = [*model.skeleton.trainable_params(), *model.pose_classifier.trainable_params()]
-    optimiser = sgd(
-        [(weights, rates)],
-        momentum=schedule.momentum,
-        nesterov=schedule.nesterov,
-        weight_decay=schedule.weight_decay,
-    )
+    options = {key: config.optimiser[key] for key in ("momentum", "nesterov", "weight_decay")}
+    optimiser = SGD(**options).build([(weights, rates, 1.0)])
 
     def describe(joints: Tensor, *dropout: Tensor) -> Tensor:
-        return model.skeleton(joints, height, width, dropout)["descriptor"]
+        return model.skeleton(joints, *dropout)[model.skeleton.gives.index("descriptor")]
 
     def loss(joints: Tensor, identities: Tensor, *dropout: Tensor) -> tuple[Tensor, Tensor]:
         logits = model.pose_classifier(describe(joints, *dropout))
@@ -70,7 +66,7 @@ def probe(config: Config, every: int) -> None:
         update(value, gradients)
         return value, logits
 
-    draw = draws_of_step(config)
+    draw = draws_of_step(config, model)
     print(f"loss of a guess {np.log(len(data.train.identities)):.3f}\n steps   loss  train R1   i2v mAP   v2i mAP")
     losses, hits = [], []
     for epoch in range(schedule.epochs):
@@ -78,7 +74,7 @@ def probe(config: Config, every: int) -> None:
         for number, batch in enumerate(loader.epoch(epoch), epoch * len(loader)):
             joints = np.concatenate([batch.visible_joints, batch.infrared_joints])
             identities = np.concatenate([batch.identities, batch.identities])
-            value, logits = train(*map(Tensor, (joints, identities, *draw(number)[0].dropout)))
+            value, logits = train(*map(Tensor, (joints, identities, *(draw(number)[0][name] for name in KEEP_MASKS))))
             losses.append(float(value.asnumpy()))
             hits.append(float(np.mean(logits.asnumpy().argmax(1) == identities)))
         if (epoch + 1) % every == 0 or epoch + 1 == schedule.epochs:

@@ -62,24 +62,19 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
     assert (schedule.identities, schedule.tracklets, schedule.epochs) == (8, 2, 130)
     assert (schedule.learning_rate, schedule.backbone_factor, schedule.warmup_epochs) == (0.1, 0.1, 10)
     assert (schedule.milestones, schedule.gamma) == ([60, 120], 0.1)
-    assert (schedule.momentum, schedule.nesterov, schedule.weight_decay) == (0.9, True, 5e-4)
+    assert [config.optimiser[key] for key in ("momentum", "nesterov", "weight_decay")] == [0.9, True, 5e-4]
     augmentation = dataset.augmentation
     assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
     assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3])
     assert (augmentation.geometry, augmentation.erase_per) == ("clip", "clip")
     colours = ("weighted_greyscale", "channel_exchange", "colour_jitter", "infrared_jitter")
     assert all(getattr(augmentation, name) == 0 for name in colours)
-    assert (backbone.block, backbone.layers, backbone.last_stride, backbone.out_channels) == (
-        "bottleneck",
-        [3, 4, 6, 3],
-        1,
-        2048,
-    )
+    assert [backbone[key] for key in ("block", "layers", "width", "last_stride")] == ["bottleneck", [3, 4, 6, 3], 64, 1]
     assert all(term["weight"] == 1.0 for term in config.loss.values())
     assert set(config.loss) == {
         *("identity", "triplet", "frame_identity", "disturbed_identity", "defence", "joints_bones")
     }
-    assert config.pooling.guided_powers == [0.7, 1, 3, 5, 7]
+    assert config.guidance["sequence"]["powers"] == [0.7, 1, 3, 5, 7]
 
 
 def test_milestones_given_replace_those_of_the_schedule():
@@ -127,7 +122,11 @@ def test_every_problem_is_listed_at_once():
     ("overrides", "key", "expected"),
     [
         (["skeleton_graph.bones=false", "loss=baseline"], "skeleton_graph.frame_guidance", "skeleton_graph.bones=true"),
-        (["skeleton_graph.attention_heads=3"], "skeleton_graph.attention_heads", "divisor of the backbone's 2048"),
+        (
+            ["skeleton_graph.attention_heads=3"],
+            "skeleton_graph.attention_heads",
+            "a divisor of the embedding width 2048",
+        ),
         (["style=none"], "loss.defence", "style.attack=true"),
         (["loss=cross_modality"], "loss.cross_modality", "skeleton_graph.pose_classifier=true"),
         (["hardware=ascend"], "hardware.target", "no Ascend"),
@@ -155,8 +154,8 @@ def test_every_problem_is_listed_at_once():
             "dataset.augmentation.colour_jitter",
             "{brightness,contrast,saturation} above 0",
         ),
-        (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "importable class"),
-        (["pooling=max"], "pooling.kind", "gem: skeleton_graph.sequence_guidance=true"),
+        (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "a name in star.losses"),
+        (["aggregation=max"], "skeleton_graph.sequence_guidance", "Maximum has no mean over the frames"),
         (["dataset=hitsz_vcm"], "dataset.root", "dataset.root=FOLDER"),
         (["dataset=hitsz_vcm", "dataset.root=no/such/folder"], "dataset.root", "an existing folder"),
         (["dataset=bupt_campus"], "dataset.root", "dataset.root=FOLDER"),

@@ -1,8 +1,9 @@
-"""Configurations of runs made before a key existed."""
+"""Stored configurations: of today, of version 1, and what is in neither."""
 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,71 +12,118 @@ import pytest
 from omegaconf import OmegaConf
 
 from star.config.check import check_config, check_overrides
-from star.config.stored import stored_config
+from star.config.migrations import VERSION, migrate, migrate_overrides
+from star.config.stored import stored_config, stored_overrides
 from star.errors import ConfigError
 
-OVERRIDES = ["experiment=star", "dataset=synthetic", "schedule=quick", "schedule.epochs=3", "pooling.power=2.0"]
+OVERRIDES = ["experiment=star", "dataset=synthetic", "schedule=quick", "schedule.epochs=3", "seed=4"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run's folder, as this version writes it."""
     (tmp_path / ".hydra").mkdir()
-    (tmp_path / "run.json").write_text(json.dumps({"run_id": "a" * 32}))
-    OmegaConf.save(OmegaConf.create([*OVERRIDES, "hydra.run.dir=somewhere"]), tmp_path / ".hydra" / "overrides.yaml")
-    OmegaConf.save(OmegaConf.create(asdict(check_overrides(OVERRIDES))), tmp_path / "config.yaml")
+    record = {"run_id": "a" * 32, "overrides": OVERRIDES, "version": VERSION, "config_folders": []}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    store(tmp_path, {"version": VERSION, **asdict(check_overrides(OVERRIDES))})
     return tmp_path
 
 
-def age(folder: Path, *keys: str) -> None:
-    """Take keys out of the stored configuration."""
-    values: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    for key in keys:
-        *groups, name = key.split(".")
-        node = values
-        for group in groups:
-            node = node[group]
-        del node[name]
+def store(folder: Path, values: Any) -> None:
     OmegaConf.save(OmegaConf.create(values), folder / "config.yaml")
 
 
-def test_a_run_of_today_is_read_as_it_is(folder, caplog):
-    caplog.set_level("INFO")
+def stored(folder: Path) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+
+
+def of_version_1(values: Any) -> Any:
+    """What the software wrote before configurations had a version."""
+    values = {key: deepcopy(value) for key, value in values.items() if key != "version"}
+    pooling = {"kind": "gem", "power": values.pop("aggregation")["power"]}
+    values["pooling"] = pooling | {"guided_powers": values.pop("guidance")["sequence"]["powers"]}
+    optimiser = values.pop("optimiser")
+    values["schedule"] |= {key: optimiser[key] for key in ("momentum", "nesterov", "weight_decay")}
+    for key in ("warmup_per", "warmup_start", "decay", "floor"):
+        del values["schedule"][key]
+    for key in ("stream", "frame_pooling", "frame_head", "clip_head", "branch", "sampler"):
+        del values[key]
+    for key in ("_target_", "stems"):
+        del values["backbone"][key]
+    return values
+
+
+def test_a_run_of_today_is_read_as_it_is(folder):
     assert check_config(stored_config(folder)) == check_overrides(OVERRIDES)
-    assert not caplog.records
 
 
-def test_keys_that_did_not_exist_have_the_values_of_today(folder, caplog):
-    caplog.set_level("INFO")
-    age(folder, "dataset.corruption", "dataset.augmentation.geometry", "backbone.width", "debug")
-    config = check_config(stored_config(folder, ["dataset.corruption.occlusion=0.25"]))
-    assert config.dataset.corruption.occlusion == 0.25
-    assert config.dataset.augmentation.geometry == "clip" and config.debug.limit_identities is None
-    assert config.backbone.width == check_overrides(OVERRIDES).backbone.width
-    (record,) = caplog.records
-    assert "dataset.augmentation.geometry=clip" in record.getMessage()
+def test_a_run_of_version_1_is_what_it_was(folder):
+    older = of_version_1(stored(folder))
+    older["pooling"] |= {"power": 2.0, "guided_powers": [1.0, 5.0]}
+    older["schedule"] |= {"momentum": 0.8, "backbone_factor": 0.25}
+    store(folder, older)
+    config = check_config(stored_config(folder))
+    assert config.guidance["sequence"]["powers"] == [1.0, 5.0]
+    assert config.aggregation == {"_target_": "star.models.pooling.GeneralisedMean", "power": 2.0}
+    assert config.optimiser["momentum"] == 0.8 and config.optimiser["factors"]["backbone"]["rate"] == 0.25
+    same = {"guidance": config.guidance, "aggregation": config.aggregation, "optimiser": config.optimiser}
+    now = asdict(check_overrides(OVERRIDES))
+    now["schedule"]["backbone_factor"] = 0.25
+    assert asdict(config) == now | same
 
 
-def test_what_the_run_stored_is_never_replaced(folder):
-    age(folder, "pooling.kind", "loss.defence", "dataset.generate.clutter")
-    stored = OmegaConf.load(folder / "config.yaml")
-    OmegaConf.update(stored, "pooling.power", 7.0)
-    OmegaConf.update(stored, "schedule.milestones", [99])
-    OmegaConf.save(stored, folder / "config.yaml")
-    config = stored_config(folder)
-    assert config.pooling.power == 7.0 and config.pooling.kind == "gem"
-    assert "defence" not in config.loss and "clutter" not in config.dataset.generate
-    assert config.schedule.milestones == [99]
+def test_a_baseline_of_version_1_stays_a_baseline_whatever_its_overrides_say_today(folder):
+    """Without its experiment, missing keys were once filled from the default one, which has skeleton branches."""
+    baseline = asdict(check_overrides(["experiment=baseline", *OVERRIDES[1:]]))
+    older = of_version_1({"version": VERSION, **baseline})
+    del older["dataset"]["corruption"], older["pooling"]["kind"]
+    store(folder, older)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "overrides": ["experiment=gone"]}))
+    config = check_config(stored_config(folder))
+    assert not config.skeleton_graph.used and "joints_bones" not in config.loss
+    assert asdict(config) == baseline
 
 
-@pytest.mark.parametrize("overrides", [None, ["experiment=gone"]])
-def test_a_run_whose_overrides_compose_no_more(folder, overrides):
-    age(folder, "dataset.corruption")
-    path = folder / ".hydra" / "overrides.yaml"
-    path.unlink()
-    if overrides:
-        OmegaConf.save(OmegaConf.create(overrides), path)
-    assert check_config(stored_config(folder)) == check_overrides(OVERRIDES)
+@pytest.mark.parametrize("kind", ["gem", "max"])
+def test_the_pooling_of_version_1(folder, kind):
+    older = of_version_1(stored(folder))
+    older["pooling"]["kind"] = kind
+    target = {"gem": "star.models.pooling.GeneralisedMean", "max": "star.models.pooling.Maximum"}[kind]
+    assert migrate(older)["aggregation"]["_target_"] == target
+
+
+def test_a_key_that_nothing_says_is_named_and_never_filled(folder):
+    values = stored(folder)
+    del values["skeleton_graph"]["joints"]
+    values["skeleton_graph"]["no_such_key"] = 1
+    store(folder, values)
+    with pytest.raises(ConfigError) as error:
+        check_config(stored_config(folder))
+    assert {problem.key for problem in error.value.problems} == {"skeleton_graph.joints", "skeleton_graph.no_such_key"}
+
+
+def test_a_configuration_of_a_later_version_is_refused(folder):
+    store(folder, stored(folder) | {"version": VERSION + 1})
+    with pytest.raises(
+        ConfigError, match=f"version: given {VERSION + 1}, expected a configuration this software knows"
+    ):
+        stored_config(folder)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "\x00"])
+def test_a_configuration_that_cannot_be_read_is_named(folder, text):
+    (folder / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.yaml"):
+        stored_config(folder)
+
+
+def test_overrides_of_version_1_have_the_names_of_today(folder):
+    older = ["experiment=star", "pooling=max", "pooling.power=2", "++schedule.momentum=0.8", "schedule.epochs=3"]
+    now = ["experiment=star", "aggregation=max", "aggregation.power=2", "++optimiser.momentum=0.8", "schedule.epochs=3"]
+    assert migrate_overrides(older) == now and migrate_overrides(now) == now
+    (folder / "run.json").write_text(json.dumps({"run_id": "a" * 32, "overrides": older}))
+    assert stored_overrides(str(folder))[1] == now
 
 
 def test_an_override_of_no_key(folder):

@@ -3,11 +3,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from star.data.frames import FolderFrames
-from star.data.sampler import default_batches, epoch_plan, unpaired_identities
+from star.data.sampler import (
+    MixedPlan,
+    ModalityBlindSampler,
+    PairedSampler,
+    default_batches,
+    epoch_plan,
+    unpaired_identities,
+)
 from star.errors import DataError
 from star.types import Split, Tracklet
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "m3_batches.npz")
 
 
 def _split(counts):
@@ -82,3 +93,175 @@ def test_identities_of_one_modality_are_noted_and_left_out():
 def test_batch_larger_than_the_identities():
     with pytest.raises(DataError, match=r"batch larger than the identities: schedule\.identities=7 .* has 6"):
         _plan(identities=7)
+
+
+@pytest.mark.parametrize("batches", [None, 5])
+def test_the_paired_sampler_gives_the_plans_above(batches):
+    sampler = PairedSampler(UNEVEN, identities=3, tracklets=2, seed=4, batches=batches)
+    assert sampler.batches_per_epoch == len(sampler.plan(0)) == (batches or 3)
+    for epoch in range(3):
+        assert _same(sampler.plan(epoch), _plan(seed=4, epoch=epoch, batches=batches))
+
+
+@pytest.mark.parametrize("batches", [None, 1])
+def test_samplers_refuse_too_many_identities_when_they_are_made(batches):
+    with pytest.raises(DataError, match=r"schedule\.identities=7 .* has 6 with tracklets in both modalities"):
+        PairedSampler(UNEVEN, identities=7, tracklets=2, seed=0, batches=batches)
+    with pytest.raises(DataError, match=r"schedule\.identities=8 .* has 7 with tracklets; give .*=7 or less"):
+        ModalityBlindSampler(UNEVEN, identities=8, tracklets=2, seed=0, batches=batches)
+
+
+def _broken_laws(plan, split, *, identities, tracklets):
+    """Laws of the modality-blind batches that a plan does not keep; it may go over the tracklets several times."""
+    owner = np.searchsorted(split.identities, [t.identity for t in split.tracklets])
+    sizes = Counter(owner.tolist())
+    all_groups = {label: max(1, size // tracklets) for label, size in sizes.items()}
+    left, seen, broken = dict(all_groups), set(), set()
+    for batch in plan:
+        if not np.array_equal(owner[batch.tracklets], batch.labels):
+            broken.add("labels are those of the tracklets")
+        rows = batch.labels.reshape(-1, tracklets)
+        if (rows != rows[:, :1]).any():
+            broken.add("K rows of one identity follow each other")
+        dealt = rows[:, 0].tolist()
+        if len(dealt) != identities or len(set(dealt)) != identities:
+            broken.add("P different identities")
+        if any(left[label] == 0 for label in dealt):
+            if sum(number > 0 for number in left.values()) >= identities:
+                broken.add("fresh groups only when those left are of too few identities")
+            left, seen = dict(all_groups), set()
+        for label in dealt:
+            left[label] -= 1
+        drawn = [position for position in batch.tracklets.tolist() if sizes[owner[position]] >= tracklets]
+        if len(set(drawn)) < len(drawn) or seen & set(drawn):
+            broken.add("no tracklet twice among the same groups")
+        seen |= set(drawn)
+    return broken
+
+
+def _by_label(labels):
+    return _split({label: ((labels == label).sum() // 2, -(-(labels == label).sum() // 2)) for label in set(labels)})
+
+
+RELEASE = _by_label(np.sort(GOLDEN["track_identity"]))
+FOUR = {"identities": 4, "tracklets": 4}
+
+
+def _blind(split, **changes):
+    return ModalityBlindSampler(split, **{"identities": 4, "tracklets": 4, "seed": 0} | changes)
+
+
+def test_the_release_s_own_epoch_keeps_the_laws():
+    labels = GOLDEN["track_identity"]
+    order = GOLDEN["order"].reshape(-1, 16)
+    split = Split("train", FolderFrames(Path("folder")), tuple(Tracklet(i, 1, "visible", ("f",)) for i in labels))
+    plan = [MixedPlan(rows, labels[rows]) for rows in order]
+    assert _broken_laws(plan, split, **FOUR) == set()
+    assert len(plan) >= _blind(split).batches_per_epoch
+
+
+@pytest.mark.parametrize("batches", [None, 5, 60])
+def test_modality_blind_batches_of_the_release_s_tracklets(batches):
+    sampler = _blind(RELEASE, batches=batches)
+    assert sampler.batches_per_epoch == (batches or 9)
+    for epoch in range(20):
+        plan = sampler.plan(epoch)
+        assert len(plan) == sampler.batches_per_epoch
+        assert _broken_laws(plan, RELEASE, **FOUR) == set()
+        assert {batch.tracklets.dtype for batch in plan} == {np.dtype(np.int64)}
+        assert {batch.labels.dtype for batch in plan} == {np.dtype(np.int32)}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any), min_size=4, max_size=9),
+    identities=st.integers(2, 4),
+    tracklets=st.integers(1, 5),
+    epoch=st.integers(0, 99),
+)
+def test_modality_blind_batches_of_any_tracklets(counts, identities, tracklets, epoch):
+    split, sizes = _split(dict(enumerate(counts))), {"identities": identities, "tracklets": tracklets}
+    sure = _blind(split, **sizes).batches_per_epoch
+    assert 1 <= sure <= sum(max(1, sum(numbers) // tracklets) for numbers in counts) // identities
+    plan = _blind(split, **sizes, batches=3 * sure + 5).plan(epoch)
+    assert len(plan) == 3 * sure + 5
+    assert _broken_laws(plan, split, **sizes) == set()
+    groups = Counter(label for batch in plan[:sure] for label in batch.labels[::tracklets].tolist())
+    assert all(number <= max(1, sum(counts[label]) // tracklets) for label, number in groups.items())
+
+
+def test_the_default_length_is_the_least_that_draws_give():
+    """Of many draws one is as short; the length is no loss where there are many identities."""
+    split = _split({0: (1, 1), 1: (1, 1), 2: (2, 2), 3: (2, 2), 4: (3, 3)})
+
+    def natural(epoch):
+        plan = _blind(split, identities=2, tracklets=2, batches=40).plan(epoch)
+        used = Counter()
+        for number, batch in enumerate(plan):
+            used.update(batch.labels[::2].tolist())
+            if any(used[label] > (1, 1, 2, 2, 3)[label] for label in used):
+                return number
+        raise AssertionError
+
+    lengths = [natural(epoch) for epoch in range(300)]
+    assert min(lengths) == 3 == _blind(split, identities=2, tracklets=2).batches_per_epoch < max(lengths)
+    many = _split({identity: (10, 10) for identity in range(500)})
+    assert _blind(many, tracklets=8).batches_per_epoch == 249
+    few = _split({0: (3, 3), 1: (2, 2), 2: (5, 5)})
+    assert _blind(few, identities=3, tracklets=1).batches_per_epoch == 4
+
+
+def test_groups_mix_modalities_and_small_identities_are_drawn_with_replacement():
+    sampler = _blind(_split({0: (8, 8), 1: (2, 1), 2: (0, 8), 3: (4, 4)}))
+    plans = [sampler.plan(epoch)[0] for epoch in range(100)]
+    by_label = [{label: plan.tracklets[plan.labels == label] for label in range(4)} for plan in plans]
+    visible = Counter(int((rows[0] < 8).sum()) for rows in by_label)
+    assert set(visible) >= {1, 2, 3} and max(visible, key=lambda count: visible[count]) == 2
+    different = Counter(len(set(rows[1].tolist())) for rows in by_label)
+    assert different[1] and different[2] and different[3]
+    assert {position for rows in by_label for position in rows[2].tolist()} == set(range(19, 27))
+
+
+def test_identities_are_taken_at_random_and_evenly():
+    split = _split({identity: (2, 2) for identity in range(6)})
+    sampler = _blind(split, identities=2)
+    pairs = Counter(tuple(sorted(set(sampler.plan(epoch)[0].labels.tolist()))) for epoch in range(1500))
+    assert len(pairs) == 15 and min(pairs.values()) > 60 and max(pairs.values()) < 145
+
+
+def test_a_modality_blind_plan_is_a_function_of_seed_and_epoch():
+    assert _same(_blind(RELEASE).plan(3), _blind(RELEASE).plan(3))
+    assert _same(_blind(RELEASE, batches=30).plan(3)[:4], _blind(RELEASE, batches=4).plan(3))
+    assert not _same(_blind(RELEASE).plan(0), _blind(RELEASE).plan(1))
+    assert not _same(_blind(RELEASE).plan(0), _blind(RELEASE, seed=1).plan(0))
+    assert not _same(_blind(RELEASE, seed=1).plan(0), _blind(RELEASE, seed=0).plan(1))
+
+
+def _same_identity_twice(batch):
+    rows, labels = batch.tracklets.copy(), batch.labels.copy()
+    rows[4:8], labels[4:8] = rows[:4], labels[:4]
+    return MixedPlan(rows, labels)
+
+
+def _shifted_rows(batch):
+    return MixedPlan(np.roll(batch.tracklets, 1), np.roll(batch.labels, 1))
+
+
+def _wrong_label(batch):
+    return batch._replace(labels=np.roll(batch.labels, 4))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "law"),
+    [
+        (lambda plan: [_same_identity_twice(plan[0]), *plan[1:]], "P different identities"),
+        (lambda plan: [MixedPlan(*(array[:12] for array in plan[0])), *plan[1:]], "P different identities"),
+        (lambda plan: [_shifted_rows(plan[0]), *plan[1:]], "K rows of one identity follow each other"),
+        (lambda plan: [_wrong_label(plan[0]), *plan[1:]], "labels are those of the tracklets"),
+        (lambda plan: [plan[0], *plan], "no tracklet twice among the same groups"),
+        (lambda plan: plan + plan, "fresh groups only when those left are of too few identities"),
+    ],
+)
+def test_a_plan_that_breaks_a_law_is_found(spoil, law):
+    plan = _blind(RELEASE).plan(0)
+    assert law in _broken_laws(spoil(plan), RELEASE, **FOUR)

@@ -14,7 +14,7 @@ from star.config.schema import Config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
 from star.errors import ConfigError
-from star.types import TrainingDraws
+from star.models.random_inputs import KEEP_MASKS
 
 ALONE = ("style=none", "loss=plain", "~loss.triplet", "schedule.clip_norm=null")
 """Without style attack, triplet and (below) statistics of the batch every row is trained as if it were alone."""
@@ -37,12 +37,14 @@ def train(config: Config, frozen: bool) -> tuple[list[dict[str, float]], dict[st
     if frozen:
         freeze_statistics(model)
     step, state = build_step(config, model, [np.full(2, 0.05, np.float32)] * 2)
-    draw = draws_of_step(config)
+    draw = draws_of_step(config, model)
     losses = []
     for index, batch in enumerate(train_loader(config, data).epoch(0)):
-        draws = draw(index)
-        masks = tuple(np.ones_like(mask) for mask in draws[0].dropout)
-        losses.append(step(batch, [TrainingDraws(*part[:4], masks) for part in draws], index))
+        draws = [
+            {name: np.ones_like(array) if name in KEEP_MASKS else array for name, array in part.items()}
+            for part in draw(index)
+        ]
+        losses.append(step(batch, draws, index))
     return losses, state.tensors()
 
 
@@ -67,10 +69,11 @@ def test_losses_and_gradients_are_the_means_of_the_parts(tiny_root: Path):
     config = configure(tiny_root, "schedule.accumulation_steps=2", "hardware.mode=pynative", "schedule.clip_norm=null")
     data = load_data(config)
     batch = next(iter(train_loader(config, data).epoch(0)))
-    draws = draws_of_step(config)(0)
     rates = [np.ones(1, np.float32)] * 2
     identities = len(data.train.identities)
-    step, state = build_step(config, build_model(config, identities=identities), rates)
+    model = build_model(config, identities=identities)
+    draws = draws_of_step(config, model)(0)
+    step, state = build_step(config, model, rates)
     before = state.tensors()
     losses = step(batch, draws, 0)
     alone = configure(tiny_root, "hardware.mode=pynative", "schedule.clip_norm=null")

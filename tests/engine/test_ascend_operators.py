@@ -81,7 +81,7 @@ def test_every_operator_of_star_has_a_kernel(tiny_root: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("experiment=baseline", "pooling=max"),
+        ("experiment=baseline", "aggregation=max"),
         ("experiment=star_release",),
         ("experiment=cross_modality_consistency",),
     ],

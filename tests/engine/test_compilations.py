@@ -16,13 +16,14 @@ from star.config.check import check_overrides
 from star.data.loader import EvaluationLoader
 from star.engine import build_network
 from star.engine.build_data import load_data, train_loader
+from star.engine.optimisers import SGD
 from star.engine.processes import Processes
 from star.engine.signals import StopSignals
-from star.engine.step import TrainStep, sgd
+from star.engine.step import TrainStep
 from star.engine.trainer import Trainer
 from star.losses import WeightedLosses
 from star.tracking.null_tracker import NullTracker
-from star.types import TrainBatch, TrainingDraws
+from star.types import TrainBatch
 
 
 class Counting:
@@ -102,25 +103,28 @@ def test_other_experiments_compile_each_graph_once(
 
 
 class Scale(nn.Cell):
+    inputs = ("visible",)
+
     def __init__(self) -> None:
         super().__init__()
         self.weight = Parameter(Tensor(np.ones(3, np.float32)), name="weight")
 
-    def construct(self, visible: Tensor, *rest: Tensor) -> Tensor:
-        return self.weight * visible
+    def construct(self, visible: Tensor) -> dict:
+        return {"scaled": self.weight * visible}
 
 
 class Sum(nn.Cell):
-    def construct(self, output: Tensor, identities: Tensor) -> Tensor:
-        return output.sum()
+    reads = ("scaled",)
+
+    def construct(self, scaled: Tensor) -> Tensor:
+        return scaled.sum()
 
 
 def test_a_short_training_batch_would_compile_the_step_again(compiled: list[str]):
     model = Scale()
-    optimiser = sgd([([model.weight], np.ones(4, np.float32))], momentum=0.9, nesterov=True, weight_decay=0.0)
+    optimiser = SGD(weight_decay=0.0).build([([model.weight], np.ones(4, np.float32), 1.0)])
     step = TrainStep(model, WeightedLosses({"sum": Sum()}, {"sum": 1.0}), optimiser, graph=True, clip_norm=None)
-    draws = TrainingDraws(*(np.zeros(1, np.float32) for _ in range(4)), dropout=())
     for number, clips in enumerate((4, 4, 4, 3)):
         x = np.ones((clips, 3), np.float32)
-        step(TrainBatch(x, x, x, x, np.zeros(clips, np.int32)), [draws], number)
+        step(TrainBatch(x, x, x, x, np.zeros(clips, np.int32)), [{}], number)
         assert compiled == ["update"] * (1 if clips == 4 else 2)

@@ -20,7 +20,7 @@ from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep
-from star.models.reid import VideoReID
+from star.models.network import Network
 
 AUGMENTATIONS = {
     "channel_exchange": {"channel_exchange"},
@@ -47,11 +47,11 @@ class Trained(NamedTuple):
 def configure(experiment: str, root: Path, *overrides: str) -> Config:
     own = {f"dataset.{key}" for key in SHAPES.get(experiment, {})}
     small = [text for text in SMALL if text.partition("=")[0] not in own]
-    plain = ("schedule.weight_decay=0", "schedule.clip_norm=null", "dataset=hitsz_vcm", f"dataset.root={root}")
+    plain = ("optimiser.weight_decay=0", "schedule.clip_norm=null", "dataset=hitsz_vcm", f"dataset.root={root}")
     return check_overrides([f"experiment={experiment}", *small, *plain, *overrides])
 
 
-def build(config: Config, identities: int, steps: int) -> tuple[VideoReID, TrainStep]:
+def build(config: Config, identities: int, steps: int) -> tuple[Network, TrainStep]:
     model = build_model(config, identities=identities)
     return model, build_step(config, model, [np.full(steps, 0.01, np.float32)] * 2)[0]
 
@@ -60,7 +60,7 @@ def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
     config = configure(experiment, root, f"hardware.mode={mode}", f"schedule.batches_per_epoch={steps}")
     data = load_data(config)
     model, step = build(config, len(data.train.identities), steps)
-    draw = draws_of_step(config)
+    draw = draws_of_step(config, model)
     before = NetworkState(model).tensors()
     losses = []
     for i, batch in enumerate(train_loader(config, data).epoch(0)):
@@ -71,14 +71,15 @@ def train(experiment: str, mode: str, root: Path, steps: int) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def star_step(tiny_root: Path) -> TrainStep:
-    """A training step of the network of `star`."""
+def star_network(tiny_root: Path) -> tuple[Network, TrainStep]:
+    """The network of `star` and its training step."""
     config = configure("star", tiny_root, "hardware.mode=pynative")
-    return build(config, len(load_data(config).train.identities), len(AUGMENTATIONS))[1]
+    return build(config, len(load_data(config).train.identities), len(AUGMENTATIONS))
 
 
 @pytest.mark.parametrize("experiment", AUGMENTATIONS)
-def test_every_augmentation_is_star_on_other_batches_and_trains(experiment: str, tiny_root: Path, star_step: TrainStep):
+def test_every_augmentation_is_star_on_other_batches_and_trains(experiment: str, tiny_root: Path, star_network: tuple):
+    model, step = star_network
     star, config = configure("star", tiny_root), configure(experiment, tiny_root)
     plain, augmented = asdict(star), asdict(config)
     keys = augmented["dataset"]["augmentation"]
@@ -88,7 +89,7 @@ def test_every_augmentation_is_star_on_other_batches_and_trains(experiment: str,
     data = load_data(config)
     batch, unchanged = (next(iter(train_loader(c, data).epoch(0))) for c in (config, star))
     assert not np.array_equal(batch.visible, unchanged.visible)
-    assert np.isfinite(list(star_step(batch, draws_of_step(config)(0), 0).values())).all()
+    assert np.isfinite(list(step(batch, draws_of_step(config, model)(0), 0).values())).all()
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -12,7 +12,7 @@ from support.commands import SMALL
 from star.config.check import check_overrides
 from star.config.schema import Config
 from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
-from star.models import VideoReID
+from star.models import Network
 from star.types import TrainBatch
 
 IDENTITIES, FRAMES, HEIGHT, WIDTH = 4, 3, 32, 16
@@ -41,12 +41,12 @@ def walks() -> np.ndarray:
     return np.random.default_rng(2).random((IDENTITIES, FRAMES, 17, 3), np.float32)
 
 
-def learn(experiment: str, seen: bool) -> tuple[Config, VideoReID, float]:
+def learn(experiment: str, seen: bool) -> tuple[Config, Network, float]:
     """The network after `STEPS` steps, and the mean identity loss of the last ten."""
     config, rng = configure(experiment), np.random.default_rng(0)
     model = build_model(config, identities=IDENTITIES)
     step, _ = build_step(config, model, [np.full(STEPS, 0.05, np.float32)] * 2)
-    draw = draws_of_step(config)
+    draw = draws_of_step(config, model)
     losses = [step(clips(rng, seen, walks()), draw(number), number)["identity"] for number in range(STEPS)]
     return config, model, float(np.mean(losses[-10:]))
 

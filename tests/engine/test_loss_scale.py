@@ -15,7 +15,8 @@ from star.engine.build_network import build_model, build_step, draws_of_step
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep
 from star.errors import NonFiniteLossError
-from star.types import TrainBatch, TrainingDraws
+from star.models.random_inputs import Arrays
+from star.types import AnyBatch
 
 RATES = [np.linspace(0.01, 0.04, 4, dtype=np.float32)] * 2
 
@@ -23,16 +24,17 @@ RATES = [np.linspace(0.01, 0.04, 4, dtype=np.float32)] * 2
 class Steps(NamedTuple):
     step: TrainStep
     state: NetworkState
-    batches: list[tuple[TrainBatch, list[TrainingDraws], int]]
+    batches: list[tuple[AnyBatch, list[Arrays], int]]
 
 
 def steps_of(root: Path, *overrides: str) -> Steps:
     small = (*SMALL, "schedule.batches_per_epoch=4", "dataset=hitsz_vcm", f"dataset.root={root}")
     config = check_overrides(["experiment=baseline", *small, *overrides])
     data = load_data(config)
-    draw = draws_of_step(config)
+    model = build_model(config, identities=len(data.train.identities))
+    draw = draws_of_step(config, model)
     batches = [(batch, draw(index), index) for index, batch in enumerate(train_loader(config, data).epoch(0))]
-    step, state = build_step(config, build_model(config, identities=len(data.train.identities)), RATES)
+    step, state = build_step(config, model, RATES)
     return Steps(step, state, batches)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn, ops
 
-from star.engine.step import TrainStep, sgd
+from star.engine.optimisers import SGD
+from star.engine.step import TrainStep
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
-from star.types import TrainBatch, TrainingDraws
+from star.types import TrainBatch
 
 RATES = np.array([0.1, 0.2, 0.05, 0.4], np.float32)
 START = np.array([1.0, -2.0, 3.0], np.float32)
@@ -19,22 +20,24 @@ START = np.array([1.0, -2.0, 3.0], np.float32)
 class Quadratic(nn.Cell):
     """Output x = weight * input, so that the gradient of 0.5 |x|^2 is known."""
 
+    inputs = ("visible",)
+
     def __init__(self) -> None:
         super().__init__()
         self.weight = Parameter(Tensor(START), name="weight")
         self.head = Parameter(Tensor(START * 2), name="head")
 
-    def construct(self, visible: Tensor, *rest: Tensor) -> dict:
+    def construct(self, visible: Tensor) -> dict:
         return {"clip_features": self.weight * visible[0], "frame_features": self.head * visible[0]}
 
 
 class HalfSquare(nn.Cell):
     def __init__(self, key: str) -> None:
         super().__init__()
-        self.key = key
+        self.reads = (key,)
 
-    def construct(self, output: dict, identities: Tensor) -> Tensor:
-        return 0.5 * ops.sum(ops.square(output[self.key]))
+    def construct(self, x: Tensor) -> Tensor:
+        return 0.5 * ops.sum(ops.square(x))
 
 
 def batch_of(value: float) -> TrainBatch:
@@ -42,14 +45,13 @@ def batch_of(value: float) -> TrainBatch:
     return TrainBatch(x, x, x, x, np.zeros(1, np.int32))
 
 
-DRAWS = [TrainingDraws(*(np.zeros(1, np.float32) for _ in range(4)), dropout=())]
+DRAWS = [{}]
 
 
 def make_step(*, graph: bool, clip_norm: float | None = None) -> tuple[Quadratic, TrainStep]:
     model = Quadratic()
-    optimiser = sgd(
-        [([model.weight], RATES), ([model.head], RATES * 10)], momentum=0.9, nesterov=True, weight_decay=0.01
-    )
+    groups = [([model.weight], RATES, 1.0), ([model.head], RATES * 10, 1.0)]
+    optimiser = SGD(momentum=0.9, nesterov=True, weight_decay=0.01).build(groups)
     losses = WeightedLosses(
         {"first": HalfSquare("clip_features"), "second": HalfSquare("frame_features")}, {"first": 1.0, "second": 0.5}
     )

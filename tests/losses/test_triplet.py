@@ -23,7 +23,7 @@ def loss_and_gradient(features, identities, margin, compiled):
     labels = Tensor(identities.astype(np.int32))
 
     def run(features):
-        return loss({"clip_features": features}, labels)
+        return loss(features, labels)
 
     function = ms.value_and_grad(run)
     value, gradient = (ms.jit(function) if compiled else function)(Tensor(features))

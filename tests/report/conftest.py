@@ -23,7 +23,7 @@ baseline: baseline
 rows:
   - {name: baseline, label: Baseline, experiment: baseline}
   - {name: star, label: STAR & co, experiment: star}
-  - {name: cubic, label: Cubic, experiment: star, overrides: [pooling.power=4.0]}
+  - {name: cubic, label: Cubic, experiment: star, overrides: [aggregation.power=4.0]}
 columns: [i2v/mAP, v2i/mAP]
 published:
   - {label: Others, source: A journal 2023, values: {i2v/mAP: 12.5}}
@@ -64,7 +64,7 @@ def runs(tmp_path: Path, data: VideoReIDData) -> dict[str, RunRecord]:
         (_make_run("base1111", "baseline", 1), 0.8, "null"),
         (_make_run("star0000", "star", 0), 1.6, "full"),
         (_make_run("star1111", "star", 1), 1.6, "full"),
-        (_make_run("cube0000", "star", 0, overrides="pooling.power=4.0"), 0.1, "full"),
+        (_make_run("cube0000", "star", 0, overrides="aggregation.power=4.0"), 0.1, "full"),
     ]
     folder = tmp_path / "runs"
     furnished = [furnish(run, folder / run.run_id, data, skill, graph=graph) for run, skill, graph in made]

@@ -14,7 +14,7 @@ def _ids(collected):
 
 def test_runs_go_to_their_rows(study, make_run):
     runs = [make_run("b0", "baseline", 0), make_run("s1", "star", 1)]
-    runs += [make_run("c0", "star", 0, overrides="pooling.power=4.0 study=tiny")]
+    runs += [make_run("c0", "star", 0, overrides="aggregation.power=4.0 study=tiny")]
     collected = collect(study, runs)
     assert _ids(collected) == {"baseline": {0: "b0"}, "star": {1: "s1"}, "cubic": {0: "c0"}}
     assert [(row.name, seed) for row, seed in collected.missing] == [("baseline", 1), ("star", 0), ("cubic", 1)]
@@ -22,7 +22,7 @@ def test_runs_go_to_their_rows(study, make_run):
 
 
 def test_an_override_counts_only_whole(study, make_run):
-    collected = collect(study, [make_run("s0", "star", 0, overrides="pooling.power=4.05")])
+    collected = collect(study, [make_run("s0", "star", 0, overrides="aggregation.power=4.05")])
     assert _ids(collected)["star"] == {0: "s0"}
 
 
@@ -91,7 +91,7 @@ def test_unlike_settings_are_noted(study, make_run):
         make_run("b0", "baseline", 0, params={"schedule.epochs": "2", "skeleton_graph.bones": "False"}),
         make_run("s0", "star", 0, params={"skeleton_graph.bones": "True"}),
         make_run("s1", "star", 1, params={"skeleton_graph.bones": "False"}),
-        make_run("c0", "star", 0, overrides="pooling.power=4.0", params={"skeleton_graph.bones": "True"}),
+        make_run("c0", "star", 0, overrides="aggregation.power=4.0", params={"skeleton_graph.bones": "True"}),
     ]
     assert collect(study, runs).notes == [
         "the runs differ in schedule.epochs: 2 in b0; 12 in s0, s1, c0",

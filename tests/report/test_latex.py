@@ -33,7 +33,7 @@ def _body(text: str) -> list[str]:
 def test_the_main_table(study, make_run):
     runs = [make_run("b0", "baseline", 0, 10.0, 20.0), make_run("b1", "baseline", 1, 14.0, 20.0)]
     runs += [make_run("s0", "star", 0, 11.0, 26.0), make_run("s1", "star", 1, 16.0, 30.0)]
-    runs += [make_run("c0", "star", 0, 9.0, 19.0, overrides="pooling.power=4.0")]
+    runs += [make_run("c0", "star", 0, 9.0, 19.0, overrides="aggregation.power=4.0")]
     collected = collect(study, runs)
     body = _body(latex.latex(collected, make_table(collected)))
     assert body[:2] == [r"\begin{tabular}{lrrr}", r"\toprule"] and body[-1] == r"\end{tabular}"

@@ -33,7 +33,7 @@ def scored(study, make_run):
             make_run("b1", "baseline", 1, 14.0, 20.0),
             make_run("s0", "star", 0, 11.0, 26.0),
             make_run("s1", "star", 1, 16.0, 30.0),
-            make_run("c0", "star", 0, 9.0, 19.0, overrides="pooling.power=4.0"),
+            make_run("c0", "star", 0, 9.0, 19.0, overrides="aggregation.power=4.0"),
         ],
     )
 
@@ -96,7 +96,7 @@ def test_markdown(scored):
 def test_nothing_is_called_missing_or_best_when_it_is_not(study, make_run):
     runs = [make_run(f"b{seed}", "baseline", seed) for seed in (0, 1)]
     runs += [make_run(f"s{seed}", "star", seed) for seed in (0, 1)]
-    runs += [make_run(f"c{seed}", "star", seed, overrides="pooling.power=4.0") for seed in (0, 1)]
+    runs += [make_run(f"c{seed}", "star", seed, overrides="aggregation.power=4.0") for seed in (0, 1)]
     text = written(collect(study, runs))
     assert "Missing" not in text and "star-train" not in text and "Best epoch" not in text and "Notes" not in text
 

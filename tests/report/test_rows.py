@@ -56,14 +56,14 @@ def test_the_settings_decide_and_not_the_words(study: Study, rows: Rows, trained
     row, reason = rows.row_of(trained("s0", 0, {"schedule.epochs": 7}))
     assert row is None
     assert reason == "row star asks for other settings now: schedule.epochs is 7, asked is 130"
-    row, reason = rows.row_of(trained("s1", 0, {"pooling.power": 5.0}, experiment="plain"))
+    row, reason = rows.row_of(trained("s1", 0, {"aggregation.power": 5.0}, experiment="plain"))
     assert (row, reason) == (None, "no row of the study has its settings")
-    assert rows.row_of(trained("s2", 1, {"pooling.power": 4}, experiment="plain"))[0] == study.rows[2]
+    assert rows.row_of(trained("s2", 1, {"aggregation.power": 4}, experiment="plain"))[0] == study.rows[2]
     assert rows.row_of(trained("s3", 1, {"hardware.mode": "pynative", "dataset.root": "elsewhere"}))[0] == study.rows[1]
 
 
 def test_a_run_whose_folder_is_elsewhere_counts_by_its_words(study: Study, rows: Rows, trained):
-    run = trained("s0", 0, {"schedule.epochs": 7}, overrides="++pooling.power=4.0 study=tiny")
+    run = trained("s0", 0, {"schedule.epochs": 7}, overrides="++aggregation.power=4.0 study=tiny")
     (run.folder / "fingerprint.json").unlink()
     assert rows.row_of(run)[0] == study.rows[2]
 
@@ -88,7 +88,7 @@ def test_all_wrong_rows_are_named_at_once(study: Study):
     wrong = replace(
         study,
         common=("dataset=synthetic", "schedule.epoch=3"),
-        rows=(Row("typo", "Typo", "stra"), Row("type", "Type", "star", ("pooling.power=x",))),
+        rows=(Row("typo", "Typo", "stra"), Row("type", "Type", "star", ("aggregation.power=x",))),
     )
     with pytest.raises(ReportError) as caught:
         asked_settings(wrong)
@@ -96,7 +96,7 @@ def test_all_wrong_rows_are_named_at_once(study: Study):
     assert lines[0].endswith("study.yaml has 3 problems:")
     assert "  every row: schedule.epoch: given 3, expected no such key (did you mean epochs?)" in lines
     assert any(line.startswith("  row typo: experiment: given stra, expected one of ") for line in lines)
-    assert "  row type: pooling.power: given 'x', expected a number (above 0)" in lines
+    assert "  row type: aggregation.power: given 'x', expected a number (above 0)" in lines
 
 
 def test_composed_settings_are_kept_until_something_changes(study: Study, tmp_path: Path, monkeypatch):

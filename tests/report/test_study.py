@@ -17,7 +17,7 @@ SHIPPED = (
 def test_a_study_is_read(study):
     assert (study.name, study.seeds, study.baseline) == ("tiny", (0, 1), "baseline")
     assert [row.name for row in study.rows] == ["baseline", "star", "cubic"]
-    assert study.rows[2].overrides == ("pooling.power=4.0",)
+    assert study.rows[2].overrides == ("aggregation.power=4.0",)
     assert study.published[0].values == {"i2v/mAP": 12.5}
 
 
@@ -31,7 +31,7 @@ def test_rows_that_differ_in_one_key_share_a_command(study):
     )
     rows += (
         Row("six", "Six", "baseline", ("dataset.frames=6",)),
-        Row("list", "List", "star", ("pooling.guided_powers=[1,2]",)),
+        Row("list", "List", "star", ("guidance.sequence.powers=[1,2]",)),
     )
     wanted = [(row, seed) for row in rows for seed in (0, 1) if (row, seed) != (second, 0)]
     shared = ["study=tiny", "dataset=synthetic"]
@@ -40,15 +40,15 @@ def test_rows_that_differ_in_one_key_share_a_command(study):
         ["experiment=star", "seed=1", *shared, "dataset.root=/data"],
         ["experiment=star", "seed=0,1", *shared, "dataset.frames=6,10", "dataset.root=/data"],
         ["experiment=baseline", "seed=0,1", *shared, "dataset.frames=6", "dataset.root=/data"],
-        ["experiment=star", "seed=0,1", *shared, "pooling.guided_powers=[1,2]", "dataset.root=/data"],
+        ["experiment=star", "seed=0,1", *shared, "guidance.sequence.powers=[1,2]", "dataset.root=/data"],
     ]
-    assert "'pooling.guided_powers=[1,2]'" in multirun_command(replace(study, rows=rows))
+    assert "'guidance.sequence.powers=[1,2]'" in multirun_command(replace(study, rows=rows))
 
 
 def test_one_command_for_each_set_of_overrides(study):
     assert multirun_command(study).splitlines() == [
         "star-train -m experiment=baseline,star seed=0,1 study=tiny dataset=synthetic dataset.root=ROOT",
-        "star-train -m experiment=star seed=0,1 study=tiny dataset=synthetic pooling.power=4.0 dataset.root=ROOT",
+        "star-train -m experiment=star seed=0,1 study=tiny dataset=synthetic aggregation.power=4.0 dataset.root=ROOT",
     ]
 
 
@@ -61,8 +61,8 @@ def test_one_command_for_each_set_of_overrides(study):
         ("seeds: [0, 1]", "seeds: [0, x]", "seeds: given x, expected whole numbers from 0"),
         ("baseline: baseline", "baseline: none", "baseline: given none, expected the name of a row: baseline, star"),
         ("name: star", "name: baseline", "expected a different name for each row"),
-        (", overrides: [pooling.power=4.0]", "", "expected different experiments or overrides"),
-        ("overrides: [pooling.power=4.0]", "overrides: [power]", "rows[2].overrides: given power, expected key=value"),
+        (", overrides: [aggregation.power=4.0]", "", "expected different experiments or overrides"),
+        ("[aggregation.power=4.0]", "[power]", "rows[2].overrides: given power, expected key=value"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
         ("i2v/mAP: 12.5", "i2v/mAP: 125", "published[0].values.i2v/mAP: given 125, expected a percentage"),
         ("source: A journal 2023, ", "", "published[0]: source: given nothing, expected a value"),

@@ -23,7 +23,7 @@ def test_every_row_is_checked_with_every_seed(checked: CheckedStudy):
     assert list(checked.configs) == [("own", 0), ("own", 1), ("mean", 0), ("mean", 1)]
     assert [config.seed for config in checked.configs.values()] == [0, 1, 0, 1]
     assert {config.study for config in checked.configs.values()} == {"small"}
-    assert checked.configs["mean", 1].pooling.power == 1.0
+    assert checked.configs["mean", 1].aggregation["power"] == 1.0
 
 
 def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
@@ -53,7 +53,7 @@ def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
 
 
 def test_rows_must_differ_in_more_than_their_words(checked: CheckedStudy):
-    same = Row("same", "Same", "star", ("skeleton_graph=none", "loss=baseline", "pooling.power=1"))
+    same = Row("same", "Same", "star", ("skeleton_graph=none", "loss=baseline", "aggregation.power=1"))
     study = replace(checked.study, rows=(*checked.study.rows, same))
     assert problems_of(study) == [
         f"{study.folder / 'study.yaml'} has 1 problem:",

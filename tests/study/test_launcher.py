@@ -31,7 +31,7 @@ def test_what_is_missing_goes_to_multiruns(bench: Bench):
     hydra = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
     assert bench.calls() == [
         ["-m", "experiment=baseline", "seed=0", *COMMON, *hydra],
-        ["-m", "experiment=baseline", "seed=0,1", *COMMON, "pooling.power=1.0", *hydra],
+        ["-m", "experiment=baseline", "seed=0,1", *COMMON, "aggregation.power=1.0", *hydra],
     ]
     assert not complete and "1 of 4 finished" in text
 

@@ -72,7 +72,7 @@ def _installed(launcher: str) -> pytest.MarkDecorator:
 
 def _place(run: RunRecord) -> tuple[str, bool]:
     """Seed and row of a run of the study with two rows."""
-    return run.tags["seed"], "pooling.power=1.0" in run.tags["overrides"].split()
+    return run.tags["seed"], "aggregation.power=1.0" in run.tags["overrides"].split()
 
 
 LAUNCHERS = [pytest.param(name, marks=_installed(name)) for name in ("joblib", "submitit_local")]

@@ -180,9 +180,9 @@ def test_a_dry_run_only_tells(bench: Bench):
     assert complete and bench.calls() == [] and not (bench.outputs / "runs").exists()
     assert [line.split() for line in text.splitlines()[1:5]] == [[*row, "train"] for row in ALL]
     common = f"study={bench.study.name} dataset=synthetic backbone=tiny schedule=quick"
-    assert f"  star-train experiment=baseline seed=1 {common} pooling.power=1.0\n" in text
+    assert f"  star-train experiment=baseline seed=1 {common} aggregation.power=1.0\n" in text
     assert text.endswith(
         f"  star-train -m experiment=baseline seed=0,1 {common}\n"
-        f"  star-train -m experiment=baseline seed=0,1 {common} pooling.power=1.0"
+        f"  star-train -m experiment=baseline seed=0,1 {common} aggregation.power=1.0"
     )
     assert json.loads((bench.stub / "behaviour.json").read_text()) == {}

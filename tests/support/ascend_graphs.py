@@ -60,7 +60,7 @@ def main(folder: Path, overrides: list[str]) -> None:
     rates = np.full(2, 0.01, np.float32)
     step, _ = build_step(config, model, [rates, rates])
     batch = next(iter(train_loader(config, data).epoch(0)))
-    draws = draws_of_step(config)(0)
+    draws = draws_of_step(config, model)(0)
     split = data.test_splits[0]
     found: dict[str, object] = {}
 

@@ -19,7 +19,7 @@ seeds: [SEEDS]
 baseline: baseline
 rows:
   - {{name: baseline, label: Baseline, experiment: baseline}}
-  - {{name: mean, label: Mean, experiment: baseline, overrides: [pooling.power=1.0]}}
+  - {{name: mean, label: Mean, experiment: baseline, overrides: [aggregation.power=1.0]}}
 columns: [i2v/mAP, v2i/mAP]
 """
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from mindspore import Tensor
 
-from star.models import Normalise, ResNet, VideoReID, draw_training
+from star.models import Normalise, ResNet, VideoReID
+from star.models.random_inputs import KEEP_MASKS, draw_dropout, draw_style
 
 FRAMES = 3
 IDENTITIES = 5
@@ -19,11 +20,14 @@ def small_network(**options: Any) -> VideoReID:
     return VideoReID(backbone, normalise, identities=IDENTITIES, frames=FRAMES, **options)
 
 
-def small_batch(joints: bool, clips: int = 4, seed: int = 0, **draws: Any) -> tuple[Tensor, ...]:
+def small_batch(joints: bool, clips: int = 4, seed: int = 0) -> tuple[Tensor, ...]:
     """What `VideoReID.construct` takes, for `clips` rows of each modality, frames of 32 x 16."""
     rng = np.random.default_rng(seed)
-    drawn = draw_training(rng, clips=2 * clips, frames=FRAMES, joints=joints, **draws)
+    drawn = draw_style(rng, 2 * clips, FRAMES)
+    masks = {}
+    if joints:
+        masks = draw_dropout(rng, 2 * clips, FRAMES, graph="complete", dropout=0.3, attention_dropout=0.6)
     arrays = [rng.integers(0, 256, (clips, FRAMES, 32, 16, 3), dtype=np.uint8) for _ in range(2)]
     arrays += [rng.random((clips, FRAMES, 17, 3), dtype=np.float32) for _ in range(2)]
-    arrays += [drawn.gains, drawn.channels, drawn.same_modality, drawn.other_modality, *drawn.dropout]
+    arrays += [*drawn.values(), *(masks[name] for name in KEEP_MASKS if masks)]
     return tuple(Tensor(array) for array in arrays)

@@ -48,7 +48,7 @@ def main(steps: int, overrides: list[str]) -> None:
     batch = TrainBatch(frames[0], frames[1], joints[0], joints[1], identities)
     model = build_model(config, identities=IDENTITIES)
     step, _ = build_step(config, model, [np.full(steps + 2, 1e-4, np.float32)] * 2)
-    draw = draws_of_step(config)
+    draw = draws_of_step(config, model)
     first, _ = measured(lambda: step(batch, draw(0), 0), 1)
     clock, processor = measured(lambda: step(batch, draw(1), 1), steps)
     model.set_train(False)

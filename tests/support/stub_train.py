@@ -36,7 +36,7 @@ def main() -> None:
         record = next(record for record in records if record["run_id"] == given["resume"])
         folder, run_id = record["folder"], record["run_id"]
         given = json.loads((folder / "given.json").read_text())
-    key = f"{given.get('pooling.power', 'own')}-{given['seed']}"
+    key = f"{given.get('aggregation.power', 'own')}-{given['seed']}"
     behaviour = json.loads((stub / "behaviour.json").read_text()).get(key, "finish") if run_id is None else "finish"
     if behaviour == "refuse":
         sys.exit("error: the configuration has 1 problem:\n  schedule.epochs: given 0, expected an integer")

@@ -27,7 +27,7 @@ seeds: [0, 1]
 baseline: own
 rows:
   - {name: own, label: Baseline, experiment: baseline}
-  - {name: mean, label: Mean, experiment: baseline, overrides: [pooling.power=1.0]}
+  - {name: mean, label: Mean, experiment: baseline, overrides: [aggregation.power=1.0]}
 columns: [i2v/mAP, v2i/mAP]
 """
 STUB = (sys.executable, str(Path(__file__).with_name("stub_train.py")))
@@ -72,7 +72,7 @@ class Bench:
         found = []
         for call in self.calls():
             given = dict(argument.split("=", 1) for argument in call)
-            row = "mean" if "pooling.power" in given else "own"
+            row = "mean" if "aggregation.power" in given else "own"
             found.append(("resume", given["resume"]) if "resume" in given else (row, given["seed"]))
         return found
 

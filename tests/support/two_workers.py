@@ -36,7 +36,7 @@ def trained(config, data, share: Share, steps: int) -> tuple:
         assert [p.name for p in model.get_parameters()] == names
     rates = np.full(steps, RATE, np.float32)
     step, state = build_step(config, model, [rates, rates], share)
-    draw = draws_of_step(config, share)
+    draw = draws_of_step(config, model, share)
     values, first = [], {}
     for index, batch in zip(range(steps), train_loader(config, data, share).epoch(0), strict=False):
         values.append(step(batch, draw(index), index))
@@ -45,13 +45,12 @@ def trained(config, data, share: Share, steps: int) -> tuple:
 
 
 def triplet(features: np.ndarray, identities: np.ndarray, share: Share) -> tuple[float, np.ndarray]:
-    term = BatchHardTriplet(0.3)
-    term.share_batch(share)
+    term = BatchHardTriplet(0.3, share=share)
     rows = share.of(len(features))
     labels = Tensor(identities[rows])
 
     def loss(x: Tensor) -> Tensor:
-        return term({"clip_features": x}, labels)
+        return term(x, labels)
 
     value, gradient = ms.jit(ms.value_and_grad(loss))(Tensor(features[rows]))
     return float(value), gradient.asnumpy()

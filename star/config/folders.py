@@ -1,0 +1,88 @@
+"""Configuration folders of users: `--config-dir`, `$STAR_CONFIG_DIR` and `config_dir` in study.yaml.
+
+Whichever way a folder is named, it ends in the environment, where the other processes of a run and the jobs of a
+launcher find it, and from there on Hydra's own search path. A folder is laid out like `conf/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from star.errors import ConfigError, Problem
+
+VARIABLE = "STAR_CONFIG_DIR"
+"""Absolute folders (or pkg://package), separated as in $PATH; the first one wins."""
+_OPTION = "--config-dir"
+_SEARCH_PATH = "hydra.searchpath="
+
+
+def config_folders() -> list[str]:
+    """The folders in use, absolute, the first one before the others.
+
+    Raises:
+        ConfigError: `$STAR_CONFIG_DIR` names something that is no folder.
+    """
+    given = re.split(rf"{re.escape(os.pathsep)}(?!//)", os.environ.get(VARIABLE, ""))
+    return [_absolute(text, VARIABLE) for text in given if text]
+
+
+def use_config_folders(folders: Iterable[str | Path], key: str = _OPTION) -> None:
+    """Put folders before those in use, for this process and those it starts.
+
+    Args:
+        folders: absolute, or relative to the current folder.
+        key: where they were named, for messages.
+
+    Raises:
+        ConfigError: one is no folder.
+    """
+    fresh = [_absolute(str(folder), key) for folder in folders]
+    if fresh:
+        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*fresh, *config_folders()]))
+
+
+def take_config_folders(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command without `--config-dir FOLDER` and `hydra.searchpath=[...]`; their folders are used.
+
+    Raises:
+        ConfigError: the option has no folder, or names something that is none.
+    """
+    kept: list[str] = []
+    folders: list[str] = []
+    rest = iter(arguments)
+    for text in rest:
+        name, equals, value = text.partition("=")
+        if name in (_OPTION, "-cd"):
+            folder = value if equals else next(rest, "")
+            if not folder:
+                raise ConfigError([Problem(_OPTION, "nothing", "a folder with configuration files")])
+            folders.append(folder)
+        elif text.lstrip("+").startswith(_SEARCH_PATH):
+            folders += [entry.strip(" '\"").removeprefix("file://") for entry in value.strip("[] ").split(",") if entry]
+        else:
+            kept.append(text)
+    use_config_folders(folders)
+    return kept
+
+
+def search_path() -> list[str]:
+    """The override that tells Hydra of the folders in use."""
+    folders = [folder if folder.startswith("pkg://") else f"file://{folder}" for folder in config_folders()]
+    return [f"{_SEARCH_PATH}[{','.join(map(_quoted, folders))}]"] if folders else []
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _absolute(text: str, key: str) -> str:
+    if text.startswith("pkg://"):
+        return text
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ConfigError([Problem(key, text, "an existing folder, laid out like conf/")])
+    return str(path.resolve())

@@ -1,0 +1,61 @@
+"""What a run's parameters in MLflow are: the keys worth a column, by the parts in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from star.config.schema import Config
+from star.config.slots import PREPARATION, nodes
+
+LIMIT = 60
+"""Of parameters; the whole configuration is an artifact."""
+_DATASET = ("kind", "frames", "height", "width", "min_frames", "auxiliary", "fake_infrared", "on_bad_frame")
+_USUAL = {
+    "stream": "star.models.encoder.Encoder",
+    "frame_pooling": "star.models.frame_pooling.Average",
+    "frame_head": "star.models.neck.Neck",
+    "clip_head": "star.models.neck.Neck",
+    "sampler": "star.data.sampler.PairedSampler",
+}
+"""Parts that nearly every network has: only another one is worth a column."""
+
+
+def run_params(config: Config) -> dict[str, object]:
+    """The parameters of a run, the most telling first; what is beyond `LIMIT` is in the configuration alone."""
+    params: dict[str, object] = {"seed": config.seed}
+    params |= {f"loss.{name}": node["weight"] for name, node in config.loss.items()}
+    for _, key, node in nodes(config):
+        if not key.startswith(("loss.", "optimiser.further.")) and _USUAL.get(key) != node.get("_target_"):
+            params |= _of_part(key, node)
+    params |= _skeleton(config)
+    params |= {f"schedule.{key}": value for key, value in asdict(config.schedule).items()}
+    params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _DATASET}
+    params |= {f"style.{key}": value for key, value in asdict(config.style).items()}
+    params |= {f"backbone.{key}": config.backbone[key] for key in PREPARATION}
+    return dict(list(params.items())[:LIMIT])
+
+
+def _of_part(key: str, node: Mapping[str, Any]) -> dict[str, object]:
+    """The class of a part under the key of its slot, and its arguments."""
+    params: dict[str, object] = {key: str(node.get("_target_")).rpartition(".")[2]}
+    for name, value in node.items():
+        if name not in ("_target_", *PREPARATION) and not isinstance(value, Mapping):
+            params[f"{key}.{name}"] = value
+    return params
+
+
+def _skeleton(config: Config) -> dict[str, object]:
+    return dict(_skeleton_items(config))
+
+
+def _skeleton_items(config: Config) -> Iterator[tuple[str, object]]:
+    options = asdict(config.skeleton_graph)
+    for name in ("bones", "joints", "frame_guidance", "sequence_guidance", "pose_classifier"):
+        yield f"skeleton_graph.{name}", options[name]
+    if config.skeleton_graph.used:
+        yield "skeleton_graph.coordinates", options["coordinates"]
+    if config.skeleton_graph.joints:
+        for name in ("graph", "joint_dropout", "joint_attention_dropout"):
+            yield f"skeleton_graph.{name}", options[name]

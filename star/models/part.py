@@ -1,0 +1,104 @@
+"""What the network knows of its parts: the tensors they read and give, by name.
+
+A part is a MindSpore cell whose `construct` takes and returns plain tensors. It tells the names of these tensors in two
+attributes, of the class or of the instance, and may tell more:
+
+| attribute                                   | meaning                                                               |
+|---------------------------------------------|-----------------------------------------------------------------------|
+| `reads`, `gives`                            | names of the tensors `construct` takes and returns, in their order    |
+| `training_only = False`                     | whether the part is left out of the retrieval feature                 |
+| `out_channels`                              | width of what it gives; a dictionary by name where widths differ      |
+| `across_rows = False`                       | whether a row of what it gives depends on other rows than its own     |
+| `paired_rows = False`                       | whether it needs row i and row i + n/2 to be of one identity          |
+| `non_negative = False`                      | whether its features cannot be below zero                             |
+| `is_mean_over_frames = False`               | an aggregation whose place the guided pooling can take                |
+| `random_inputs(rng, clips, frames)`         | arrays by name that the host draws for every step                     |
+| `initial`                                   | {pattern of a parameter's name: distribution}, see `initial.py`       |
+
+A constructor gets from the builder those of `GIVEN` that its signature names; everything else comes from the
+configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+GIVEN = ("channels", "widths", "identities", "frames", "height", "width", "tracklets", "share", "pooling")
+"""What the builder can give to a constructor.
+
+| name              | value                                                                                      |
+|-------------------|--------------------------------------------------------------------------------------------|
+| `channels`        | width of the first tensor the part reads                                                   |
+| `widths`          | {name of a tensor: its width}, of all tensors known so far                                 |
+| `identities`      | k, classes of the training set                                                             |
+| `frames`          | T of every clip                                                                            |
+| `height`, `width` | of the frames in pixels, to a signature that names both                                    |
+| `tracklets`       | K, tracklets of an identity (and modality) in a batch                                      |
+| `share`           | `star.types.Share`: which rows of the batch this process has                               |
+| `pooling`         | to an aggregation: the mean over the frames, or the guided pooling in its place            |
+"""
+
+
+class Part(Protocol):
+    """A cell that names what it reads and gives; the table above has what else it may tell."""
+
+    reads: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+class Wire(NamedTuple):
+    """One row of a network's table: which cell is called with what.
+
+    Attributes:
+        name: of the part; its parameters are called `<name>.<...>`.
+        key: of the configuration, for messages.
+        cell: the part.
+        reads, gives: names of tensors.
+        training_only: not called for retrieval features.
+    """
+
+    name: str
+    key: str
+    cell: Any
+    reads: tuple[str, ...]
+    gives: tuple[str, ...]
+    training_only: bool = False
+
+
+def wire(name: str, key: str, cell: Any, names: Mapping[str, Any] | None = None, **fixed: Any) -> Wire:
+    """The row of a part, from what it tells of itself.
+
+    Args:
+        name: of the part.
+        key: of the configuration.
+        cell: the part.
+        names: `reads` and `gives` of the configuration: lists that replace the part's own, or dictionaries that rename.
+        fixed: fields of the row that are not the part's to tell.
+    """
+    names = names or {}
+    row = Wire(
+        name,
+        key,
+        cell,
+        _renamed(tuple(getattr(cell, "reads", ())), names.get("reads")),
+        _renamed(tuple(getattr(cell, "gives", ())), names.get("gives")),
+        bool(getattr(cell, "training_only", False)),
+    )
+    return row._replace(**fixed)
+
+
+def random_inputs_of(cell: Any, rng: np.random.Generator, clips: int, frames: int) -> dict[str, np.ndarray]:
+    """What a part has drawn for one step; empty for a part that draws nothing."""
+    draw = getattr(cell, "random_inputs", None)
+    return {} if draw is None else dict(draw(rng, clips, frames))
+
+
+def _renamed(own: tuple[str, ...], given: Any) -> tuple[str, ...]:
+    if given is None:
+        return own
+    if isinstance(given, Mapping):
+        return tuple(str(given.get(name, name)) for name in own)
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
