@@ -31,7 +31,7 @@ def conform(value: dict[str, Any], schema: type[T], problems: list[Problem], pre
     fields = {f.metadata.get("key", f.name): f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key in value:
         if key not in fields:
-            problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{_nearest(str(key), fields)}"))
+            problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{nearest(str(key), fields)}"))
     built: dict[str, Any] = {}
     for name, f in fields.items():
         key = _join(prefix, name)
@@ -86,13 +86,13 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
             return conform(value, typing.cast(type, kind), problems, key)
         return wrong()
     if origin is Literal:
-        return value if value in arguments and type(value) in {type(a) for a in arguments} else wrong()
+        return value if any(type(value) is type(a) and value == a for a in arguments) else wrong()
     if origin is list:
         if not isinstance(value, list) or bounds.get("length") not in (None, len(value)):
             return wrong()
         if not value and not bounds.get("empty"):
             return wrong()
-        if any(not is_scalar(v, arguments[0]) or not _within(v, bounds) for v in value):
+        if any(not is_scalar(v, arguments[0]) or not within(v, bounds) for v in value):
             return wrong()
         return [arguments[0](v) for v in value]
     if origin is dict:
@@ -105,7 +105,7 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
             if groups and not isinstance(v, dict)
         )
         return value
-    if is_scalar(value, kind) and _within(value, bounds):
+    if is_scalar(value, kind) and within(value, bounds):
         return kind(value)
     return wrong()
 
@@ -129,7 +129,8 @@ def is_scalar(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _within(value: Any, bounds: typing.Mapping[str, Any]) -> bool:
+def within(value: Any, bounds: typing.Mapping[str, Any]) -> bool:
+    """Whether a number is within `minimum`, `above` and `maximum`, those that are given."""
     minimum, above, maximum = (bounds.get(name) for name in ("minimum", "above", "maximum"))
     return (
         (minimum is None or value >= minimum)
@@ -151,7 +152,10 @@ def _join(prefix: str, key: Any) -> str:
     return f"{prefix}.{key}" if prefix else str(key)
 
 
-def _nearest(key: str, known: typing.Iterable[str]) -> str:
+def nearest(key: str, known: typing.Iterable[str]) -> str:
+    """What to say of a key that is not known: the one that was meant, or all there are."""
     known = list(known)
+    if not known:
+        return " (none can be set here)"
     close = difflib.get_close_matches(key, known, n=1)
     return f" (did you mean {close[0]}?)" if close else f" (known here: {', '.join(known)})"

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from star.config.schema import Config
 from star.config.slots import Slot, fill_slots, nodes, preparation_of
+from star.config.training import training_problems
 from star.errors import ConfigError, Problem
 from star.types import ALONE, Share
 
 if TYPE_CHECKING:
+    from star.models.assemble import Parts
     from star.models.build import Setting
 
 
@@ -78,12 +80,29 @@ def network_problems(config: Config, slots: Mapping[str, Slot]) -> list[Problem]
     if parts is None:
         return builder.problems
     problems = misfits(parts, slots, {key: loss_reads(slot) for key, slot in losses.items()}, setting)
-    for slot in losses.values():
-        builder.make(slot, builder.widths.get(next(iter(loss_reads(slot)), ""), None))
+    terms = {
+        key: builder.make(slot, builder.widths.get(next(iter(loss_reads(slot)), ""))) for key, slot in losses.items()
+    }
+    for key, slot in slots.items():
+        if key.startswith("optimiser"):
+            builder.call(key, slot.target, slot.arguments)
     problems += builder.problems
+    if not problems:
+        problems += training_problems(config, _trainable(parts, terms))
     if not problems:
         _FITTING.add(described)
     return problems
+
+
+def _trainable(parts: Parts, terms: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Names of the trainable parameters by part, as a network and its losses name them."""
+    names = {}
+    for name, cell in parts.by_parameter_name().items():
+        key = f"branch.{name}" if name in parts.branches else name
+        names[key] = [f"{name}.{parameter.name}" for parameter in cell.trainable_params()]
+    for key, cell in terms.items():
+        names[key] = [f"{key}.{parameter.name}" for parameter in cell.trainable_params()]
+    return {key: own for key, own in names.items() if own}
 
 
 def loss_reads(slot: Slot) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections import abc
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from star.config.conform import _nearest, _within, describe, is_scalar
+from star.config.conform import describe, is_scalar, nearest, within
 from star.errors import Problem
 
 _HYDRA_KEYS = frozenset({"_args_", "_convert_", "_partial_", "_recursive_", "_target_"})
@@ -82,7 +82,7 @@ def _problems_of(key: str, name: str, value: Any, signature: _Signature, given: 
 
 
 def _unknown(key: str, name: str, value: Any, settable: list[str]) -> Problem:
-    hint = _nearest(str(name), settable) if settable else " (none can be set here)"
+    hint = nearest(str(name), settable)
     return Problem(key, _words(value), f"no such key{hint}")
 
 
@@ -173,7 +173,7 @@ def _fits(value: Any, hint: Any, outer: Mapping[str, Any]) -> bool:
             _fits(name, names, {}) and _fits(inner, values, bounds) for name, inner in value.items()
         )
     if hint in (int, float):
-        return is_scalar(value, hint) and _within(value, bounds)
+        return is_scalar(value, hint) and within(value, bounds)
     return hint not in (bool, str, types.NoneType) or isinstance(value, hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,18 +13,20 @@ from mindspore import nn
 
 from star.config.network import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
+from star.config.slots import Slot
 from star.data.loader import TrainLoader
 from star.engine.average import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader
 from star.engine.hardware import select_device
 from star.engine.loss_scale import LossScale
 from star.engine.optimisers import Factor, ParameterGroup, parameter_groups
+from star.engine.phases import first_epochs
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.schedule import learning_rates
 from star.engine.signals import StopSignals
 from star.engine.state import NetworkState
-from star.engine.step import TrainStep
+from star.engine.step import Further, TrainStep
 from star.engine.trainer import Trainer
 from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
@@ -155,7 +158,9 @@ def learning_rates_of(config: Config, model: Network, losses: WeightedLosses, ba
 
 def _groups(config: Config, model: Network, losses: WeightedLosses) -> dict[str, ParameterGroup]:
     factors = {name: Factor(**node) for name, node in (config.optimiser.get("factors") or {}).items()}
-    groups = parameter_groups([*model.trainable_params(), *losses.trainable_params()], factors)
+    apart = _parts_of_further(config, model)
+    own = [parameter for parameter in model.trainable_params() if parameter.name.partition(".")[0] not in apart]
+    groups = parameter_groups([*own, *losses.trainable_params()], factors)
     return {name: group for name, group in groups.items() if group.parameters}
 
 
@@ -192,25 +197,70 @@ def build_step(
     losses = losses or build_losses(config, model, share)
     if hardware.recompute:
         recompute_stages(model.backbone)
-    groups = _groups(config, model, losses).values()
-    slot = network_slots(config)["optimiser"]
-    recipe = slot.target(**slot.arguments)
-    optimiser = recipe.build([(g.parameters, r, g.decay) for g, r in zip(groups, rates, strict=True)])
+    slots = network_slots(config)
+    further = _further(config, slots, model, losses, len(rates[0]))
+    optimisers = _optimisers(config, slots["optimiser"], model, losses, rates)
     half = hardware.precision != "O0"
     loss_scale = LossScale(hardware.loss_scale, hardware.loss_scale_window) if half else None
     local_norms = share.size > 1 and hardware.batch_norm == "local"
     step = TrainStep(
         model,
         losses,
-        optimiser,
+        optimisers.pop(0),
         graph=hardware.mode == "graph",
         clip_norm=schedule.clip_norm,
         processes=share.size,
         parts=schedule.accumulation_steps,
         loss_scale=loss_scale,
         even_out=RunningStatisticsMean(model, share.size) if local_norms else None,
+        later=optimisers,
+        further=further,
     )
-    return step, NetworkState(model, optimiser, loss_scale, losses)
+    return step, NetworkState(model, step.optimisers, loss_scale, losses)
+
+
+def _optimisers(
+    config: Config, slot: Slot, model: Network, losses: WeightedLosses, rates: Sequence[np.ndarray]
+) -> dict[int, nn.Optimizer]:
+    """The optimisers of all parameters but those of further ones, by the epoch they begin in; nearly always one, at 0.
+
+    A parameter that only later loss terms reach is left alone, by weight decay as well, until these count.
+    """
+    recipe = slot.target(**slot.arguments)
+    first = first_epochs(model, losses)
+    batches = len(rates[0]) // config.schedule.epochs
+    optimisers = {}
+    for epoch in sorted({0, *first.values()}):
+        groups = []
+        for group, rate in zip(_groups(config, model, losses).values(), rates, strict=True):
+            own = [parameter for parameter in group.parameters if first.get(parameter.name, 0) == epoch]
+            groups.append((own, rate[epoch * batches :], group.decay))
+        if any(own for own, _, _ in groups):
+            optimisers[epoch] = recipe.build(groups, prefix=f"from_epoch_{epoch}." if epoch else "")
+    return optimisers
+
+
+def _further(
+    config: Config, slots: Mapping[str, Slot], model: Network, losses: WeightedLosses, steps: int
+) -> list[Further]:
+    """The optimisers that step before the main one; the model is cut before the parts they train."""
+    found = []
+    nodes = {key.rpartition(".")[2]: slot for key, slot in slots.items() if key.startswith("optimiser.further.")}
+    for name, slot in nodes.items():
+        own = [p for p in model.trainable_params() if re.search(slot.kept["parameters"], p.name)]
+        rates = np.full(steps, slot.kept["learning_rate"], np.float32)
+        optimiser = slot.target(**slot.arguments).build([(own, rates, 1.0)], prefix=f"further.{name}.")
+        found.append(Further(optimiser, tuple(slot.kept["terms"])))
+    if found:
+        model.cut(_parts_of_further(config, model))
+    return found
+
+
+def _parts_of_further(config: Config, model: Network) -> set[str]:
+    patterns = [node["parameters"] for node in (config.optimiser.get("further") or {}).values()]
+    return {
+        p.name.partition(".")[0] for p in model.trainable_params() for pattern in patterns if re.search(pattern, p.name)
+    }
 
 
 def build_losses(config: Config, model: Network, share: Share = ALONE) -> WeightedLosses:
@@ -233,6 +283,7 @@ def build_losses(config: Config, model: Network, share: Share = ALONE) -> Weight
         terms,
         {name: float(slot.kept["weight"]) for name, slot in chosen.items()},
         {name: slot.kept["on"] for name, slot in chosen.items() if "on" in slot.kept},
+        {name: slot.kept.get("from_epoch", 0) for name, slot in chosen.items()},
     )
     initialise(losses, config.seed, {f"loss.{name}": term for name, term in terms.items()})
     return losses

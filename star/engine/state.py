@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import mindspore as ms
 import numpy as np
@@ -17,7 +18,7 @@ class NetworkState:
 
     Args:
         model: its parameters are named `model.<name>`.
-        optimiser: its own parameters are named `optimiser.<name>`; None for evaluation.
+        optimisers: their own parameters are named `optimiser.<name>`; none for evaluation.
         loss_scale: its parameters are named `loss_scale.<name>`; None without one.
         losses: their parameters keep their names, `loss.<term>.<name>`; None for evaluation.
     """
@@ -25,12 +26,17 @@ class NetworkState:
     def __init__(
         self,
         model: nn.Cell,
-        optimiser: nn.Optimizer | None = None,
+        optimisers: Sequence[nn.Optimizer] = (),
         loss_scale: LossScale | None = None,
         losses: nn.Cell | None = None,
     ) -> None:
         self._parameters: dict[str, Parameter] = {}
-        owners = (("model.", model), ("", losses), ("optimiser.", optimiser), ("loss_scale.", loss_scale))
+        owners = (
+            ("model.", model),
+            ("", losses),
+            *(("optimiser.", o) for o in optimisers),
+            ("loss_scale.", loss_scale),
+        )
         for owner, cell in owners:
             known = {id(parameter) for parameter in self._parameters.values()}
             own = [] if cell is None else [p for p in cell.get_parameters() if id(p) not in known]

@@ -180,7 +180,7 @@ class Trainer:
                 if self.profile is not None:
                     self.profile.before_step()
                 with self.shares.of("step"):
-                    launched.append(self.step.launch(batch, self.draw(history.step + len(launched))))
+                    launched.append(self.step.launch(batch, self.draw(history.step + len(launched)), epoch))
                 due = self._is_due(len(launched))
                 if due or len(launched) == self.sink_size:
                     self._settle(launched, len(batch.identities), progress)

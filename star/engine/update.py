@@ -1,6 +1,7 @@
 """What becomes of the gradients of a step, until the weights have moved."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from mindspore import Tensor, nn, ops
 
@@ -12,22 +13,25 @@ Update = Callable[[Tensor, tuple], tuple[Tensor, Tensor | bool]]
 
 
 def make_update(
-    optimiser: nn.Optimizer, *, clip_norm: float | None, processes: int, loss_scale: LossScale | None
+    *optimisers: nn.Optimizer, clip_norm: float | None, processes: int, loss_scale: LossScale | None
 ) -> Update:
-    """Mean over the processes, scale taken off, clipping, optimiser; to be called inside a compiled step.
+    """Mean over the processes, scale taken off, clipping, optimisers; to be called inside a compiled step.
 
     Args:
-        optimiser: whose step counter, and with it the learning rate, goes on when a step is left out.
+        optimisers: of the gradients in their order. Their step counters, and with them the learning rates, go on when
+            a step is left out.
         clip_norm: largest global norm of the gradients; None: no clipping.
         processes: that train together.
         loss_scale: the gradients are of the loss times it; None: of the loss, and no step is left out.
     """
     mean = MeanOverProcesses(processes) if processes > 1 else None
+    ends = tuple(accumulate((len(optimiser.parameters) for optimiser in optimisers), initial=0))
 
     def move(gradients: tuple) -> None:
         if clip_norm is not None:
             gradients = ops.clip_by_global_norm(gradients, clip_norm)
-        optimiser(gradients)
+        for position in range(len(optimisers)):
+            optimisers[position](gradients[ends[position] : ends[position + 1]])
 
     def update(values: Tensor, gradients: tuple) -> tuple[Tensor, Tensor | bool]:
         if mean is not None:
@@ -40,7 +44,8 @@ def make_update(
         if finite:
             move(loss_scale.unscale(gradients))
         else:
-            optimiser.assignadd(optimiser.global_step, optimiser.global_step_increase_tensor)
+            for optimiser in optimisers:
+                optimiser.assignadd(optimiser.global_step, optimiser.global_step_increase_tensor)
         loss_scale.adjust(finite)
         return values, finite
 

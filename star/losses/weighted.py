@@ -18,10 +18,12 @@ class WeightedLosses(nn.Cell):
         terms: losses by name; each tells in `reads` what it is called with. One that tells `requires` instead, as
             losses did before, is called as `loss(output, identities)`.
         weights: weight of each term, the same names.
-        on: tensors that terms read instead of their own, see `read_on`.
+        on: tensors that terms read instead of their own, see `reads_of`.
+        from_epoch: epochs from which terms count, by name; 0 where none is given.
 
     Attributes:
         names: names of the terms, in the order of the second result.
+        from_epoch: of each term.
         reads: of each term, what it is called with.
         requires: all tensors that some term reads, but for the identities.
 
@@ -34,6 +36,7 @@ class WeightedLosses(nn.Cell):
         terms: dict[str, nn.Cell],
         weights: dict[str, float],
         on: Mapping[str, str | Sequence[str] | Mapping[str, str]] | None = None,
+        from_epoch: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(auto_prefix=False)
         problems = [Problem("loss", "no term", "one or more terms")] if not terms else []
@@ -50,12 +53,18 @@ class WeightedLosses(nn.Cell):
         self.requires = tuple(sorted({name for reads in self.reads for name in reads} - {LABELS}))
         self.terms = nn.CellList(list(terms.values()), auto_prefix=False)
         self.weights = tuple(float(weights[name]) for name in self.names)
+        self.from_epoch = tuple(int((from_epoch or {}).get(name, 0)) for name in self.names)
+        self.everything = tuple(range(len(self.names)))
 
     def construct(self, output: dict, identities: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Tensors by name and identities [n] int32 -> (total, unweighted terms in the order of `names`)."""
+        return self.of(self.everything, output, identities)
+
+    def of(self, positions: tuple[int, ...], output: dict, identities: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `construct`, of some of the terms."""
         total = 0.0
         values = ()
-        for position in range(len(self.weights)):
+        for position in positions:
             value = self.term(position, output, identities)
             values = values + (value,)
             total = total + self.weights[position] * value

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import mindspore as ms
@@ -79,6 +79,7 @@ class Network(nn.Cell):
         self.reads = tuple(w.reads for w in wires)
         self.gives = tuple(w.gives for w in wires)
         self.training_only = tuple(w.training_only for w in wires)
+        self.is_late = (False,) * len(self.wires)
         read = {name for w in wires for name in w.reads} | set(outputs)
         self.reads_joints = JOINTS in read or PIXELS in read
         self.reads_pixels = PIXELS in read
@@ -111,7 +112,10 @@ class Network(nn.Cell):
         given = self.encoder(*self.chosen(known, self.encoder_reads))
         for position in range(len(self.encoder_gives)):
             known[self.encoder_gives[position]] = given[position]
-        known = self.follow(known, True)
+        return self.wanted(self.follow(known, True))
+
+    def wanted(self, known: dict) -> dict:
+        """`outputs`, float32 but for labels."""
         result = {}
         for name in self.outputs:
             if name in LABELS:
@@ -146,17 +150,47 @@ class Network(nn.Cell):
         return x / ops.sqrt(ops.maximum(ops.sum(x * x, 1, True), _SMALLEST_SQUARE))
 
     def follow(self, known: dict, training: bool) -> dict:
-        """Call the parts in their order."""
+        """Call the parts in their order, but for those that are called late."""
         for position in range(len(self.cells_in_order)):
-            if training or not self.training_only[position]:
-                given = self.cells_in_order[position](*self.chosen(known, self.reads[position]))
-                names = self.gives[position]
-                if len(names) == 1 and not isinstance(given, tuple):
-                    known[names[0]] = given
-                else:
-                    for place in range(len(names)):
-                        known[names[place]] = given[place]
+            if (training or not self.training_only[position]) and not self.is_late[position]:
+                known = self.call(position, known)
         return known
+
+    def call(self, position: int, known: dict) -> dict:
+        """Call one part."""
+        given = self.cells_in_order[position](*self.chosen(known, self.reads[position]))
+        names = self.gives[position]
+        if len(names) == 1 and not isinstance(given, tuple):
+            known[names[0]] = given
+        else:
+            for place in range(len(names)):
+                known[names[place]] = given[place]
+        return known
+
+    def call_late(self, known: dict) -> dict:
+        """Call the parts that `follow` leaves out, in their order."""
+        for position in range(len(self.cells_in_order)):
+            if self.is_late[position]:
+                known = self.call(position, known)
+        return known
+
+    def cut(self, late: Collection[str]) -> None:
+        """Leave parts to `call_late`, and with them every part behind that reads what they give.
+
+        `outputs` are then what these parts and the losses read of the others.
+
+        Args:
+            late: names of parts, none of which the retrieval feature needs.
+        """
+        given: set[str] = set()
+        flags = []
+        for row in self.wires:
+            flags.append(row.name in late or not given.isdisjoint(row.reads))
+            if flags[-1]:
+                given |= set(row.gives)
+        self.is_late = tuple(flags)
+        read = [name for row, flag in zip(self.wires, flags, strict=True) if flag for name in row.reads]
+        self.outputs = tuple(dict.fromkeys(name for name in (*self.outputs, *read) if name not in given))
 
     def chosen(self, known: dict, names: tuple) -> tuple:
         """The tensors of some names; what a step alone has is passed over in evaluation."""

@@ -322,7 +322,9 @@ class Conforming(Face, Hidden, metaclass=type("Both", (type(Face), HidingMeta), 
 TARGETS = [Plain, Inherits, Hidden, Wrapped, WrappedClass, Made, Tup, Data, MoreData, function, Maker.made, Maker.free]
 
 
-@pytest.mark.parametrize("target", [*TARGETS, Conforming, functools.partial(function)], ids=str)
+@pytest.mark.parametrize(
+    "target", [*TARGETS, Conforming, functools.partial(function)], ids=lambda t: getattr(t, "__name__", "partial")
+)
 def test_the_signature_is_found_wherever_it_is(target: Any):
     assert problems_of(target, {"size": 3}, ("channels",)) == []
     found = problems_of(target, {"size": "3", "channels": 4, "hidden": 1}, ("channels",))

@@ -330,7 +330,10 @@ def test_imports_are_followed_where_the_source_would_warn(write):
     assert set(sources_of(["own_a.Outer"])) == {"own_a", "own_b"}
 
 
-@pytest.mark.parametrize("odd", ["print 'old'", "x = 1 +", "\0", "(" * 10_000, "# -*- coding: nothing -*-"])
+ODD = ["print 'old'", "x = 1 +", "\0", "x" + ".y" * 20_000, "-" * 20_000 + "1", "# coding: no"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_a_file_that_is_no_python_is_hashed_all_the_same(write, odd: str):
     files = {"__init__.py": "import own_b", "odd.py": odd}
     write({**{f"own_a/{name}": text for name, text in files.items()}, "own_b.py": ""})

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from star.config.check import check_overrides
-from star.engine.run import _params
+from star.engine.params import run_params
 from star.evaluation.pictures import cmc_curve
 from star.tracking.mlflow_tracker import open_run
 from star.tracking.store import store_uri
@@ -39,7 +39,7 @@ def _write_run(outputs: Path, study: str, experiment: str, seed: int, parent: st
         outputs=outputs,
         experiment="star",
         run_name=f"{experiment}-seed{seed}",
-        params=_params(config),
+        params=run_params(config),
         tags={"study": study, "experiment": experiment, "seed": seed, "device": "none, numbers are invented"},
         spool=folder / "events.jsonl",
         parent_run_id=parent,
