@@ -275,7 +275,9 @@ def _check(arguments: Sequence[str]) -> None:
 
     log_to_terminal()
     config = check_overrides(options.overrides)
-    sys.stdout.write("the configuration is valid\n")
+    from star.engine.describe_network import describe_network
+
+    sys.stdout.write(f"the configuration is valid\n\n{describe_network(config)}\n")
     if not options.config_only:
         from star.engine.check_data import check_data
 

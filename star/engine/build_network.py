@@ -34,6 +34,7 @@ from star.evaluation.protocols import clip_text
 from star.losses import WeightedLosses
 from star.models.batch_norm import use_global_batch_norm
 from star.models.build import Builder, build_parts, network_of
+from star.models.describe import describe_wires, wires_as_text
 from star.models.embedder import Embedder
 from star.models.initial import initialise
 from star.models.network import Network
@@ -45,6 +46,9 @@ from star.models.recompute import recompute_stages
 from star.types import ALONE, MODALITIES, Modality, Share, Tracker, VideoReIDData
 
 logger = logging.getLogger(__name__)
+
+WIRES_FILE = "wires.txt"
+"""Of a run's folder: which part reads and gives what."""
 
 _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
@@ -79,6 +83,10 @@ def build_trainer(
     if several and config.hardware.batch_norm == "global":
         use_global_batch_norm(model, share)
         use_global_batch_norm(losses, share)
+    if processes.first:
+        table = folder.parent / WIRES_FILE
+        table.write_text(wires_as_text(describe_wires(model, losses)) + "\n", encoding="utf-8")
+        tracker.log_artifact(table)
     rates = learning_rates_of(config, model, losses, loader.batches_per_epoch)
     step, state = build_step(config, model, list(rates.values()), share, losses)
     embedders = build_embedders(config, model)
@@ -103,24 +111,27 @@ def build_trainer(
     )
 
 
-def build_model(config: Config, *, identities: int, share: Share = ALONE) -> Network:
+def build_model(config: Config, *, identities: int, share: Share = ALONE, initial_values: bool = True) -> Network:
     """The network, with pretrained weights if the configuration names some.
 
     Args:
         config: checked configuration.
         identities: k, classes of the classifiers.
         share: of every batch.
+        initial_values: False for a network that is looked at only.
 
     Raises:
         ConfigError: parts that cannot be built for this data set.
     """
     slots = network_slots(config)
-    builder = Builder(setting_of(config, slots, identities=identities, share=share))
+    builder = Builder(setting_of(config, slots, identities=identities, share=share), initial_values)
     parts = build_parts(slots, builder)
     if parts is None:
         raise ConfigError(builder.problems)
     model = network_of(parts, outputs_of(slots))
     model.widths, model.identities = builder.widths, identities
+    if not initial_values:
+        return model
     initialise(model, config.seed)
     pretrained = config.backbone.get("pretrained")
     if pretrained is not None:

@@ -57,15 +57,21 @@ class GlobalBatchNorm(nn.Cell):
 def use_global_batch_norm(model: nn.Cell, share: Share) -> None:
     """Put a `GlobalBatchNorm` in the place of every batch norm of a network; names of parameters stay."""
     names = {id(parameter): parameter.name for parameter in model.get_parameters()}
+    replaced: dict[int, nn.Cell] = {}
     for _, parent in model.cells_and_names():
         if isinstance(parent, GlobalBatchNorm):
             continue
         for position, (name, cell) in enumerate(list(parent.name_cells().items())):
             if not isinstance(cell, nn.BatchNorm1d | nn.BatchNorm2d):
                 continue
+            replaced[id(cell)] = shared = replaced.get(id(cell)) or GlobalBatchNorm(cell, share)
             if isinstance(parent, nn.SequentialCell):
-                parent[position] = GlobalBatchNorm(cell, share)
+                parent[position] = shared
             else:
-                setattr(parent, name, GlobalBatchNorm(cell, share))
+                setattr(parent, name, shared)
+    for _, parent in model.cells_and_names():
+        for name, value in list(vars(parent).items()):
+            if type(value) in (list, tuple) and any(id(item) in replaced for item in value):
+                setattr(parent, name, type(value)(replaced.get(id(item), item) for item in value))
     for parameter in model.get_parameters():
         parameter.name = names[id(parameter)]

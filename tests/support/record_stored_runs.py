@@ -20,7 +20,7 @@ from star.engine.checkpoint import load_checkpoint
 WIDTH = "backbone.width"
 OVERRIDES = (
     *(text for text in SMALL if not text.startswith(WIDTH)),
-    *(f"{WIDTH}=2", "seed=1", "study=stored", "hardware.mode=pynative", "dataset=hitsz_vcm"),
+    *(f"{WIDTH}=2", "seed=0", "study=stored", "hardware.mode=pynative", "dataset=hitsz_vcm"),
 )
 OWN = {
     "baseline": ("schedule.backbone_factor=0.5",),

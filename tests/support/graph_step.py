@@ -1,0 +1,48 @@
+"""Seconds of graph steps of an experiment at size cpu, by whatever version of the software is imported.
+
+Called as a program by tests/benchmarks/bench_commits.py: `graph_step.py EXPERIMENT STEPS` prints the seconds of the
+first call (which compiles), and clock and processor seconds of each of the others, as JSON.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import time
+
+import numpy as np
+
+IDENTITIES = 200
+
+
+def main(experiment: str, steps: int) -> None:
+    from star.config.check import check_overrides
+
+    config = check_overrides([f"experiment={experiment}", "size=cpu", "tracker=none"])
+    from star.engine.build_network import build_model, build_step, draws_of_step
+    from star.types import TrainBatch
+
+    model = build_model(config, identities=IDENTITIES)
+    step, _ = build_step(config, model, [np.full(steps + 1, 1e-4, np.float32)] * 2)
+    draw = (
+        draws_of_step(config, model)
+        if "model" in inspect.signature(draws_of_step).parameters
+        else draws_of_step(config)
+    )
+    rng = np.random.default_rng(0)
+    size, clips = config.dataset, config.schedule.identities * config.schedule.tracklets
+    frames = [rng.integers(0, 256, (clips, size.frames, size.height, size.width, 3), dtype=np.uint8) for _ in range(2)]
+    joints = [rng.random((clips, size.frames, 17, 3), dtype=np.float32) for _ in range(2)]
+    batch = TrainBatch(*frames, *joints, np.arange(clips, dtype=np.int32))
+    measured = []
+    for number in range(steps + 1):
+        draws = draw(number)
+        clock, processor = time.perf_counter(), time.process_time()
+        losses = step(batch, draws, number)
+        measured.append((time.perf_counter() - clock, time.process_time() - processor))
+    print(json.dumps({"first": measured[0][0], "steps": measured[1:], "total": losses["total"]}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
