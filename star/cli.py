@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from star.errors import ConfigError, Problem, StarError, StudyError
-from star.types import VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -175,9 +174,9 @@ def _report(arguments: Sequence[str]) -> None:
     from star.report import compare_runs
     from star.report import report as rebuild
 
-    about = {"uri": options.uri, "outputs": outputs_folder(), "page": options.page, "resample": options.resample}
+    about: dict[str, Any] = {"uri": options.uri, "outputs": outputs_folder(), "page": options.page}
     if options.runs is not None:
-        sys.stdout.write(compare_runs(options.runs, **about) + "\n")
+        sys.stdout.write(compare_runs(options.runs, resample=options.resample, **about) + "\n")
         return
 
     from star.report.level_study import is_level_study
@@ -185,18 +184,13 @@ def _report(arguments: Sequence[str]) -> None:
     if is_level_study(options.study):
         from star.report.robustness import level_report
 
-        about.pop("resample")
         sys.stdout.write(level_report(options.study, size=options.size, **about) + "\n")
         return
 
-    def open_data(folder: Path) -> VideoReIDData:
-        from star.engine.stored_data import stored_data
+    from star.engine.stored_data import stored_data
 
-        return stored_data(folder)
-
-    sys.stdout.write(
-        rebuild(options.study, size=options.size, interface=options.ui, open_data=open_data, **about) + "\n"
-    )
+    about |= {"interface": options.ui, "open_data": stored_data, "resample": options.resample}
+    sys.stdout.write(rebuild(options.study, size=options.size, **about) + "\n")
 
 
 def _study(arguments: Sequence[str]) -> None:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypedDict
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from mindspore import Tensor
 
 Modality = Literal["visible", "infrared"]
 Direction = Literal["i2v", "v2i"]
@@ -234,32 +231,6 @@ class ClipBatch(NamedTuple):
     frames: np.ndarray
     joints: np.ndarray
     count: int
-
-
-class ReIDOutput(TypedDict, total=False):
-    """What the network gives in training; n = 2b rows, visible first. Keys of parts that are off are absent.
-
-    A dictionary and not a NamedTuple: a NamedTuple inside a jitted MindSpore function cuts the gradient silently.
-    """
-
-    clip_features: Tensor
-    """[n d] before the neck."""
-    clip_logits: Tensor
-    """[n k]"""
-    frame_features: Tensor
-    """[n*t d]"""
-    frame_logits: Tensor
-    """[n*t k]"""
-    disturbed_features: Tensor
-    """[n*t d], with `style.attack`."""
-    disturbed_logits: Tensor
-    """[n*t k], with `style.attack`."""
-    bone_features: Tensor
-    """[n t d], with `skeleton_graph.bones`."""
-    joint_features: Tensor
-    """[n d], with `skeleton_graph.joints`."""
-    pose_logits: Tensor
-    """[n k], with `skeleton_graph.pose_classifier`."""
 
 
 class Scores(NamedTuple):

@@ -10,14 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from star.config.schema import Config
-from star.config.slots import Slot, fill_slots, nodes, preparation_of
+from star.config.slots import fill_slots, nodes, preparation_of
 from star.config.training import training_problems
 from star.errors import ConfigError, Problem
+from star.models.part import Slot
 from star.types import ALONE, Share
 
 if TYPE_CHECKING:
     from star.models.assemble import Parts
-    from star.models.build import Setting
+    from star.models.builder import Setting
 
 
 def network_slots(config: Config) -> dict[str, Slot]:
@@ -67,7 +68,8 @@ def network_problems(config: Config, slots: Mapping[str, Slot]) -> list[Problem]
         config: conforms to the schema.
         slots: its filled slots, without problems.
     """
-    from star.models.build import Builder, build_parts, misfits
+    from star.models.build import build_parts, misfits
+    from star.models.builder import Builder
 
     share = Share(0, config.hardware.processes)
     setting = setting_of(config, slots, identities=config.schedule.identities, share=share)
@@ -156,7 +158,7 @@ def setting_of(config: Config, slots: Mapping[str, Slot], *, identities: int, sh
         identities: k, classes of the classifiers.
         share: of every batch.
     """
-    from star.models.build import Setting
+    from star.models.builder import Setting
 
     s, data = config.skeleton_graph, config.dataset
     preparation = preparation_of(config, [])

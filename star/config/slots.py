@@ -14,6 +14,7 @@ from star.config.schema import Config, Preparation
 from star.config.signature import check_arguments, constructor_names
 from star.config.target import locate
 from star.errors import Problem
+from star.models.part import Slot
 
 PREPARATION = {
     "pretrained": None,
@@ -83,24 +84,6 @@ PLACES: Mapping[str, Place] = {
     "optimiser": Place(_OPTIMISER, (), ("factors", "further")),
     "optimiser.further": Place(_OPTIMISER, (), ("parameters", "terms", "learning_rate", "when")),
 }
-
-
-class Slot(NamedTuple):
-    """A place that is filled.
-
-    Attributes:
-        key: dotted key of the node.
-        target: the class.
-        arguments: of its constructor, from the configuration.
-        given: names the builder has for it.
-        kept: the node's other values.
-    """
-
-    key: str
-    target: Any
-    arguments: dict[str, Any]
-    given: tuple[str, ...]
-    kept: dict[str, Any]
 
 
 def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:

@@ -70,7 +70,7 @@ def _further_problems(
     key: str, node: dict[str, Any], parameters: Mapping[str, Sequence[str]], config: Config, terms: dict[str, str]
 ) -> Iterator[Problem]:
     rate = node.get("learning_rate")
-    if not is_scalar(rate, float) or rate <= 0:
+    if rate is None or not is_scalar(rate, float) or rate <= 0:
         yield Problem(f"{key}.learning_rate", "nothing" if rate is None else repr(rate), "a number (above 0)")
     names = [name for own in parameters.values() for name in own]
     wrong = list(_pattern_problems(f"{key}.parameters", node.get("parameters"), names))

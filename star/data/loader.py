@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 
 from star.data.ahead import Batch, Filling
+from star.data.batch_plan import BatchPlan, MixedPlan, Sampler, check_plan
 from star.data.cleaning import Cleaning
 from star.data.clip import OnBadFrame
 from star.data.clip_source import ClipJob, ClipSource
@@ -22,7 +24,7 @@ from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
 from star.data.crew import Crew
 from star.data.memory import BatchMemory, keep_freed_memory
-from star.data.sampler import BatchPlan, MixedPlan, PairedSampler, Sampler, check_plan, unpaired_identities
+from star.data.sampler import PairedSampler, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
 from star.types import ALONE, AnyBatch, ClipBatch, MixedBatch, Share, Split, TrainBatch
@@ -41,7 +43,7 @@ class TrainLoader:
         pad, flip, erase, erase_area, erase_aspect: see `star.data.transforms.draw_augmentation`.
         geometry, erase_per, colour: see `star.data.transforms.draw_clip`.
         identities, tracklets: P and K, of every batch.
-        sampler: class that plans the epochs, see `star.data.sampler.Sampler`.
+        sampler: class that plans the epochs, see `star.data.batch_plan.Sampler`.
         seed: of everything drawn here.
         workers: processes that read; 1: a thread. They do not change the batches.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
@@ -129,8 +131,8 @@ class TrainLoader:
             raise DataError(f"sampler: epoch {epoch} has {len(plan)} batches, expected {self.batches_per_epoch}")
         return plan
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[AnyBatch, None, None]:
-        """The batches of one epoch, from `start_batch` on.
+    def epoch(self, epoch: int, start_batch: int = 0) -> Generator[Any, None, None]:
+        """The batches of one epoch, from `start_batch` on: `TrainBatch`, or `MixedBatch` by a mixed sampler.
 
         Raises:
             DataError: while iterating, a frame or skeleton that cannot be read; names the file.

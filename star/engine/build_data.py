@@ -9,12 +9,12 @@ from typing import Any
 from star.config.network import reads_joints
 from star.config.schema import Config
 from star.config.slots import fill_slot
+from star.data.batch_plan import Sampler
 from star.data.cleaning import Cleaning
 from star.data.colour import ColourOptions
 from star.data.corruption import Corruption
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
-from star.data.sampler import Sampler
 from star.data.skeleton_source import require_skeletons
 from star.engine.read_data import read_dataset
 from star.errors import ConfigError, Problem

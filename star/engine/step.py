@@ -179,12 +179,13 @@ class TrainStep:
 
         def objective(places: tuple[int, ...], movers: Sequence[nn.Optimizer], scale: LossScale | None) -> Objective:
             def loss(targets: tuple[Tensor, ...], *features: Tensor) -> tuple[Tensor, Tensor]:
-                known = {}
+                known: dict[str, Tensor] = {}
                 for position in range(len(cut)):
                     known[cut[position]] = features[position]
+                identities = targets[0]
                 if len(targets) > 1:
                     known["modality"] = targets[1]
-                total, terms = losses.of(places, model.call_late(known), targets[0])
+                total, terms = losses.of(places, model.call_late(known), identities)
                 values = ops.stack((*terms, total))
                 return total if scale is None else scale(total), values
 

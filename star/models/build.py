@@ -2,135 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import mindspore as ms
 import numpy as np
 from mindspore import nn
-from mindspore.nn.utils import no_init_parameters
 
-from star.errors import ConfigError, Problem
+from star.errors import Problem
 from star.models.assemble import RESERVED, Parts, inputs_of, pieces, wires_of
+from star.models.builder import Builder, Setting
 from star.models.network import Network
 from star.models.normalise import Normalise
-from star.models.part import random_inputs_of
+from star.models.part import Slot, random_inputs_of
 from star.models.pooling import Mean
 from star.models.random_inputs import SHARED_STREAM, input_name
 from star.models.skeleton import Skeleton
 from star.models.wiring import Row, wiring_problems
-from star.types import ALONE, Share
-
-
-class Slot(Protocol):
-    """A class and what it is made with; see `star.config.slots.Slot`."""
-
-    key: str
-    target: Any
-    arguments: dict[str, Any]
-    given: tuple[str, ...]
-    kept: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all parts of a network are built for.
-
-    Attributes:
-        identities: k, classes of the classifiers.
-        frames, height, width: T and size of the frames.
-        tracklets: K, of a batch.
-        seed: of the first values.
-        skeleton: arguments of `Skeleton` but for channels and frames; None: no skeletons.
-        frame_guidance, sequence_guidance, pose_classifier, in_pixels: see conf/skeleton_graph.
-        style: arguments of an encoder.
-        mean, std, channel_order: arguments of `Normalise`.
-        mixed: whether batches are blind to the modality.
-        share: of every batch.
-    """
-
-    identities: int
-    frames: int
-    height: int
-    width: int
-    tracklets: int
-    seed: int
-    skeleton: Mapping[str, Any] | None
-    frame_guidance: bool
-    sequence_guidance: bool
-    pose_classifier: bool
-    in_pixels: bool
-    style: Mapping[str, Any]
-    mean: Sequence[float]
-    std: Sequence[float]
-    channel_order: str
-    mixed: bool = False
-    share: Share = ALONE
-
-
-@dataclass
-class Builder:
-    """Makes parts one after the other, each with the widths of those before it.
-
-    Args:
-        setting: what they are built for.
-        initial_values: False leaves the parameters of this package's own parts without values, which saves seconds.
-
-    Attributes:
-        widths: of all tensors known so far.
-        problems: what was wrong.
-    """
-
-    setting: Setting
-    initial_values: bool = True
-    widths: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def make(self, slot: Slot | None, channels: int | None = None, **more: Any) -> Any:
-        """The part of a slot; None for an empty slot, or with a problem."""
-        if slot is None:
-            return None
-        setting = self.setting
-        known = {
-            "channels": channels,
-            "widths": dict(self.widths),
-            "identities": setting.identities,
-            "frames": setting.frames,
-            "height": setting.height,
-            "width": setting.width,
-            "tracklets": setting.tracklets,
-            "share": setting.share,
-            **more,
-        }
-        return self.call(slot.key, slot.target, {**slot.arguments, **{name: known[name] for name in slot.given}})
-
-    def call(self, key: str, target: Any, arguments: Mapping[str, Any]) -> Any:
-        """An object of a class; what goes wrong in its constructor becomes a problem with the key."""
-        own = target.__module__.partition(".")[0] == "star"
-        if not own:
-            ms.set_seed(zlib.crc32(f"{self.setting.seed} {key}".encode()) % 2**31)
-        try:
-            with no_init_parameters() if own and not self.initial_values else nullcontext():
-                return target(**arguments)
-        except ConfigError as error:
-            self.problems += error.problems
-        except Exception as error:  # a stranger's constructor may raise anything
-            said = f"{type(error).__name__}: {error}"
-            self.problems.append(
-                Problem(key, f"{target.__qualname__}, which raised {said}", "arguments it can be made with")
-            )
-        return None
-
-    def learn(self, gives: Iterable[str], cell: Any, usual: int | None) -> None:
-        """Take note of the widths of what a part gives."""
-        widths = getattr(cell, "out_channels", usual)
-        for name in gives:
-            width = widths.get(name, usual) if isinstance(widths, Mapping) else widths
-            if width is not None:
-                self.widths[name] = int(width)
 
 
 def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
@@ -160,7 +47,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
     if frame_guidance is not None:
         builder.learn(getattr(frame_guidance, "gives", ()), frame_guidance, d)
     aggregation, key = _aggregation(slots, builder, encoder, skeleton)
-    clip_width = int(getattr(aggregation, "out_channels", builder.widths.get("frames", d)))
+    clip_width = int(getattr(aggregation, "out_channels", None) or builder.widths["frames"])
     builder.learn(getattr(aggregation, "gives", ()), aggregation, clip_width)
     frame_head = builder.make(slots.get("frame_head"), d)
     clip_head = builder.make(slots.get("clip_head"), clip_width)
@@ -173,7 +60,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
         name = slot.key.partition(".")[2]
         if name in RESERVED or not name.isidentifier():
             builder.problems.append(Problem(slot.key, name, f"a name that is none of {', '.join(RESERVED)}"))
-        first = _first_read(slot)
+        first = _first_read(slot) or "clip_features"
         cell = builder.make(slot, builder.widths.get(first, clip_width))
         if cell is not None:
             branches[name] = cell

@@ -58,7 +58,7 @@ def describe_wires(network: Network, losses: Any = None) -> list[Described]:
 
 def wires_as_text(rows: Sequence[Described]) -> str:
     """The table in columns; long lists of names go on below themselves."""
-    cells = [list(HEAD)]
+    cells: list[list[str]] = [list(HEAD)]
     for row in rows:
         reads, gives = _wrapped(row.reads), _wrapped(row.gives)
         for line in range(max(len(reads), len(gives), 1)):

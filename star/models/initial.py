@@ -95,9 +95,9 @@ def initialise(model: nn.Cell, seed: int, parts: Mapping[str, object] | None = N
         parts: by prefix of the parameters' names, the parts whose `initial` decides; None: those of a network.
     """
     parameters = {parameter.name: parameter for parameter in model.get_parameters()}
-    parts = getattr(model, "named_parts", {}) if parts is None else parts
+    owners: Mapping[str, object] = getattr(model, "named_parts", {}) if parts is None else parts
     for name, parameter in parameters.items():
-        owner = next((cell for prefix, cell in parts.items() if name.startswith(f"{prefix}.")), None)
+        owner = next((cell for prefix, cell in owners.items() if name.startswith(f"{prefix}.")), None)
         rules = OWN_RULES if owner is None else rules_of(owner)
         pattern = next((pattern for pattern in rules if re.search(pattern, name)), None)
         if pattern is None:

@@ -8,9 +8,9 @@ not exist, and the skeleton inputs are read (the authors' MindSpore release neve
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
-from mindspore import nn
+from mindspore import Tensor, nn
 
 from star.errors import ConfigError, Problem
 from star.models.assemble import ALL_INPUTS, Parts, pieces, wires_of
@@ -27,16 +27,37 @@ from star.models.resnet import ResNet
 from star.models.skeleton import Skeleton
 from star.types import ALONE, Share
 
-OUTPUTS = (
-    *("clip_features", "clip_logits", "frame_features", "frame_logits", "disturbed_features", "disturbed_logits"),
-    *("bone_features", "joint_features", "pose_logits"),
-)
+
+class ReIDOutput(TypedDict, total=False):
+    """What the network gives in training; n = 2b rows, visible first. Keys of parts that are off are absent.
+
+    A dictionary and not a NamedTuple: a NamedTuple inside a jitted MindSpore function cuts the gradient silently.
+    """
+
+    clip_features: Tensor
+    """[n d] before the neck."""
+    clip_logits: Tensor
+    """[n k]"""
+    frame_features: Tensor
+    """[n*t d]"""
+    frame_logits: Tensor
+    """[n*t k]"""
+    disturbed_features: Tensor
+    """[n*t d], with `style.attack`."""
+    disturbed_logits: Tensor
+    """[n*t k], with `style.attack`."""
+    bone_features: Tensor
+    """[n t d], with `skeleton_graph.bones`."""
+    joint_features: Tensor
+    """[n d], with `skeleton_graph.joints`."""
+    pose_logits: Tensor
+    """[n k], with `skeleton_graph.pose_classifier`."""
 
 
 class VideoReID(Network):
     """Video re-identification over visible and infrared clips, with or without skeletons.
 
-    Its inputs are `star.models.assemble.ALL_INPUTS`, read or not; its outputs those of `star.types.ReIDOutput` that
+    Its inputs are `star.models.assemble.ALL_INPUTS`, read or not; its outputs those of `ReIDOutput` that
     exist.
 
     Args:
@@ -127,7 +148,7 @@ class VideoReID(Network):
         )
         wires = wires_of(parts)
         given = {name for row in wires for name in row.gives} | set(parts.encoder.gives)
-        outputs = [name for name in OUTPUTS if name in given]
+        outputs = [name for name in ReIDOutput.__annotations__ if name in given]
         super().__init__(inputs=ALL_INPUTS, **pieces(parts, wires, outputs))
         initialise(self, seed)
 

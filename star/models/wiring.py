@@ -46,7 +46,8 @@ def wiring_problems(
         mixed: whether batches are blind to the modality.
     """
     batch = MIXED if mixed else PAIRED
-    known, later = set(batch), {name for row in rows for name in row.gives}
+    known: set[str] = set(batch)
+    later = {name for row in rows for name in row.gives}
     problems = []
     for row in (encoder, *rows):
         problems += _wrong_gives(row, batch)

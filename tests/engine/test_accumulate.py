@@ -95,10 +95,12 @@ def test_losses_and_gradients_are_the_means_of_the_parts(tiny_root: Path):
 
 
 def test_parts_with_different_draws(tiny_root: Path):
-    draws = draws_of_step(configure(tiny_root, "schedule.accumulation_steps=2"))(3)
-    assert len(draws) == 2 and not np.array_equal(draws[0].gains, draws[1].gains)
+    config = configure(tiny_root, "schedule.accumulation_steps=2")
+    draws = draws_of_step(config, build_model(config, identities=4))(3)
+    assert len(draws) == 2 and not np.array_equal(draws[0]["gains"], draws[1]["gains"])
     for part in draws:
-        assert sorted(part.same_modality) == sorted(part.other_modality) == list(range(len(part.same_modality)))
+        frames = len(part["same_modality"])
+        assert sorted(part["same_modality"]) == sorted(part["other_modality"]) == list(range(frames))
 
 
 @pytest.mark.parametrize(("parts", "processes"), [(3, 1), (4, 1), (2, 2)])

@@ -16,7 +16,7 @@ from star.losses import (
     JointsBonesConsistency,
     PoseIdentity,
 )
-from star.types import ReIDOutput
+from star.models.reid import ReIDOutput
 
 RNG = np.random.default_rng(0)
 IDENTITIES = np.array([2, 0, 2, 0], np.int32)

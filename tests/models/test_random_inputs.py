@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ def style(seed=0, **options):
 
 
 def dropout(seed=0, graph="complete"):
-    masks = draw_dropout(np.random.default_rng(seed), 8, 3, graph=graph, dropout=0.3, attention_dropout=0.6)
+    rates: dict[str, Any] = {"graph": graph, "dropout": 0.3, "attention_dropout": 0.6}
+    masks = draw_dropout(np.random.default_rng(seed), 8, 3, **rates)
     return [masks[name] for name in KEEP_MASKS]
 
 
@@ -85,7 +88,7 @@ class Drawing:
 
 
 def test_a_new_part_has_a_stream_of_its_own_and_changes_no_other():
-    options = {"seed": 3, "clips": 4, "frames": 2, "accumulation": 2}
+    options: dict[str, Any] = {"seed": 3, "clips": 4, "frames": 2, "accumulation": 2}
     alone, beside = (draws_of_step(parts, **options) for parts in ({"a": Drawing()}, {"a": Drawing(), "b": Drawing()}))
     assert len(alone(0)) == 2 and alone(0)[0].keys() == {"a.noise"} and beside(0)[0].keys() == {"a.noise", "b.noise"}
     for one, two in zip(alone(5), beside(5), strict=True):

@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -23,18 +24,17 @@ def main(experiment: str, steps: int) -> None:
     from star.engine.build_network import build_model, build_step, draws_of_step
     from star.types import TrainBatch
 
+    draws_of: Any = draws_of_step
+
     model = build_model(config, identities=IDENTITIES)
     step, _ = build_step(config, model, [np.full(steps + 1, 1e-4, np.float32)] * 2)
-    draw = (
-        draws_of_step(config, model)
-        if "model" in inspect.signature(draws_of_step).parameters
-        else draws_of_step(config)
-    )
+    asks_the_model = "model" in inspect.signature(draws_of).parameters
+    draw = draws_of(config, model) if asks_the_model else draws_of(config)
     rng = np.random.default_rng(0)
     size, clips = config.dataset, config.schedule.identities * config.schedule.tracklets
     frames = [rng.integers(0, 256, (clips, size.frames, size.height, size.width, 3), dtype=np.uint8) for _ in range(2)]
     joints = [rng.random((clips, size.frames, 17, 3), dtype=np.float32) for _ in range(2)]
-    batch = TrainBatch(*frames, *joints, np.arange(clips, dtype=np.int32))
+    batch = TrainBatch(frames[0], frames[1], joints[0], joints[1], np.arange(clips, dtype=np.int32))
     measured = []
     for number in range(steps + 1):
         draws = draw(number)
