@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -231,6 +231,23 @@ class ClipBatch(NamedTuple):
     frames: np.ndarray
     joints: np.ndarray
     count: int
+
+
+class Slot(NamedTuple):
+    """A place of a network that is filled, by a configuration or by hand.
+
+    Attributes:
+        key: of the place, e.g. "aggregation"; of a configuration the dotted key of the node.
+        target: the class.
+        arguments, given: of its constructor, and the names of those the builder has for it.
+        kept: what else the configuration says of it, e.g. `reads`.
+    """
+
+    key: str
+    target: Any
+    arguments: dict[str, Any]
+    given: tuple[str, ...]
+    kept: dict[str, Any]
 
 
 class Scores(NamedTuple):

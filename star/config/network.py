@@ -13,8 +13,7 @@ from star.config.schema import Config
 from star.config.slots import fill_slots, nodes, preparation_of
 from star.config.training import training_problems
 from star.errors import ConfigError, Problem
-from star.models.part import Slot
-from star.types import ALONE, Share
+from star.types import ALONE, Share, Slot
 
 if TYPE_CHECKING:
     from star.models.assemble import Parts

@@ -14,7 +14,7 @@ from star.config.schema import Config, Preparation
 from star.config.signature import check_arguments, constructor_names
 from star.config.target import locate
 from star.errors import Problem
-from star.models.part import Slot
+from star.types import Slot
 
 PREPARATION = {
     "pretrained": None,

@@ -22,9 +22,8 @@ from star.losses import WeightedLosses
 from star.models.builder import Builder
 from star.models.initial import initialise
 from star.models.network import Network
-from star.models.part import Slot
 from star.models.recompute import recompute_stages
-from star.types import ALONE, Share
+from star.types import ALONE, Share, Slot
 
 
 def build_step(

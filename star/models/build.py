@@ -13,11 +13,12 @@ from star.models.assemble import RESERVED, Parts, inputs_of, pieces, wires_of
 from star.models.builder import Builder, Setting
 from star.models.network import Network
 from star.models.normalise import Normalise
-from star.models.part import Slot, random_inputs_of
+from star.models.part import random_inputs_of
 from star.models.pooling import Mean
 from star.models.random_inputs import SHARED_STREAM, input_name
 from star.models.skeleton import Skeleton
 from star.models.wiring import Row, wiring_problems
+from star.types import Slot
 
 
 def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:

@@ -12,8 +12,7 @@ import mindspore as ms
 from mindspore.nn.utils import no_init_parameters
 
 from star.errors import ConfigError, Problem
-from star.models.part import Slot
-from star.types import ALONE, Share
+from star.types import ALONE, Share, Slot
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,24 +68,6 @@ class Wire(NamedTuple):
     training_only: bool = False
 
 
-class Slot(NamedTuple):
-    """A place of a network that is filled, by a configuration or by hand.
-
-    Attributes:
-        key: of the place, e.g. "aggregation"; of a configuration the dotted key of the node.
-        target: the class.
-        arguments: of its constructor.
-        given: names the builder has for it.
-        kept: what else the configuration says of it, e.g. `reads`.
-    """
-
-    key: str
-    target: Any
-    arguments: dict[str, Any]
-    given: tuple[str, ...]
-    kept: dict[str, Any]
-
-
 def wire(name: str, key: str, cell: Any, names: Mapping[str, Any] | None = None, **fixed: Any) -> Wire:
     """The row of a part, from what it tells of itself.
 
