@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-FOLDERS = {"conf", "docs", "experiments", "outputs", "star", "tests", ".ci"}
+FOLDERS = {"conf", "docs", "examples", "experiments", "outputs", "star", "tests", ".ci"}
 FILES = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "constraints.txt", "pyproject.toml"),
     *(".gitignore", ".pre-commit-config.yaml"),
