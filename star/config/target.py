@@ -53,6 +53,8 @@ def locate(target: Any, key: str, problems: list[Problem]) -> Any:
         expected = str(error)
     except BaseException as error:  # a user's module may do anything while it is imported, sys.exit() too
         expected = f"a class that can be imported; {_message(error)}{_place(error, target.partition('.')[0])}"
+        if isinstance(error, ModuleNotFoundError) and error.name == target.partition(".")[0]:
+            expected += f": is {error.name} installed here (pip install -e FOLDER), or its folder in PYTHONPATH?"
     problems.append(Problem(f"{key}._target_", target, expected))
     return None
 

@@ -13,7 +13,7 @@ from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
-from star.types import MODALITIES, Modality, Split, Tracklet, TrainBatch, VideoReIDData
+from star.types import MODALITIES, AnyBatch, MixedBatch, Modality, Split, Tracklet, VideoReIDData
 
 _HEIGHT, _WIDTH = 192, 96
 _LABEL = 22
@@ -55,28 +55,38 @@ def contact_sheet(
     return save_sheet(np.concatenate(lines), path)
 
 
-def augmented_sheet(batch: TrainBatch, identities: Sequence[int], path: Path | str, *, rows: int = 8) -> Path:
-    """Write a PNG of what training gets: one pair of clips a row, all their frames, scaled to a height of 192.
+def augmented_sheet(batch: AnyBatch, identities: Sequence[int], path: Path | str, *, rows: int = 8) -> Path:
+    """Write a PNG of what training gets: a pair of clips a row, all their frames, scaled to a height of 192.
+
+    A batch that is blind to the modality has one clip a row.
 
     Args:
         batch: of the training loader; joints of confidence 0 are not drawn.
         identities: number on disk of each class label.
         path: of the PNG; its folder is made if needed.
-        rows: pairs, as far as the batch has so many.
+        rows: of the picture, as far as the batch has so many.
 
     Raises:
         DataError: the picture cannot be written.
     """
-    halves = {"visible": (batch.visible, batch.visible_joints), "infrared": (batch.infrared, batch.infrared_joints)}
     lines = []
     for row, label in enumerate(batch.identities[:rows]):
-        strips = []
-        for modality, (frames, joints) in halves.items():
-            strip = np.concatenate([_scaled(*pair) for pair in zip(frames[row], joints[row], strict=True)], axis=1)
-            strips.append(np.concatenate([_label(f"{identities[label]:04d}  {modality}", strip.shape[1]), strip]))
-        gap = np.full((strips[0].shape[0], _GAP, 3), _PAPER, np.uint8)
-        lines.append(np.concatenate([strips[0], gap, strips[1]], axis=1))
+        strips: list[np.ndarray] = []
+        for modality, frames, joints in _clips_of_row(batch, row):
+            strip = np.concatenate([_scaled(*pair) for pair in zip(frames, joints, strict=True)], axis=1)
+            named = np.concatenate([_label(f"{identities[label]:04d}  {modality}", strip.shape[1]), strip])
+            gap = np.full((named.shape[0], _GAP, 3), _PAPER, np.uint8)
+            strips += [gap, named] if strips else [named]
+        lines.append(np.concatenate(strips, axis=1))
     return save_sheet(np.concatenate(lines), path)
+
+
+def _clips_of_row(batch: AnyBatch, row: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Modality, frames and joints of the clips of a row."""
+    if isinstance(batch, MixedBatch):
+        return [(MODALITIES[batch.modality[row]], batch.clips[row], batch.joints[row])]
+    halves = {"visible": (batch.visible, batch.visible_joints), "infrared": (batch.infrared, batch.infrared_joints)}
+    return [(modality, frames[row], joints[row]) for modality, (frames, joints) in halves.items()]
 
 
 def save_sheet(sheet: np.ndarray, path: Path | str) -> Path:

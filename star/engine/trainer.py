@@ -183,16 +183,16 @@ class Trainer:
                     launched.append(self.step.launch(batch, self.draw(history.step + len(launched)), epoch))
                 due = self._is_due(len(launched))
                 if due or len(launched) == self.sink_size:
-                    self._settle(launched, len(batch.identities), progress)
+                    self._settle(launched, len(batch.inputs["identities"]), progress)
                 asked = self._stop_asked(launched)
                 if asked and launched:
-                    self._settle(launched, len(batch.identities), progress)
+                    self._settle(launched, len(batch.inputs["identities"]), progress)
                 if asked or due:
                     self._save("last")
                 if asked:
                     self.stop.end()
             if launched:
-                self._settle(launched, len(batch.identities), progress)
+                self._settle(launched, len(batch.inputs["identities"]), progress)
 
     def _stop_asked(self, launched: Sequence[Launched]) -> bool:
         """Whether to stop; several processes agree when nothing is launched, or their message would wait behind it.
@@ -201,14 +201,14 @@ class Trainer:
         """
         return (not launched or self.processes.share.size == 1) and self.stop.asked()
 
-    def _settle(self, launched: list[Launched], pairs: int, progress: TrainingProgress) -> None:
-        """Wait for steps that were launched, of `pairs` clips of each modality; leaves the list empty."""
+    def _settle(self, launched: list[Launched], clips: int, progress: TrainingProgress) -> None:
+        """Wait for steps that were launched, of `clips` clips each in this process; leaves the list empty."""
         history = self.history
         with self.shares.of("step"):
             found = [self.step.losses(step, history.step + index) for index, step in enumerate(launched)]
         now = time.perf_counter()
         seconds, self._measured = (now - self._measured) / len(launched), now
-        clips_per_second = 2 * pairs * self.processes.share.size / seconds
+        clips_per_second = clips * self.processes.share.size / seconds
         for losses in found:
             index = history.step
             history.step += 1

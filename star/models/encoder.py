@@ -12,8 +12,6 @@ modality.
 
 from __future__ import annotations
 
-from typing import Any
-
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
@@ -153,12 +151,19 @@ class MixedEncoder(Encoder):
 
     batch_reads = ("clips",)
 
-    def __init__(self, backbone: nn.Cell, frame_pooling: nn.Cell, **options: Any) -> None:
+    def __init__(
+        self,
+        backbone: nn.Cell,
+        frame_pooling: nn.Cell,
+        *,
+        style_augmentation: bool = False,
+        style_attack: bool = False,
+    ) -> None:
         if hasattr(backbone, "stem") and not getattr(backbone, "one_stem", False):
             expected = "a backbone with one stem for both modalities (backbone.stems=one)"
             raise ConfigError([Problem("stream", "mixed clips through two stems", expected)])
-        super().__init__(backbone, frame_pooling, **options)
-        if self.style_attack or self.style_augmentation:
+        super().__init__(backbone, frame_pooling, style_augmentation=False, style_attack=False)
+        if style_attack or style_augmentation:
             expected = "style=none: style augmentation and attack need a visible and an infrared half"
             raise ConfigError([Problem("style", "augmentation or attack", expected)])
 
