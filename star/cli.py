@@ -140,7 +140,7 @@ def _evaluate(arguments: Sequence[str]) -> None:
     parser.add_argument("--views", type=int, default=0, metavar="N", help="also draw what the network attends to and "
                         "how it pools in N clips of the test set, half of each modality, into the run's folder "
                         "(views/)")  # fmt: skip
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(list(arguments))
     if options.views < 0:
         parser.error(f"--views: given {options.views}, expected a number from 0")
     runs = [item.removeprefix("run=") for item in options.items if item.startswith("run=")]
@@ -165,7 +165,7 @@ def _report(arguments: Sequence[str]) -> None:
     parser.add_argument("--no-page", dest="page", action="store_false", help="only tables, no figures and no HTML page")
     parser.add_argument("--resample", choices=("identities", "queries"), default="identities", help="what the "
                         "bootstrap over queries draws (default: identities)")  # fmt: skip
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(list(arguments))
     if (options.study is None) == (options.runs is None):
         parser.error("give the folder of a study or --runs A,B")
     if options.runs is not None and (options.size or options.ui):
@@ -264,7 +264,7 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
     parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(list(arguments))
     from star.config.check import check_overrides
 
     log_to_terminal()
