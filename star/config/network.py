@@ -5,6 +5,7 @@ MindSpore is imported by what is called here, not with this module.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,8 @@ def is_buildable(config: Config, problems: Sequence[Problem]) -> bool:
         problems: found in it.
     """
     if any(problem.key.partition(".")[0] in _GROUPS for problem in problems):
+        return False
+    if os.environ.get("MS_ROLE") == "MS_WORKER":  # checked by what has started it; a worker takes its device first
         return False
     data, schedule = config.dataset, config.schedule
     if data is None or schedule is None or config.hardware is None:
