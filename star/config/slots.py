@@ -87,16 +87,28 @@ PLACES: Mapping[str, Place] = {
 
 
 def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
-    """A training configuration held against its schema; a backbone without keys of `PREPARATION` gets the usual ones.
+    """A training configuration held against its schema.
+
+    A backbone without keys of `PREPARATION` gets the usual ones. To YAML a bare `on` is a truth value; as a key of a
+    loss term it is the word.
 
     Args:
         values: plain containers.
         problems: extended in place.
     """
+    terms = values.get("loss")
+    if isinstance(terms, dict):
+        values = {**values, "loss": {name: _with_on(node) for name, node in terms.items()}}
     backbone = values.get("backbone")
     if isinstance(backbone, dict):
         values = {**values, "backbone": {**PREPARATION, **backbone}}
     return conform(values, Config, problems)
+
+
+def _with_on(node: Any) -> Any:
+    if not isinstance(node, dict) or True not in node:
+        return node
+    return {"on" if key is True else key: value for key, value in node.items()}
 
 
 def nodes(config: Config) -> Iterator[tuple[str, str, dict[str, Any]]]:
