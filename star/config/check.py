@@ -100,5 +100,6 @@ def _resolved(composed: DictConfig, problems: list[Problem]) -> dict[str, Any]:
     try:
         return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        problems.append(Problem(str(error.full_key or "configuration"), str(error.msg), "a value that resolves"))
+        given = str(error.msg).partition("\n")[0]
+        problems.append(Problem(str(error.full_key or "configuration"), given, "a value that resolves"))
         return {}

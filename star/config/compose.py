@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
@@ -25,6 +25,9 @@ from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
 
 CONFIG_MODULE = "star.conf"
+_CALLED = ("_target_", "()", "class")
+_CALLED_HERE = ("hydra.", "hydra_plugins.", "star.tracking.sweep.", "logging.", "colorlog.")
+"""The keys of the node `hydra` with names that Hydra and `logging` call, and the beginnings such a name may have."""
 
 
 @contextmanager
@@ -78,10 +81,29 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():
-            return compose(config_name, [*kept, *search_path()]), problems
+            composed = compose(config_name, [*kept, *search_path()], return_hydra_config=True)
+            problems += _classes_of_hydra(OmegaConf.to_container(composed.hydra), "hydra")
+            with open_dict(composed):
+                del composed["hydra"]
+            return composed, problems
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
+
+
+def _classes_of_hydra(node: Any, key: str) -> Iterator[Problem]:
+    """Classes that Hydra and its logging would call, if they are neither theirs nor this package's callback."""
+    for name, value in _items(node):
+        here = f"{key}.{name}"
+        if name in _CALLED and not str(value).startswith(_CALLED_HERE):
+            yield Problem(here, str(value), "no class: those stand in the slots of conf/")
+        yield from _classes_of_hydra(value, here)
+
+
+def _items(node: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(node, dict):
+        return node.items()
+    return enumerate(node) if isinstance(node, list) else ()
 
 
 def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:

@@ -6,6 +6,7 @@ launcher find it, and from there on Hydra's own search path. A folder is laid ou
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -79,8 +80,18 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
+def _is_package(name: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.submodule_search_locations is not None
+
+
 def _absolute(text: str, key: str) -> str:
     if text.startswith("pkg://"):
+        if not _is_package(text.removeprefix("pkg://").partition("/")[0]):
+            raise ConfigError([Problem(key, text, "a package that can be imported, e.g. pkg://own_parts.conf")])
         return text
     path = Path(text).expanduser()
     if not path.is_dir():

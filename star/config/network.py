@@ -73,9 +73,12 @@ def network_problems(config: Config, slots: Mapping[str, Slot]) -> list[Problem]
     from star.models.build import build_parts, misfits
     from star.models.builder import Builder
 
+    foreign = [slot for slot in slots.values() if not slot.target.__module__.startswith("star.")]
+    if foreign and config.hardware.target != "CPU":  # a stranger's constructor may compute, and so take the device
+        return []
     share = Share(0, config.hardware.processes)
     setting = setting_of(config, slots, identities=config.schedule.identities, share=share)
-    described = repr((sorted(slots.items()), setting))
+    described = repr((sorted(slots.items()), setting, config.schedule.accumulation_steps))
     if described in _FITTING:
         return []
     builder = Builder(replace(setting, share=ALONE), initial_values=False)
@@ -84,18 +87,33 @@ def network_problems(config: Config, slots: Mapping[str, Slot]) -> list[Problem]
     if parts is None:
         return builder.problems
     problems = misfits(parts, slots, {key: loss_reads(slot) for key, slot in losses.items()}, setting)
-    terms = {
-        key: builder.make(slot, builder.widths.get(next(iter(loss_reads(slot)), ""))) for key, slot in losses.items()
-    }
+    terms = {}
+    for key, slot in losses.items():
+        first = next(iter(loss_reads(slot)), "nothing")
+        if "channels" in slot.given and first not in builder.widths:
+            expected = f"a tensor whose width is known, for `channels` ({', '.join(sorted(builder.widths))})"
+            problems.append(Problem(key, f"reads {first} first", expected))
+        else:
+            terms[key] = builder.make(slot, builder.widths.get(first))
+    problems += builder.problems
     for key, slot in slots.items():
         if key.startswith("optimiser"):
-            builder.call(key, slot.target, slot.arguments)
-    problems += builder.problems
-    if not problems:
+            problems += _optimiser_problems(key, slot, setting)
+    if not problems and config.optimiser is not None and config.loss is not None:
         problems += training_problems(config, _trainable(parts, terms))
     if not problems:
         _FITTING.add(described)
     return problems
+
+
+def _optimiser_problems(key: str, slot: Slot, setting: Setting) -> list[Problem]:
+    """What keeps an optimiser from being made; one that says `optimiser.<argument>` of itself may be a further one."""
+    from star.models.builder import Builder
+
+    builder = Builder(setting)
+    builder.call(key, slot.target, slot.arguments)
+    found = builder.problems
+    return [p if p.key.startswith(key) else p._replace(key=p.key.replace("optimiser", key, 1)) for p in found]
 
 
 def _trainable(parts: Parts, terms: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from star.config.conform import conform, is_scalar
+from star.config.conform import conform, is_scalar, nearest
 from star.config.schema import Config, Preparation
 from star.config.signature import check_arguments, constructor_names
 from star.config.target import locate
@@ -24,6 +24,8 @@ PREPARATION = {
 }
 """Keys of a backbone that are not the trunk's own, with what they are for one that does not say them (ImageNet)."""
 _NAMES = ("reads", "gives")
+_RENAMED = {"reads": "reads", "gives": "gives", "on": "reads"}
+"""Keys of a node that name tensors anew, and the attribute of its class that has the names they stand for."""
 _STANDARD = ("channels", "widths", "identities", "frames", "height", "width", "tracklets", "share")
 
 
@@ -82,7 +84,7 @@ PLACES: Mapping[str, Place] = {
     "loss": Place(_LOSS, _STANDARD, ("weight", "on", "from_epoch")),
     "sampler": Place(_SAMPLER, ("split", "identities", "tracklets", "seed", "batches"), ()),
     "optimiser": Place(_OPTIMISER, (), ("factors", "further")),
-    "optimiser.further": Place(_OPTIMISER, (), ("parameters", "terms", "learning_rate", "when")),
+    "optimiser.further": Place(_OPTIMISER, (), ("parameters", "terms", "learning_rate")),
 }
 
 
@@ -144,9 +146,11 @@ def fill_slots(config: Config, problems: list[Problem]) -> dict[str, Slot]:
             What has a problem fills no slot.
     """
     slots: dict[str, Slot] = {}
+    known = {problem.key for problem in problems}
     for place, key, node in nodes(config):
         if not isinstance(node, dict):
-            problems.append(Problem(key, repr(node), "a group of keys with `_target_`"))
+            if key not in known:
+                problems.append(Problem(key, repr(node), "a group of keys with `_target_`"))
         elif node.get("_target_", "") is None:
             if place not in ("frame_head",):
                 problems.append(Problem(f"{key}._target_", "null", PLACES[place].kind.words))
@@ -176,14 +180,26 @@ def _fill(place: Place, key: str, node: dict[str, Any], problems: list[Problem])
     given = tuple(name for name in place.given if name in named)
     if not {"height", "width"} <= set(given):
         given = tuple(name for name in given if name not in ("height", "width"))
-    for name in _NAMES:
-        if name in kept and not _are_names(kept[name]):
-            problems.append(Problem(f"{key}.{name}", repr(kept[name]), "a list of names, or {name: other name}"))
     before = len(problems)
+    problems.extend(_wrong_names(key, target, kept))
     check_arguments(key, target, arguments, given, problems)
     if len(problems) > before:
         return None
     return Slot(key, target, arguments, given, kept)
+
+
+def _wrong_names(key: str, target: type, kept: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in [name for name in _RENAMED if name in kept]:
+        value, own = kept[name], getattr(target, _RENAMED[name], None)
+        if not _are_names(value):
+            yield Problem(f"{key}.{name}", repr(value), "a name, a list of names, or {name: other name}")
+        elif isinstance(value, dict) and isinstance(own, (tuple, list)):
+            for other in [other for other in value if other not in own]:
+                yield Problem(f"{key}.{name}.{other}", repr(value[other]), f"no such name{nearest(str(other), own)}")
+        elif name == "on" and isinstance(value, list) and isinstance(own, (tuple, list)):
+            free = [other for other in own if other not in ("identities", "modality")]
+            if len(value) > len(free):
+                yield Problem(f"{key}.on", repr(value), f"no more names than the loss reads ({', '.join(free)})")
 
 
 def _are_names(value: Any) -> bool:
@@ -197,10 +213,8 @@ def _wrong_loss_keys(config: Config) -> Iterator[Problem]:
             continue
         key = f"loss.{name}"
         if not is_scalar(node.get("weight"), float) or node["weight"] < 0:
-            given = "nothing" if "weight" not in node else str(node["weight"])
+            given = "nothing" if node.get("weight") is None else str(node["weight"])
             yield Problem(f"{key}.weight", given, "a number (at least 0)")
-        if "on" in node and not _are_names(node["on"]):
-            yield Problem(f"{key}.on", repr(node["on"]), "a name, a list of names, or {name: other name}")
         first = node.get("from_epoch", 0)
         if not is_scalar(first, int) or first < 0:
             yield Problem(f"{key}.from_epoch", repr(first), "a number of epochs (at least 0)")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from star.config.conform import is_scalar
 from star.config.schema import Config
-from star.errors import Problem
+from star.errors import ConfigError, Problem
 
 _FACTOR = ("pattern", "rate", "decay")
 
@@ -38,14 +39,30 @@ def training_problems(config: Config, parameters: Mapping[str, Sequence[str]]) -
         problems.append(Problem("schedule.accumulation_steps", given, "1 with a further optimiser, which steps once"))
     if further and terms.keys() >= config.loss.keys():
         problems.append(Problem("optimiser.further", "every loss term", "a term that is left to the main optimiser"))
-    return problems
+    return problems or _unused_factors(factors or {}, further or {}, parameters)
+
+
+def _unused_factors(
+    factors: Mapping[str, Any], further: Mapping[str, Any], parameters: Mapping[str, Sequence[str]]
+) -> list[Problem]:
+    """Factors that no parameter is left for, as the main optimiser will find them."""
+    from star.engine.optimisers import Factor, parameter_groups
+
+    patterns = [node["parameters"] for node in further.values()]
+    own = [names for names in parameters.values() if not any(re.search(p, name) for p in patterns for name in names)]
+    stand_ins: Any = [SimpleNamespace(name=name) for names in own for name in names]
+    try:
+        parameter_groups(stand_ins, {name: Factor(**node) for name, node in factors.items()})
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def _factor_problems(key: str, node: Any, names: Sequence[str]) -> Iterator[Problem]:
     if not isinstance(node, dict):
         yield Problem(key, repr(node), f"a group with the keys {', '.join(_FACTOR)}")
         return
-    for name in node.keys() - set(_FACTOR):
+    for name in [name for name in node if name not in _FACTOR]:
         yield Problem(f"{key}.{name}", repr(node[name]), f"no such key (known here: {', '.join(_FACTOR)})")
     for name in ("rate", "decay"):
         if not is_scalar(node.get(name, 1.0), float) or node.get(name, 1.0) < 0:
@@ -54,9 +71,12 @@ def _factor_problems(key: str, node: Any, names: Sequence[str]) -> Iterator[Prob
 
 
 def _pattern_problems(key: str, pattern: Any, names: Sequence[str]) -> Iterator[Problem]:
+    if not isinstance(pattern, str):
+        yield Problem(key, "nothing" if pattern is None else repr(pattern), "a regular expression")
+        return
     try:
         found = [name for name in names if re.search(pattern, name)]
-    except (re.error, TypeError) as error:
+    except re.error as error:
         yield Problem(key, repr(pattern), f"a regular expression ({error})")
         return
     if not found:
@@ -82,13 +102,13 @@ def _further_problems(
             yield Problem(f"{key}.parameters", repr(node["parameters"]), f"{expected} (it matches {matching[0]})")
     own_terms = node.get("terms")
     if not isinstance(own_terms, list) or not own_terms:
-        yield Problem(f"{key}.terms", repr(own_terms), "a list of loss terms")
+        yield Problem(f"{key}.terms", "nothing" if own_terms is None else repr(own_terms), "a list of loss terms")
         return
     for term in own_terms:
         if term not in config.loss:
             yield Problem(f"{key}.terms", repr(term), f"a loss term ({', '.join(config.loss)})")
         elif term in terms:
             yield Problem(f"{key}.terms", repr(term), f"a term that is not one of {terms[term]}, too")
-        elif config.loss[term].get("from_epoch"):
+        elif isinstance(config.loss[term], dict) and config.loss[term].get("from_epoch"):
             yield Problem(f"loss.{term}.from_epoch", repr(config.loss[term]["from_epoch"]), f"0: {key} has this term")
         terms[term] = key

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mindspore as ms
 
-from star.config.network import network_slots, outputs_of, setting_of
+from star.config.network import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
 from star.data.loader import TrainLoader
 from star.engine.build_data import evaluation_loader
@@ -22,7 +22,7 @@ from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
 from star.evaluation.protocols import clip_text
 from star.models.batch_norm import use_global_batch_norm
-from star.models.build import build_parts, network_of
+from star.models.build import build_parts, misfits, network_of
 from star.models.builder import Builder
 from star.models.describe import describe_wires, wires_as_text
 from star.models.embedder import Embedder
@@ -115,7 +115,10 @@ def build_model(config: Config, *, identities: int, share: Share = ALONE, initia
     slots = network_slots(config)
     builder = Builder(setting_of(config, slots, identities=identities, share=share), initial_values)
     parts = build_parts(slots, builder)
-    if parts is None:
+    if parts is not None:
+        reads = {key: loss_reads(slot) for key, slot in slots.items() if key.startswith("loss.")}
+        builder.problems += misfits(parts, slots, reads, builder.setting)
+    if parts is None or builder.problems:
         raise ConfigError(builder.problems)
     model = network_of(parts, outputs_of(slots))
     model.widths, model.identities = builder.widths, identities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +91,8 @@ class Builder:
         """An object of a class; what goes wrong in its constructor becomes a problem with the key."""
         own = target.__module__.partition(".")[0] == "star"
         if not own:
+            if not self.initial_values:
+                _compute_on_processor()
             ms.set_seed(zlib.crc32(f"{self.setting.seed} {key}".encode()) % 2**31)
         try:
             with no_init_parameters() if own and not self.initial_values else nullcontext():
@@ -111,3 +113,9 @@ class Builder:
             width = widths.get(name, usual) if isinstance(widths, Mapping) else widths
             if width is not None:
                 self.widths[name] = int(width)
+
+
+def _compute_on_processor() -> None:
+    """What a stranger's constructor computes while it is looked at; once it has, no device can be chosen any more."""
+    with suppress(RuntimeError):  # something was computed before
+        ms.set_device("CPU")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from star.errors import Problem
 
@@ -56,6 +57,31 @@ def wiring_problems(
     for key, reads in losses.items():
         problems += [_missing(key, name, known, set()) for name in reads if name not in known]
     return problems or list(_evaluation_problems(embed_gives, rows))
+
+
+def call_problems(
+    key: str, function: Callable[..., Any], reads: Sequence[str], name: str = "construct", when: str = ""
+) -> Iterator[Problem]:
+    """Whether a function can be called with as many tensors as there are names.
+
+    Args:
+        key: of the configuration.
+        function: of a part or loss.
+        reads: what it would be called with.
+        name: of the function.
+        when: it would be called like this; empty: always.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*reads)
+    except TypeError:
+        count = f"{len(reads)} tensors" if len(reads) != 1 else "1 tensor"
+        expected = f"one that takes {count}{when and ' '}{when}: {', '.join(reads) or 'none'}"
+        taken = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
+        yield Problem(key, f"{name}({taken})", expected)
 
 
 def _evaluation_problems(embed_gives: Sequence[str], rows: Sequence[Row]) -> Iterator[Problem]:

@@ -11,7 +11,11 @@ from star.config.check import check_overrides
 from star.config.folders import VARIABLE, use_config_folders
 from star.errors import ConfigError
 
+F = "support.foreign_parts"
 W = "support.wrong_parts"
+PLAIN = ("experiment=plain",)
+OWN_TERM = (f"branch.b={{_target_:{F}.Classifier}}", "loss.b={_target_:star.losses.Identity,weight:1,on:own_logits}")
+FURTHER = "optimiser.further.f={_target_:star.engine.optimisers.SGD,learning_rate:0.1,parameters:'^b[.]'"
 BRANCH = f"branch.b={{_target_:{W}.Branch,rate:0.5"
 BASELINE = ("experiment=baseline",)
 MIXED = ("sampler=modality_blind", "stream=mixed", "backbone.stems=one", "style=none", "skeleton_graph=none")
@@ -168,6 +172,236 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         (BRANCH + "}", "optimiser.further.f={_target_:star.engine.optimisers.SGD,parameters:'^b[.]',terms:[nothing]}"),
         {"optimiser.further.f.learning_rate": "a number (above 0)", "optimiser.further.f.terms": "a loss term"},
     ),
+    "the name of something in every network": (
+        (BRANCH.replace("branch.b", "branch.head") + "}",),
+        {"branch.head": "another name"},
+    ),
+    "the name of a method of every network": (
+        (BRANCH.replace("branch.b", "branch.embed") + "}",),
+        {"branch.embed": "another name"},
+    ),
+    "a part that tells nothing": (
+        ("branch.b={_target_:mindspore.nn.ReLU}",),
+        {"branch.b": "ReLU without reads: `reads` and `gives`"},
+    ),
+    "a part that gives nothing": (
+        ("branch.b={_target_:mindspore.nn.ReLU,reads:clip_features}",),
+        {"branch.b": "ReLU without gives: `reads` and `gives`"},
+    ),
+    "a guidance that tells nothing": (
+        ("guidance=silent", "skeleton_graph=frame", "loss=baseline"),
+        {"guidance.frame": "ReLU without reads"},
+    ),
+    "a stream that is no encoder": (
+        ("stream=none", "style=none", "loss=plain"),
+        {"stream": "SignedTrunk without reads, gives, embed_gives, embed: an encoder"},
+    ),
+    "a part that takes fewer tensors than it reads": (
+        (f"branch.b={{_target_:{F}.TooFew}}",),
+        {"branch.b": "construct(features): one that takes 2 tensors: clip_features, joints"},
+    ),
+    "a part that evaluation calls with fewer tensors than it takes": (
+        (f"branch.b={{_target_:{F}.NeedsNoise}}",),
+        {"branch.b": "construct(features, noise): one that takes 1 tensor in evaluation: clip_features"},
+    ),
+    "a loss that takes fewer tensors than it reads": (
+        (f"loss.a={{_target_:{F}.OneTensorLoss,weight:1}}",),
+        {"loss.a": "construct(features): one that takes 2 tensors: clip_features, identities"},
+    ),
+    "an aggregation that guidance cannot be given to": (
+        ("aggregation=unguided",),
+        {"aggregation": "construct(frames): one that takes 2 tensors: frames, descriptor"},
+    ),
+    "a width that is no number": (
+        (f"branch.b={{_target_:{F}.TextWidth}}",),
+        {"branch.b": "TextWidth with out_channels 'wide': a number above 0"},
+    ),
+    "a width that is given although the loss gets it": (
+        (f"loss.a={{_target_:{F}.Centres,weight:1,channels:3}}",),
+        {"loss.a.channels": "derived"},
+    ),
+    "a loss that needs a width there is not": (
+        (f"loss.a={{_target_:{F}.Centres,weight:1,on:joints}}",),
+        {"loss.a": "reads joints first: a tensor whose width is known"},
+    ),
+    "another name for a tensor that the part does not read": (
+        (BRANCH + ",reads:{clip_featres:frames}}",),
+        {"branch.b.reads.clip_featres": "no such name (did you mean clip_features?)"},
+    ),
+    "another name for a tensor that the part does not give": (
+        (BRANCH + ",gives:{logits:own}}",),
+        {"branch.b.gives.logits": "no such name (known here: branch_features)"},
+    ),
+    "another name for a tensor that the loss does not read": (
+        ("loss.identity.on={logits:frame_logits}",),
+        {"loss.identity.on.logits": "no such name (did you mean clip_logits?)"},
+    ),
+    "more tensors than the loss reads": (
+        ("loss.identity.on=[clip_logits,frame_logits]",),
+        {"loss.identity.on": "no more names than the loss reads (clip_logits)"},
+    ),
+    "a number as a tensor's name": (("loss.identity.on=3",), {"loss.identity.on": "a name, a list of names"}),
+    "a branch that gives the joints": (
+        (f"branch.b={{_target_:{F}.TakesJoints}}",),
+        {"branch.b": "another name: this one is the batch's"},
+    ),
+    "a name that a switch gives": (
+        (*PLAIN, BRANCH + ",reads:[disturbed_features]}"),
+        {"branch.b": "style.attack=true, which gives it"},
+    ),
+    "a part that needs K = 2 and says so in its own way": (
+        (f"branch.b={{_target_:{F}.NeedsPairsPlainly}}", "schedule.tracklets=1"),
+        {"branch.b": "which raised ValueError: needs pairs, not 1"},
+    ),
+    "a constructor that looks a name up": (
+        (f"branch.b={{_target_:{F}.LooksUp}}",),
+        {"branch.b": "LooksUp, which raised KeyError: 'none'"},
+    ),
+    "a loss whose file is not there": (
+        (f"loss.a={{_target_:{F}.RaisingLoss,weight:1}}",),
+        {"loss.a": "which raised FileNotFoundError"},
+    ),
+    "a draw that raises": (
+        (f"branch.b={{_target_:{F}.BadDraw}}",),
+        {"branch.b": "random_inputs, which raised IndexError: no such row"},
+    ),
+    "a frame's height, which a trunk gets": (
+        (*PLAIN, "backbone=sized", "+backbone.width=3"),
+        {"backbone.width": "derived: the builder gives width"},
+    ),
+    "a pooling, which an aggregation gets": (("+aggregation.pooling=3", "aggregation=pooling"),
+        {"aggregation.pooling": "derived"},
+    ),
+    "two numbers where all must be": (
+        (f"branch.b={{_target_:{F}.Options,needed:x,powers:[1]}}",),
+        {"branch.b.powers": "a list of 2 numbers (above 0)"},
+    ),
+    "null where there must be something": (
+        (f"branch.b={{_target_:{F}.Options,needed:null,name:null,limit:null}}",),
+        {"branch.b.needed": "a text", "branch.b.name": "a text"},
+    ),
+    "a class in a list in an argument without a type": (
+        (f"branch.b={{_target_:{F}.Anything,option:[{{_target_:os.system,command:ls}}]}}",),
+        {"branch.b.option.0._target_": "in its slots only"},
+    ),
+    "a branch without anything": (("branch.b={}",), {"branch.b._target_": "a class by its full name"}),
+    "a null branch": (("branch.b=null",), {"branch.b": "a group of keys"}),
+    "a number as a loss": (("loss.identity=3",), {"loss.identity": "a group of keys"}),
+    "no optimiser": (("~optimiser",), {"optimiser": "a group of keys"}),
+    "no losses": (("~loss",), {"loss": "a group of keys"}),
+    "nothing to interpolate": (
+        ("~skeleton_graph",),
+        {"guidance.frame.heads": "Interpolation key 'skeleton_graph.attention_heads' not found: a value"},
+    ),
+    "a guidance without its part": (("guidance=frame",), {"guidance.sequence": "skeleton_graph.sequence_guidance=false"}),
+    "a third guidance": (("+guidance.third={}",), {"guidance.third": "known here: frame, sequence"}),
+    "heads that do not divide": (
+        ("skeleton_graph.attention_heads=3",),
+        {"skeleton_graph.attention_heads": "a divisor of the embedding width 128"},
+    ),
+    "paired batches for mixed clips": (
+        (*PLAIN, "stream=mixed", "backbone.stems=one"),
+        {"stream": "sampler=modality_blind, which gives it"},
+    ),
+    "augmentation of halves that mixed clips lack": (
+        ("experiment=baseline", *MIXED[:3]),
+        {"style": "style=none"},
+    ),
+    "a branch on pairs without pairs": (
+        (*MIXED, "loss=plain", f"branch.b={{_target_:{F}.PairedRows}}"),
+        {"branch.b": "sampler=paired"},
+    ),
+    "a branch across rows in two processes": (
+        (f"branch.b={{_target_:{F}.AcrossRows}}", "hardware.processes=2"),
+        {"branch.b": "a constructor with `share`"},
+    ),
+    "a factor without a pattern": (
+        ("optimiser.factors.heads={patern:clip,rate:2}",),
+        {"optimiser.factors.heads.patern": "no such key", "optimiser.factors.heads.pattern": "nothing: a regular"},
+    ),
+    "a number as a pattern": (
+        ("optimiser.factors.heads={pattern:3}",),
+        {"optimiser.factors.heads.pattern": "3: a regular expression"},
+    ),
+    "a negative factor": (
+        ("optimiser.factors.backbone.decay=-1",),
+        {"optimiser.factors.backbone.decay": "at least 0"},
+    ),
+    "a factor that nothing is left for": (
+        ("optimiser.factors.trunk={pattern:'^backbone[.]stage4'}",),
+        {"optimiser.factors.trunk.pattern": "that no factor before it takes"},
+    ),
+    "the name of the rest as a factor": (
+        ("optimiser.factors.head={pattern:clip}",),
+        {"optimiser.factors.head": "another name"},
+    ),
+    "a further optimiser that lacks everything": (
+        ("optimiser.further.f={_target_:star.engine.optimisers.SGD}",),
+        {
+            "optimiser.further.f.learning_rate": "nothing: a number (above 0)",
+            "optimiser.further.f.parameters": "nothing: a regular expression",
+            "optimiser.further.f.terms": "nothing: a list of loss terms",
+        },
+    ),
+    "a further optimiser's own argument": (
+        (*OWN_TERM, FURTHER + ",terms:[b],momentum:0}"),
+        {"optimiser.further.f.momentum": "above 0 with optimiser.nesterov=true"},
+    ),
+    "an unknown key of a further optimiser": (
+        (*OWN_TERM, FURTHER + ",terms:[b],when:after}"),
+        {"optimiser.further.f.when": "no such key"},
+    ),
+    "a further optimiser of half a branch": (
+        (*OWN_TERM, FURTHER.replace("^b[.]", "^b[.]dense[.]w") + ",terms:[b]}"),
+        {"optimiser.further.f.parameters": "a pattern of all parameters of branches"},
+    ),
+    "a further optimiser in parts of a batch": (
+        (*OWN_TERM, FURTHER + ",terms:[b]}", "schedule.accumulation_steps=2"),
+        {"schedule.accumulation_steps": "1 with a further optimiser"},
+    ),
+    "a further optimiser for a term that begins later": (
+        (*OWN_TERM, FURTHER + ",terms:[b]}", "+loss.b.from_epoch=2"),
+        {"loss.b.from_epoch": "0: optimiser.further.f has this term"},
+    ),
+    "an optimiser without momentum in a foreign slot": (
+        ("optimiser._target_=star.data.sampler.PairedSampler",),
+        {"optimiser._target_": "a class with `build`"},
+    ),
+    "a class of Hydra's in an experiment": (
+        ("experiment=calls",),
+        {"hydra.callbacks.x._target_": "os.system: no class"},
+    ),
+    "a class of logging's in an experiment": (
+        ("experiment=logs",),
+        {
+            "hydra.job_logging.handlers.x.()": "os.system: no class",
+            "hydra.job_logging.handlers.y.class": "subprocess.Popen: no class",
+        },
+    ),
+    "an experiment that overrides a group there is not": (
+        ("experiment=lost",),
+        {"overrides": "In 'experiment/lost': Could not override 'no_such_group'"},
+    ),
+    "an experiment with a choice there is not": (
+        ("experiment=wrong_choice",),
+        {"overrides": "Could not find 'loss/no_such_loss'"},
+    ),
+    "an experiment with a key there is not": (
+        ("experiment=wrong_key",),
+        {"no_such_key": "no such key (known here: "},
+    ),
+    "an experiment there is not": (("experiment=calsl",), {"experiment": "one of baseline,"}),
+    "a file without a class": (("aggregation=empty",), {"aggregation._target_": "a class by its full name"}),
+    "a file that is a list": (("aggregation=list",), {"aggregation": "a group of keys"}),
+    "problems of every part and of other groups": (
+        ("aggregation._target_=os.system", f"branch.b={{_target_:{F}.Options}}", "loss.identity.weight=x",
+         "dataset.frames=0", "hardware.mode=fast", "no_such_key=1", "schedule=none", "optimiser.momentm=1"),
+        {
+            "aggregation._target_": "a part", "branch.b.needed": "nothing: a text", "loss.identity.weight": "a number",
+            "dataset.frames": "at least 1", "hardware.mode": "one of graph, pynative", "no_such_key": "no such key",
+            "schedule": "one of from_scratch", "optimiser.momentm": "did you mean momentum?",
+        },
+    ),
     "a name of version 1": (("pooling.power=2",), {"pooling.power": "aggregation.power, its name since version 2"}),
     "several at once": (
         ("aggregation.power=0", "loss.triplet.margn=1", "schedule.epochs=x", "backbone.block=wide"),
@@ -175,6 +409,25 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
          "backbone.block": "one of basic, bottleneck"},
     ),
 }  # fmt: skip
+
+
+EXPERIMENT = "# @package _global_\n"
+FILES = {
+    "guidance/silent.yaml": "frame:\n  _target_: mindspore.nn.ReLU\n",
+    "guidance/frame.yaml": "frame:\n  _target_: star.models.frame_guidance.FrameGuidance\n  heads: 4\n",
+    "stream/none.yaml": f"_target_: {F}.SignedTrunk\n",
+    "backbone/sized.yaml": f"_target_: {F}.SizedTrunk\n",
+    "aggregation/unguided.yaml": f"_target_: {F}.Unguided\n",
+    "aggregation/empty.yaml": "",
+    "aggregation/list.yaml": "- 1\n",
+    "experiment/calls.yaml": EXPERIMENT + "hydra: {callbacks: {x: {_target_: os.system, command: ls}}}\n",
+    "experiment/logs.yaml": EXPERIMENT
+    + "hydra: {job_logging: {handlers: {x: {(): os.system, command: ls}, y: {class: subprocess.Popen, args: ls}}}}\n",
+    "experiment/lost.yaml": EXPERIMENT + "defaults:\n  - override /no_such_group: full\n",
+    "experiment/wrong_choice.yaml": EXPERIMENT + "defaults:\n  - override /loss: no_such_loss\n",
+    "experiment/wrong_key.yaml": EXPERIMENT + "no_such_key: 1\n",
+}
+"""Of the user's configuration folder."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -187,6 +440,9 @@ def broken_modules(tmp_path_factory: pytest.TempPathFactory):
     for group, name in [(group, name) for group, names in own.items() for name in names]:
         (folder / group).mkdir(exist_ok=True)
         (folder / group / f"{name.lower()}.yaml").write_text(f"_target_: {W}.{name}\n")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
     sys.path.insert(0, str(folder))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(folder))
@@ -209,9 +465,54 @@ def test_a_wrong_configuration(case: str):
         assert text in found[key], key
 
 
+PLACES = (
+    *("backbone", "stream", "frame_pooling", "guidance.frame", "guidance.sequence", "aggregation", "frame_head"),
+    *("clip_head", "branch.b", "loss.identity", "loss.b", "sampler", "optimiser"),
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("os.system", "subprocess.Popen", "builtins.eval", "builtins.print", "builtins.object", "builtins.dict"),
+        *("numpy.ndarray", "pathlib.Path", "logging.FileHandler", f"{F}.build", f"{F}.NoCell"),
+        "hydra.utils.instantiate",
+    ],
+)
+def test_no_place_takes_what_is_no_part(target: str):
+    """All places at once: each is a problem of its own."""
+    overrides = [f"++{place}._target_={target}" for place in PLACES]
+    further = f"+optimiser.further.b={{_target_:{target},learning_rate:1,parameters:clip,terms:[triplet]}}"
+    found = problems_of(*overrides, "++loss.b.weight=1", further)
+    assert set(found) == {f"{place}._target_" for place in (*PLACES, "optimiser.further.b")}
+    assert all(target in text for text in found.values())
+
+
+def test_nothing_that_a_configuration_names_is_called(tmp_path: Path):
+    made = [tmp_path / str(number) for number in range(4)]
+    found = problems_of(
+        f"branch.b={{_target_:os.mkdir,path:'{made[0]}'}}",
+        f"loss.b={{_target_:pathlib.Path.mkdir,self:'{made[1]}',weight:1}}",
+        f"++branch.c={{_target_:{F}.Anything,option:{{_target_:os.mkdir,path:'{made[2]}'}}}}",
+        f"++hydra.callbacks.x={{_target_:os.mkdir,path:'{made[3]}'}}",
+    )
+    assert len(found) == 4 and not any(folder.exists() for folder in made)
+
+
+def test_a_network_that_has_passed_with_another_schedule_is_looked_at_again():
+    further = (*PLAIN, *OWN_TERM, FURTHER + ",terms:[b]}")
+    check_overrides(["dataset=synthetic", "backbone=tiny", *further])
+    assert set(problems_of(*further, "schedule.accumulation_steps=2")) == {"schedule.accumulation_steps"}
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
+        ("branch.b={_target_:mindspore.nn.Dense,in_channels:128,out_channels:3,reads:clip_features,gives:x}",),
+        (f"branch.b={{_target_:{F}.NoisyInEvaluation}}",),
+        (*OWN_TERM, FURTHER + ",terms:[b]}"),
+        ("optimiser.factors.clip={pattern:'^clip_neck'}",),
+        (f"loss.a={{_target_:{F}.Centres,weight:1,on:clip_logits}}",),
         ("backbone=trunk", "style=none", "loss=plain", "skeleton_graph=frame"),
         ("backbone=positive", "style=none", "loss=plain"),
         ("aggregation=pooling",),

@@ -23,7 +23,7 @@ class Steps:
     def __init__(self) -> None:
         self.running = 0
 
-    def launch(self, batch: SimpleNamespace, draws: None) -> None:
+    def launch(self, batch: SimpleNamespace, draws: None, epoch: int) -> None:
         self.running += 1
 
     def losses(self, launched: None, step: int) -> dict[str, float]:
@@ -49,7 +49,7 @@ def test_processes_agree_only_while_no_step_is_running(sink_size: int, asked: in
         running_when_asked.append(steps.running)
         return number
 
-    batches = [SimpleNamespace(identities=np.zeros(4)) for _ in range(BATCHES)]
+    batches = [SimpleNamespace(inputs={"identities": np.zeros(8)}) for _ in range(BATCHES)]
     scores = {f"{direction}/{score}": 50.0 for direction in DIRECTIONS for score in ("R1", "mAP")}
     stand_ins: dict[str, Any] = {
         "step": steps,

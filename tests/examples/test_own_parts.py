@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +36,7 @@ OWN_PARAMETERS = ("loss.centre.centres", "model.noisy.classifier.weight", "model
 def on_the_path() -> Iterator[None]:
     """What a user exports: the folder of his package, which is not installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(EXAMPLE))
+        patch.setenv("PYTHONPATH", str(EXAMPLE), prepend=os.pathsep)
         patch.delenv("STAR_CONFIG_DIR", raising=False)
         yield
 
@@ -87,7 +86,8 @@ def resumed(command: Command, method: tuple[str, ...], tmp_path_factory: pytest.
 
 def run_of(outputs: Path, seed: int) -> Path:
     """The folder of the only run with a seed."""
-    (folder,) = [*outputs.glob(f"runs/*_seed{seed}"), *outputs.glob(f"multirun/*/*_seed{seed}")]
+    records = [*outputs.glob(f"runs/*_seed{seed}/run.json"), *outputs.glob(f"multirun/*/*_seed{seed}/run.json")]
+    (folder,) = {record.parent for record in records}
     return folder
 
 
@@ -97,8 +97,8 @@ def last(outputs: Path, seed: int = SEED) -> Mapping[str, np.ndarray]:
 
 def first_losses(folder: Path) -> dict[str, float]:
     """The terms of the first step by name."""
-    events = [line.event for line in read_spool(folder / SPOOL_NAME) if line.event.get("event") == "metrics"]
-    points = next(event["metrics"] for event in events if "loss/total" in event["metrics"])
+    events = (line.event for line in read_spool(folder / SPOOL_NAME))
+    points = next(event["values"] for event in events if "loss/total" in event.get("values", {}))
     return {key.removeprefix("loss/"): value for key, value in points.items() if key.startswith("loss/")}
 
 
@@ -150,12 +150,12 @@ def test_a_finished_run_counts_until_the_source_changes(
     command: Command, method: tuple[str, ...], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     copy = shutil.copytree(EXAMPLE, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setenv("PYTHONPATH", str(copy))
+    monkeypatch.setenv("PYTHONPATH", str(copy), prepend=os.pathsep)
+    outputs = shutil.copytree(whole, tmp_path / "outputs", ignore=shutil.ignore_patterns("runs"))
     arguments = ("train", *CONFIG, *method, PYNATIVE, f"seed={SEED}")
-    assert "finished before, not repeated" in command(*arguments, into=whole).stdout
+    assert "finished before, not repeated" in command(*arguments, into=outputs).stdout
     module = copy / "own_parts" / "aggregation.py"
     module.write_text(module.read_text().replace("self.sharpness * confidence", "2 * self.sharpness * confidence"))
-    outputs = shutil.copytree(whole, tmp_path / "outputs", ignore=shutil.ignore_patterns("runs"))
     done = command(*arguments, into=outputs)
     assert done.returncode == 0 and "finished before" not in done.stdout, done.stdout
     assert (last(outputs)["model.pooling.sharpness"] != last(whole)["model.pooling.sharpness"]).any()
@@ -164,7 +164,7 @@ def test_a_finished_run_counts_until_the_source_changes(
 def test_joints_reach_the_aggregation(command: Command, method: tuple[str, ...], whole: Path, tmp_path: Path):
     """The same frames with the joints where they are in truth, all of them certain."""
     exact = [f"dataset.generate.{error}=0" for error in ("joint_noise", "joint_swap", "joint_dropout")]
-    short = ("schedule.epochs=1", "schedule.batches_per_epoch=1", "dataset.generate.skeleton_missing=0")
+    short = ("schedule.epochs=1", "dataset.generate.skeleton_missing=0")
     done = command("train", *CONFIG, *method, PYNATIVE, f"seed={SEED}", *exact, *short, into=tmp_path)
     assert done.returncode == 0, done.stdout
     expected, found = first_losses(run_of(whole, SEED)), first_losses(run_of(tmp_path, SEED))
@@ -172,5 +172,60 @@ def test_joints_reach_the_aggregation(command: Command, method: tuple[str, ...],
     assert same == BLIND_TO_JOINTS
 
 
-def test_the_study_takes_the_runs_over_and_trains_the_rest(command: Command, resumed: Path, method: tuple[str, ...]):
-    pass
+def test_the_study_takes_finished_runs_over_and_trains_the_rest(command: Command, resumed: Path, tmp_path: Path):
+    outputs = shutil.copytree(resumed, tmp_path / "outputs", ignore=shutil.ignore_patterns("multirun"))
+    arguments = (str(EXAMPLE / "study"), "--size", "seconds")
+    done = command("study", "run", *arguments, PYNATIVE, "--jobs", "2", into=outputs)
+    assert done.returncode == 0 and "4 of 4 finished" in done.stdout, done.stdout
+    assert len(list(outputs.glob("runs/*/scores.json"))) == 2, "the method's runs are those of the sweep"
+    status = command("study", "status", *arguments, into=outputs).stdout
+    assert "4 finished" in status
+    report = command("report", *arguments, "--no-page", into=outputs)
+    assert report.returncode == 0 and "Missing" not in report.stdout, report.stdout
+    assert {"Baseline", "Own method"} <= {
+        line.split("|")[1].strip() for line in report.stdout.splitlines() if "|" in line
+    }
+
+
+@pytest.mark.slow
+def test_two_processes_begin_with_the_losses_of_one(command: Command, method: tuple[str, ...], tmp_path: Path):
+    found = []
+    for hardware in ("cpu", "cpu_2"):
+        outputs = tmp_path / hardware
+        outputs.mkdir()
+        done = command("train", *CONFIG, *method, PYNATIVE, f"seed={SEED}", f"hardware={hardware}", into=outputs)
+        assert done.returncode == 0, done.stdout
+        assert (run_of(outputs, SEED) / "scores.json").exists()
+        found.append(first_losses(run_of(outputs, SEED)))
+    alone, together = found
+    assert alone.keys() == together.keys() >= {"centre", "modality_gap", "noisy_identity"}
+    assert together == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not is_installed("joblib"), reason="Hydra's launcher for joblib is not installed")
+def test_a_launcher_of_hydra_trains_the_study(command: Command, tmp_path: Path):
+    arguments = ("run", str(EXAMPLE / "study"), "--size", "seconds", PYNATIVE)
+    done = command("study", *arguments, "--launcher", "joblib", "--jobs", "2", into=tmp_path)
+    assert done.returncode == 0 and "4 of 4 finished" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
+def test_the_package_is_installed_with_its_folder(
+    command: Command, method: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """From a copy, in which the build may leave its files."""
+    copy = shutil.copytree(EXAMPLE, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    site = tmp_path / "site"
+    made = subprocess.run(
+        [*pip, "--no-build-isolation", "--no-index", "--target", site, copy], capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    shutil.rmtree(copy)
+    monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"].replace(str(EXAMPLE), str(site)))
+    done = command("check", "--config-dir", "pkg://own_parts.conf", "--config-only", *method, into=tmp_path)
+    assert done.returncode == 0 and "ConfidentFrames" in done.stdout, done.stdout
+    folder = ("--config-dir", "pkg://own_parts.conf")
+    done = command("train", *folder, *method, PYNATIVE, "schedule.epochs=1", into=tmp_path)
+    assert done.returncode == 0 and "epoch 1/1" in done.stdout, done.stdout

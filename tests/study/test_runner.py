@@ -85,7 +85,8 @@ def test_a_run_killed_in_the_middle_is_resumed_or_begun_again(bench: Bench):
     }
     assert sorted(run.status for run in bench.runs()) == ["FINISHED", "FINISHED", "KILLED", "KILLED"]
     bench.calls()
-    (resumable,) = [run for run in bench.runs() if run.status == "KILLED" and "aggregation" not in run.tags["overrides"]]
+    killed = [run for run in bench.runs() if run.status == "KILLED"]
+    (resumable,) = [run for run in killed if "aggregation" not in run.tags["overrides"]]
     bench.behave({})
     assert bench.run()[1]
     assert bench.trained() == [("resume", resumable.run_id), ("mean", "0")]

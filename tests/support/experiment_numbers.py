@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from support.commands import SMALL
@@ -58,8 +58,9 @@ def numbers(experiment: str, root: Path, mode: str, steps: int = STEPS) -> Numbe
     model = build_model(config, identities=len(data.train.identities))
     initial = dict(sorted(NetworkState(model).tensors().items()))
     step = build_step(config, model, [np.full(STEPS, RATE, np.float32)] * 2)[0]
-    with_model = "model" in inspect.signature(draws_of_step).parameters  # not in 6139d49
-    draw = draws_of_step(config, model) if with_model else draws_of_step(config)
+    make_draw: Any = draws_of_step
+    with_model = "model" in inspect.signature(make_draw).parameters  # not in 6139d49
+    draw = make_draw(config, model) if with_model else make_draw(config)
     batches = islice(train_loader(config, data).epoch(0), steps)
     losses = [step(batch, draw(index), index) for index, batch in enumerate(batches)]
     return Numbers({name: tensor.shape for name, tensor in initial.items()}, checksum(initial), losses)

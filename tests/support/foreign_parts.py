@@ -383,3 +383,53 @@ class NoCell:
 def build(channels: int = 3) -> nn.Cell:
     """A function and no class."""
     return nn.ReLU()
+
+
+class TooFew(Classifier):
+    """Reads two tensors and takes one."""
+
+    reads = ("clip_features", "joints")
+
+
+class NeedsNoise(NoisyInEvaluation):
+    """Runs in evaluation as well, but cannot be called without its noise."""
+
+    def construct(self, features: Tensor, noise: Tensor) -> Tensor:
+        """Two [n d] -> [n k]."""
+        return self.dense(features + noise)
+
+
+class Unguided(Weighted):
+    """Has a mean that guided pooling can replace, but takes nothing that guides it."""
+
+    def construct(self, frames: Tensor) -> Tensor:
+        """[b t d] -> [b d]."""
+        return self.pooling(frames)
+
+
+class TextWidth(Classifier):
+    """Tells a width that is no number."""
+
+    def __init__(self, channels: int, identities: int) -> None:
+        super().__init__(channels, identities)
+        self.out_channels = "wide"
+
+
+class WidthByName(Weighted):
+    """An aggregation that gives two tensors of different widths."""
+
+    gives = ("clip_features", "first_frame")
+
+    def __init__(self, channels: int, pooling: nn.Cell) -> None:
+        super().__init__(pooling)
+        self.out_channels = {"first_frame": 3}
+
+    def construct(self, frames: Tensor, *guide: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames [b t d] and what guidance reads -> [b d], [b 3]."""
+        return self.pooling(frames, *guide), frames[:, 0, :3]
+
+
+class OneTensorLoss(Spread):
+    """Reads two tensors and takes one."""
+
+    reads = ("clip_features", "identities")

@@ -1,0 +1,1 @@
+"""The configuration of the example, installed as own_parts.conf."""

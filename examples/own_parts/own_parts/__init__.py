@@ -1,0 +1,1 @@
+"""Parts of one's own for star: what docs/extending.md explains."""
