@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from star.config.check import check_config, check_overrides
 from star.config.compose import sweep_jobs
-from star.config.folders import search_path
+from star.config.folders import search_path, take_config_folders
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.schema import Config
 from star.config.stored import run_folder, stored_overrides
@@ -35,15 +35,19 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: lists every problem of all jobs.
     """
-    options = get_args_parser().parse_args(list(arguments))
+    arguments = take_config_folders(arguments)
+    options = get_args_parser().parse_args(arguments)
     switches = [text for text in arguments if text not in options.overrides]
     overrides = options.overrides
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows:
         return [*arguments, *search_path()]
-    if options.config_name:
-        expected = "nothing: the primary configuration is conf/train.yaml; make an experiment in a folder of your own"
-        raise ConfigError([Problem("--config-name", options.config_name, f"{expected} (--config-dir)")])
+    for key, given in (("--config-name", options.config_name), ("--config-path", options.config_path)):
+        if given:
+            expected = (
+                "nothing: the primary configuration is conf/train.yaml; make an experiment in a folder of your own"
+            )
+            raise ConfigError([Problem(key, given, f"{expected} (--config-dir)")])
     if options.multirun and "MS_WORKER_NUM" in os.environ:
         raise ConfigError([Problem("-m", "a sweep under msrun", "star-train -m hardware.processes=N without msrun")])
     here = chosen_launcher(overrides) not in CLUSTERS

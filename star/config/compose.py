@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -82,6 +82,7 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     try:
         with _hydra():
             composed = compose(config_name, [*kept, *search_path()], return_hydra_config=True)
+            problems += _hidden_choices(composed.hydra.runtime.choices)
             problems += _classes_of_hydra(OmegaConf.to_container(composed.hydra), "hydra")
             with open_dict(composed):
                 del composed["hydra"]
@@ -89,6 +90,16 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
+
+
+def _hidden_choices(choices: Mapping[str, Any]) -> Iterator[Problem]:
+    """Choices of this package that a configuration folder has otherwise: Hydra takes this package's, without a word."""
+    for group, choice in choices.items():
+        own = files(CONFIG_MODULE) / group / f"{choice}.yaml"
+        for folder in config_folders() if own.is_file() else ():
+            other = _as_folder(folder) / group / f"{choice}.yaml"
+            if other.is_file() and other.read_bytes() != own.read_bytes():
+                yield Problem(group, f"{choice}, which {folder} has as well", "another name: star's own comes first")
 
 
 def _classes_of_hydra(node: Any, key: str) -> Iterator[Problem]:

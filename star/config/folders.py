@@ -60,9 +60,9 @@ def take_config_folders(arguments: Sequence[str]) -> list[str]:
             folder = value if equals else next(rest, "")
             if not folder:
                 raise ConfigError([Problem(_OPTION, "nothing", "a folder with configuration files")])
-            folders.append(folder)
+            folders.append(_absolute(folder, _OPTION))
         elif text.lstrip("+").startswith(_SEARCH_PATH):
-            folders += [entry.strip(" '\"").removeprefix("file://") for entry in value.strip("[] ").split(",") if entry]
+            folders += [_absolute(entry.removeprefix("file://"), _SEARCH_PATH[:-1]) for entry in _entries(text)]
         else:
             kept.append(text)
     use_config_folders(folders)
@@ -76,8 +76,22 @@ def search_path() -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("'", "\\'")
+    """As Hydra reads it: backslashes count only before a quotation mark."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
     return f"'{escaped}'"
+
+
+def _entries(text: str) -> list[str]:
+    """What an override of Hydra's search path names."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        value = OverridesParser.create().parse_override(text).value()
+    except HydraException as error:
+        given, said = text.partition("=")[2], str(error).partition("\n")[0]
+        raise ConfigError([Problem(_SEARCH_PATH[:-1], given, f"a list of folders ({said})")]) from error
+    return [str(entry) for entry in (value if isinstance(value, list) else [value]) if entry]
 
 
 def _is_package(name: str) -> bool:
@@ -93,7 +107,9 @@ def _absolute(text: str, key: str) -> str:
         if not _is_package(text.removeprefix("pkg://").partition("/")[0]):
             raise ConfigError([Problem(key, text, "a package that can be imported, e.g. pkg://own_parts.conf")])
         return text
-    path = Path(text).expanduser()
+    path = Path(text).expanduser().resolve()
     if not path.is_dir():
         raise ConfigError([Problem(key, text, "an existing folder, laid out like conf/")])
-    return str(path.resolve())
+    if os.pathsep in str(path):
+        raise ConfigError([Problem(key, str(path), f"a folder without {os.pathsep} in its path, which parts folders")])
+    return str(path)

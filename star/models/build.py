@@ -230,7 +230,7 @@ def _width_read(slot: Slot | None, builder: Builder, usual: int) -> int:
 
 
 def _is_width(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def _first_read(slot: Slot) -> str | None:
@@ -246,7 +246,7 @@ def _first_read(slot: Slot) -> str | None:
 def _width_of(cell: Any, key: str, builder: Builder) -> int | None:
     if cell is None:
         return None
-    width = getattr(cell, "out_channels", None)
+    width: Any = getattr(cell, "out_channels", None)
     if not _is_width(width):
         given = f"{type(cell).__qualname__} with out_channels {width!r}"
         builder.problems.append(Problem(key, given, "a part that tells its `out_channels`, a number above 0"))
@@ -270,7 +270,7 @@ def _aggregation(
 ) -> tuple[Any, str]:
     """The aggregation, with guided pooling in the place of its last mean over the frames; and the key of its node."""
     slot, sequence = slots["aggregation"], slots.get("guidance.sequence")
-    width = builder.widths.get("frames", encoder.out_channels)
+    width: Any = builder.widths.get("frames", encoder.out_channels)
     if sequence is None or skeleton is None:
         pooling = {"pooling": Mean()} if "pooling" in slot.given else {}
         return builder.make(slot, _width_read(slot, builder, width), **pooling), "aggregation"

@@ -293,7 +293,10 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("~skeleton_graph",),
         {"guidance.frame.heads": "Interpolation key 'skeleton_graph.attention_heads' not found: a value"},
     ),
-    "a guidance without its part": (("guidance=frame",), {"guidance.sequence": "skeleton_graph.sequence_guidance=false"}),
+    "a guidance without its part": (
+        ("guidance=frame",),
+        {"guidance.sequence": "skeleton_graph.sequence_guidance=false"},
+    ),
     "a third guidance": (("+guidance.third={}",), {"guidance.third": "known here: frame, sequence"}),
     "heads that do not divide": (
         ("skeleton_graph.attention_heads=3",),
@@ -363,7 +366,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         (*OWN_TERM, FURTHER + ",terms:[b]}", "+loss.b.from_epoch=2"),
         {"loss.b.from_epoch": "0: optimiser.further.f has this term"},
     ),
-    "an optimiser without momentum in a foreign slot": (
+    "a sampler as an optimiser": (
         ("optimiser._target_=star.data.sampler.PairedSampler",),
         {"optimiser._target_": "a class with `build`"},
     ),

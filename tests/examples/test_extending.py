@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from omegaconf import OmegaConf
@@ -63,7 +62,7 @@ COMMANDS = [
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder a section's commands are called in: one with the files it writes, or that of the example."""
     folder = EXAMPLE
     if request.param == FIRST_SECTION:
@@ -139,7 +138,7 @@ def test_the_classes_are_those_of_the_example(text: str):
 
 
 def test_experiment_and_study_are_those_of_the_example():
-    shown_yaml = [OmegaConf.create(block.text) for block in BLOCKS if block.language == "yaml"]
+    shown_yaml: list[Any] = [OmegaConf.create(block.text) for block in BLOCKS if block.language == "yaml"]
     assert OmegaConf.load(EXAMPLE / "conf" / "experiment" / "own_method.yaml") in shown_yaml
-    study = OmegaConf.load(EXAMPLE / "study" / "study.yaml")
+    study: Any = OmegaConf.load(EXAMPLE / "study" / "study.yaml")
     assert any(set(y) == {"config_dir", "rows"} and all(y[key] == study[key] for key in y) for y in shown_yaml)
