@@ -1,6 +1,6 @@
 """Training losses: cells that name the tensors they read and give a scalar.
 
-Every class tells in `reads` which tensors its `construct` takes, in their order: those of `star.types.ReIDOutput`, what
+Every class tells in `reads` which tensors its `construct` takes, in their order: those of `star.models.reid.ReIDOutput`, what
 other parts give, and of the batch `identities` and `modality`.
 """
 

@@ -19,7 +19,7 @@ from star.models.part import Wire, random_inputs_of, wire
 from star.models.pooling import Mean
 from star.models.random_inputs import SHARED_STREAM, input_name
 from star.models.skeleton import Skeleton
-from star.models.wiring import Row, call_problems, wiring_problems
+from star.models.wiring import ALWAYS, Row, call_problems, wiring_problems
 from star.types import Slot
 
 _ENCODER = ("reads", "gives", "embed_gives", "embed")
@@ -150,14 +150,18 @@ def misfits(
 def _wrong_calls(
     encoder: Row, rows: Sequence[Row], parts: Parts, losses: Mapping[str, Sequence[str]], slots: Mapping[str, Slot]
 ) -> Iterator[Problem]:
+    """Parts and losses that cannot be called with as many tensors as they read, or as evaluation has of these."""
     yield from call_problems("stream", parts.encoder.construct, encoder.reads)
+    known = {*ALWAYS, *parts.encoder.embed_gives}
     for row, w in zip(rows, wires_of(parts), strict=True):
         yield from call_problems(row.key, w.cell.construct, row.reads)
-        known = [name for name in row.reads if name not in row.drawn]
+        reads = [name for name in row.reads if name in known]
         if w.name == CLIP_HEAD:
-            yield from call_problems(row.key, w.cell.embed, known, "embed")
-        elif not row.training_only and row.drawn:
-            yield from call_problems(row.key, w.cell.construct, known, when="in evaluation")
+            yield from call_problems(row.key, w.cell.embed, reads, "embed")
+        elif not row.training_only:
+            if row.drawn:
+                yield from call_problems(row.key, w.cell.construct, reads, when="in evaluation")
+            known |= set(row.gives)
     for key, reads in losses.items():
         target = slots[key].target
         called = reads if hasattr(target, "reads") else ("output", "identities")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from omegaconf import OmegaConf
+from yaml import safe_load
 
 from star.config.check import check_overrides
 from star.config.command_line import prepare_command_line
@@ -138,7 +138,7 @@ def test_the_classes_are_those_of_the_example(text: str):
 
 
 def test_experiment_and_study_are_those_of_the_example():
-    shown_yaml: list[Any] = [OmegaConf.create(block.text) for block in BLOCKS if block.language == "yaml"]
-    assert OmegaConf.load(EXAMPLE / "conf" / "experiment" / "own_method.yaml") in shown_yaml
-    study: Any = OmegaConf.load(EXAMPLE / "study" / "study.yaml")
-    assert any(set(y) == {"config_dir", "rows"} and all(y[key] == study[key] for key in y) for y in shown_yaml)
+    shown_yaml = [safe_load(block.text) for block in BLOCKS if block.language == "yaml"]
+    assert safe_load((EXAMPLE / "conf" / "experiment" / "own_method.yaml").read_text()) in shown_yaml
+    study = safe_load((EXAMPLE / "study" / "study.yaml").read_text())
+    assert any(set(y) == {"config_dir", "rows"} and y.items() <= study.items() for y in shown_yaml)
