@@ -1,7 +1,7 @@
 """Training losses: cells that name the tensors they read and give a scalar.
 
-Every class tells in `reads` which tensors its `construct` takes, in their order: those of `star.models.reid.ReIDOutput`, what
-other parts give, and of the batch `identities` and `modality`.
+Every class tells in `reads` which tensors its `construct` takes, in their order: those of
+`star.models.reid.ReIDOutput`, what other parts give, and of the batch `identities` and `modality`.
 """
 
 from star.losses.cross_modality_consistency import CrossModalityConsistency

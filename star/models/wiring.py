@@ -80,8 +80,8 @@ def call_problems(
     except TypeError:
         count = f"{len(reads)} tensors" if len(reads) != 1 else "1 tensor"
         expected = f"one that takes {count}{when and ' '}{when}: {', '.join(reads) or 'none'}"
-        taken = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())
-        yield Problem(key, f"{name}({taken})", expected)
+        taken = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+        yield Problem(key, f"{name}{inspect.Signature(taken)}", expected)
 
 
 def _evaluation_problems(embed_gives: Sequence[str], rows: Sequence[Row]) -> Iterator[Problem]:
