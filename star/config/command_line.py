@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
@@ -41,7 +42,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     overrides = options.overrides
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows:
-        return [*arguments, *search_path()]
+        return [*switches, *overrides, *search_path()]
     for key, given in (("--config-name", options.config_name), ("--config-path", options.config_path)):
         if given:
             expected = (
@@ -62,7 +63,13 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     if not options.multirun and (run := _resumed_run(overrides)):
         overrides = [*with_stored_overrides(overrides), f"hydra.run.dir='{run_folder(run)}'"]
     prepared = with_launcher_defaults(overrides) if options.multirun else overrides
-    return [*switches, *prepared, *search_path()]
+    return [*switches, *map(_with_slot_key, prepared), *search_path()]
+
+
+def _with_slot_key(override: str) -> str:
+    """An override of a key that a slot has though no file says it, in the form in which Hydra adds it."""
+    key = override.partition("=")[0]
+    return f"++{override}" if re.fullmatch(r"\w[\w.]*\.(on|from_epoch|reads|gives)", key) else override
 
 
 def check_job(composed: DictConfig) -> Config:

@@ -69,6 +69,11 @@ def take_config_folders(arguments: Sequence[str]) -> list[str]:
     return kept
 
 
+def folder_options() -> list[str]:
+    """The options with which a command that is shown finds the folders in use."""
+    return [text for folder in config_folders() for text in (_OPTION, folder)]
+
+
 def search_path() -> list[str]:
     """The override that tells Hydra of the folders in use."""
     folders = [folder if folder.startswith("pkg://") else f"file://{folder}" for folder in config_folders()]

@@ -99,7 +99,7 @@ def network_problems(config: Config, slots: Mapping[str, Slot]) -> list[Problem]
     for key, slot in slots.items():
         if key.startswith("optimiser"):
             problems += _optimiser_problems(key, slot, setting)
-    if not problems and config.optimiser is not None and config.loss is not None:
+    if not problems and config.optimiser is not None and len(terms) == len(config.loss or {}):
         problems += training_problems(config, _trainable(parts, terms))
     if not problems:
         _FITTING.add(described)

@@ -23,7 +23,12 @@ _TIGHTER: dict[str, Any] = {"minimum": max, "above": max, "maximum": min, "lengt
 
 
 def check_arguments(
-    key: str, target: Any, values: Mapping[str, Any], given: Collection[str], problems: list[Problem]
+    key: str,
+    target: Any,
+    values: Mapping[str, Any],
+    given: Collection[str],
+    problems: list[Problem],
+    own: Collection[str] = (),
 ) -> None:
     """Hold the arguments of a configuration node against the signature of what it names, which is not called.
 
@@ -37,6 +42,7 @@ def check_arguments(
         values: the arguments in the node, without the node's own keys (`_target_` among them).
         given: names the builder supplies where the signature has them.
         problems: extended in place.
+        own: keys of the node that are no arguments, for messages.
     """
     try:
         signature = _read(target)
@@ -45,7 +51,7 @@ def check_arguments(
         problems.append(Problem(key, getattr(target, "__qualname__", repr(target)), readable))
         return
     for name, value in values.items():
-        problems.extend(_problems_of(f"{key}.{name}", name, value, signature, given))
+        problems.extend(_problems_of(f"{key}.{name}", name, value, signature, given, own))
     problems.extend(
         Problem(f"{key}.{name}", "nothing", _describe(signature.hints[name]))
         for name, parameter in signature.named.items()
@@ -67,12 +73,14 @@ class _Signature(NamedTuple):
     takes_any: bool
 
 
-def _problems_of(key: str, name: str, value: Any, signature: _Signature, given: Collection[str]) -> list[Problem]:
+def _problems_of(
+    key: str, name: str, value: Any, signature: _Signature, given: Collection[str], own: Collection[str]
+) -> list[Problem]:
     named = signature.named
     problems = list(_nested_targets(value, key))
     if name not in named:
         if name in _HYDRA_KEYS or not signature.takes_any:
-            problems.append(_unknown(key, name, value, [other for other in named if other not in given]))
+            problems.append(_unknown(key, name, value, [*own, *(other for other in named if other not in given)]))
     elif name in given:
         derived = f"no such key here (derived: the builder gives {name}; leave it out)"
         problems.append(Problem(key, _words(value), derived))

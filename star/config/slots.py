@@ -182,7 +182,7 @@ def _fill(place: Place, key: str, node: dict[str, Any], problems: list[Problem])
         given = tuple(name for name in given if name not in ("height", "width"))
     before = len(problems)
     problems.extend(_wrong_names(key, target, kept))
-    check_arguments(key, target, arguments, given, problems)
+    check_arguments(key, target, arguments, given, problems, place.kept)
     if len(problems) > before:
         return None
     return Slot(key, target, arguments, given, kept)

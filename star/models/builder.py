@@ -90,9 +90,9 @@ class Builder:
     def call(self, key: str, target: Any, arguments: Mapping[str, Any]) -> Any:
         """An object of a class; what goes wrong in its constructor becomes a problem with the key."""
         own = target.__module__.partition(".")[0] == "star"
-        if not own:
-            if not self.initial_values:
-                _compute_on_processor()
+        if not own and not self.initial_values:
+            _compute_on_processor()
+        if self.initial_values:
             ms.set_seed(zlib.crc32(f"{self.setting.seed} {key}".encode()) % 2**31)
         try:
             with no_init_parameters() if own and not self.initial_values else nullcontext():

@@ -12,6 +12,9 @@ attributes, of the class or of the instance, and may tell more:
 | `paired_rows = False`                       | whether it needs row i and row i + n/2 to be of one identity          |
 | `non_negative = False`                      | whether its features cannot be below zero                             |
 | `is_mean_over_frames = False`               | an aggregation whose place the guided pooling can take                |
+| `stem(frames, infrared)`, `stages`          | of a trunk: a stem for each modality, and its cells in their order    |
+| `one_stem = False`                          | of a trunk with `stem`: one serves both modalities                    |
+| `embed`, `embedding_channels`               | of a clip head: the retrieval feature and its width                   |
 | `random_inputs(rng, clips, frames)`         | arrays by name that the host draws for every step                     |
 | `initial`                                   | {pattern of a parameter's name: distribution}, see `initial.py`       |
 

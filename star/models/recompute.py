@@ -2,18 +2,16 @@
 
 from mindspore import nn
 
-from star.models.resnet import ResNet
 
-
-def recompute_stages(backbone: ResNet) -> None:
-    """Compute what is inside the trunk's four stages once more in the backward pass; for graph mode only.
+def recompute_stages(backbone: nn.Cell) -> None:
+    """Compute what is inside the trunk's stages once more in the backward pass; for graph mode only.
 
     Outputs of batch norms are kept all the same: computed again, they would move their running statistics again.
 
     Args:
-        backbone: changed in place, before it is compiled.
+        backbone: changed in place, before it is compiled; without `stages` it is one itself.
     """
-    for stage in (backbone.stage1, backbone.stage2, backbone.stage3, backbone.stage4):
+    for stage in getattr(backbone, "stages", (backbone,)):
         for _, cell in stage.cells_and_names():
             if isinstance(cell, nn.BatchNorm2d):
                 cell.bn_train.recompute(False)

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from star.config.folders import folder_options
 from star.errors import ReportError
 from star.types import DIRECTIONS
 
@@ -117,7 +118,8 @@ def load_study(folder: Path, size: str | None = None) -> Study:
 
 def multirun_command(study: Study) -> str:
     """The commands that train every row with every seed, as few as will do."""
-    return "\n".join(shlex.join(["star-train", "-m", *arguments]) for arguments in multirun_arguments(study))
+    command = ["star-train", *folder_options(), "-m"]
+    return "\n".join(shlex.join([*command, *arguments]) for arguments in multirun_arguments(study))
 
 
 def multirun_arguments(

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
 from star.report.rows import Rows
 from star.report.study import Study, load_study
@@ -151,10 +152,11 @@ def _described(plan: Plan, launcher: str | None, jobs: int | None) -> str:
     if launcher:
         multiruns = launched(multiruns, launcher, jobs, plan.checked)
     else:
-        single = [shlex.join(["star-train", *task_overrides(plan, task)]) for task in plan.to_start]
+        single = [shlex.join(["star-train", *folder_options(), *task_overrides(plan, task)]) for task in plan.to_start]
         blocks.append("\n".join(["would run:", *(f"  {line}" for line in single)]))
     head = "would run:" if launcher else "the same as Hydra multiruns:"
-    blocks.append("\n".join([head, *(f"  {shlex.join(['star-train', *arguments])}" for arguments in multiruns)]))
+    command = ["star-train", *folder_options()]
+    blocks.append("\n".join([head, *(f"  {shlex.join([*command, *arguments])}" for arguments in multiruns)]))
     return "\n\n".join(blocks)
 
 
