@@ -16,6 +16,7 @@ from star.engine.phases import first_epochs
 from star.engine.state import NetworkState
 from star.engine.step import TrainStep
 
+MODES = ["pynative", pytest.param("graph", marks=pytest.mark.slow)]
 CENTRE = "loss.centre={_target_:support.adversary.Centre,weight:1.0,from_epoch:1}"
 ADVERSARY = (
     "branch.adversary={_target_:support.adversary.ModalityClassifier}",
@@ -52,7 +53,7 @@ def run(steps: Steps, first: int = 0) -> list[dict[str, float]]:
     return [steps.step(*arguments) for arguments in steps.batches[first:]]
 
 
-@pytest.mark.parametrize("mode", ["pynative", "graph"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_term_counts_from_its_epoch_and_so_do_its_parameters(tiny_root: Path, mode: str):
     steps = steps_of(tiny_root, mode, CENTRE)
     found = [steps.step(*steps.batches[place]) for place in range(2)]
@@ -86,7 +87,7 @@ def test_what_only_later_terms_reach_begins_with_them(tiny_root: Path):
     assert set(found.values()) == {5}, "the skeleton branches reach the triplet loss from the start"
 
 
-@pytest.mark.parametrize("mode", ["pynative", "graph"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("overrides", [(CENTRE,), (*ADVERSARY, FURTHER)], ids=["from_epoch", "further"])
 def test_restored_steps_repeat_bit_for_bit(tiny_root: Path, mode: str, overrides: tuple[str, ...]):
     steps = steps_of(tiny_root, mode, *overrides)

@@ -146,6 +146,7 @@ def assert_near(losses: np.ndarray, reference: dict[str, np.ndarray]) -> None:
     assert (deviations <= np.maximum(1e-4, 5 * allowed)).all(), deviations
 
 
+@pytest.mark.slow
 def test_the_first_two_steps(reference: dict[str, np.ndarray]):
     assert_near(trajectory(reference["identities"], compiled=False, steps=2).losses, reference)
 

@@ -13,13 +13,9 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from star.bounds import Bounds
-from star.errors import ConfigError, Problem
 from star.models.initial import constant, normal
 from star.models.resnet import ResNet
 from star.types import ALONE, Share
-
-HERE = "support.foreign_parts"
-"""What `_target_`s begin with."""
 
 
 class SignedTrunk(nn.Cell):
@@ -57,27 +53,11 @@ class SizedTrunk(PositiveTrunk):
         self.frame_size = (height, width)
 
 
-class TallTrunk(PositiveTrunk):
-    """Names the height alone: `width` of the configuration is its own, or the builder would give it the frames'."""
-
-    def __init__(self, width: int = 8, height: int = 7) -> None:
-        super().__init__(width)
-        self.tall = height
-
-
 class WideTrunk(PositiveTrunk):
     """Names the width alone, which is its own number of channels."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__(width)
-
-
-class TrunkWithoutWidth(nn.Cell):
-    """Does not tell its `out_channels`."""
-
-    def construct(self, frames: Tensor) -> Tensor:
-        """Itself."""
-        return frames
 
 
 class Weighted(nn.Cell):
@@ -178,17 +158,8 @@ class Anything(Classifier):
         super().__init__(channels, identities)
 
 
-class NeedsPairs(Classifier):
-    """A branch that needs two tracklets of every identity, and says so as star's own parts do."""
-
-    def __init__(self, channels: int, identities: int, tracklets: int) -> None:
-        super().__init__(channels, identities)
-        if tracklets != 2:
-            raise ConfigError([Problem("schedule.tracklets", str(tracklets), "2, for branch NeedsPairs")])
-
-
 class NeedsPairsPlainly(Classifier):
-    """The same for somebody who does not know `ConfigError`."""
+    """A branch that needs two tracklets of every identity, by somebody who does not know `ConfigError`."""
 
     def __init__(self, channels: int, identities: int, tracklets: int) -> None:
         super().__init__(channels, identities)
@@ -202,12 +173,6 @@ class LooksUp(Classifier):
     def __init__(self, channels: int, identities: int, kind: str = "none") -> None:
         super().__init__(channels, identities)
         self.kind = {"mean": 1}[kind]
-
-
-class TakesIdentities(Classifier):
-    """Gives what is the batch's."""
-
-    gives = ("identities",)
 
 
 class TakesJoints(Classifier):
@@ -255,18 +220,6 @@ class NoisyInEvaluation(Noisy):
         return self.dense(features + noise[0] if noise else features)
 
 
-class NoiseFirst(NoisyInEvaluation):
-    """Would get the features in the place of the noise in evaluation."""
-
-    reads = ("noise", "clip_features")
-
-
-class NoiseNotRead(Noisy):
-    """Has noise drawn that it does not read."""
-
-    reads = ("clip_features",)
-
-
 class BadDraw(Noisy):
     """Its draw raises."""
 
@@ -295,17 +248,6 @@ class PairedRows(Classifier):
     """A branch that needs a visible and an infrared half."""
 
     paired_rows = True
-
-
-class HeadWithoutEmbed(nn.Cell):
-    """A clip head that gives no retrieval feature."""
-
-    reads = ("clip_features",)
-    gives = ("clip_logits",)
-
-    def construct(self, features: Tensor) -> Tensor:
-        """Itself."""
-        return features
 
 
 class Centres(nn.Cell):
@@ -350,20 +292,6 @@ class SpreadAcrossTold(SpreadAcross):
     def __init__(self, share: Share = ALONE) -> None:
         super().__init__()
         self.share = share
-
-
-class PairedLoss(Spread):
-    """Needs a visible and an infrared half."""
-
-    paired_rows = True
-
-
-class LossWithoutReads(nn.Cell):
-    """Does not tell what it reads."""
-
-    def construct(self, features: Tensor) -> Tensor:
-        """[n d] -> scalar."""
-        return ops.mean(features)
 
 
 class RaisingLoss(Spread):
@@ -433,3 +361,22 @@ class OneTensorLoss(Spread):
     """Reads two tensors and takes one."""
 
     reads = ("clip_features", "identities")
+
+
+class LabelledHead(Classifier):
+    """A clip head that reads labels in training; evaluation calls `embed` without them."""
+
+    reads = ("clip_features", "identities")
+    gives = ("clip_logits",)
+
+    def __init__(self, channels: int, identities: int) -> None:
+        super().__init__(channels, identities)
+        self.embedding_channels = channels
+
+    def construct(self, features: Tensor, identities: Tensor) -> Tensor:
+        """[n d], [n] -> [n k]."""
+        return self.dense(features) + ops.expand_dims(ops.cast(identities, ms.float32), 1)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Itself."""
+        return features
