@@ -26,10 +26,15 @@ def run_params(config: Config) -> dict[str, object]:
     """The parameters of a run, the most telling first; what is beyond `LIMIT` is in the configuration alone."""
     params: dict[str, object] = {"seed": config.seed}
     params |= {f"loss.{name}": node["weight"] for name, node in config.loss.items()}
-    for _, key, node in nodes(config):
-        if not key.startswith(("loss.", "optimiser.further.")) and _USUAL.get(key) != node.get("_target_"):
-            params |= _of_part(key, node)
+    parts = [
+        (key, node)
+        for _, key, node in nodes(config)
+        if not key.startswith(("loss.", "optimiser.further.")) and _USUAL.get(key) != node.get("_target_")
+    ]
+    params |= {key: str(node.get("_target_")).rpartition(".")[2] for key, node in parts}
     params |= _skeleton(config)
+    for key, node in parts:
+        params |= _arguments(key, node)
     params |= {f"schedule.{key}": value for key, value in asdict(config.schedule).items()}
     params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _DATASET}
     params |= {f"style.{key}": value for key, value in asdict(config.style).items()}
@@ -37,13 +42,13 @@ def run_params(config: Config) -> dict[str, object]:
     return dict(list(params.items())[:LIMIT])
 
 
-def _of_part(key: str, node: Mapping[str, Any]) -> dict[str, object]:
-    """The class of a part under the key of its slot, and its arguments."""
-    params: dict[str, object] = {key: str(node.get("_target_")).rpartition(".")[2]}
-    for name, value in node.items():
-        if name not in ("_target_", *PREPARATION) and not isinstance(value, Mapping):
-            params[f"{key}.{name}"] = value
-    return params
+def _arguments(key: str, node: Mapping[str, Any]) -> dict[str, object]:
+    """The arguments of a part under the key of its slot."""
+    return {
+        f"{key}.{name}": value
+        for name, value in node.items()
+        if name not in ("_target_", *PREPARATION) and not isinstance(value, Mapping)
+    }
 
 
 def _skeleton(config: Config) -> dict[str, object]:

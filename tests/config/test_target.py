@@ -126,7 +126,11 @@ def test_what_is_no_dotted_name_is_a_problem(target: object):
         ("own_package.part.Outer", "a name in own_package (did you mean party or parts?)"),
         ("own_package.parts", "a class: own_package.parts is a module"),
         ("own_package.party", "a class: own_package.party is a module"),
-        ("own_pakage.parts.Outer", "a class that can be imported; ModuleNotFoundError: No module named 'own_pakage'"),
+        (
+            "own_pakage.parts.Outer",
+            "a class that can be imported; ModuleNotFoundError: No module named 'own_pakage': is own_pakage installed "
+            "here (pip install -e FOLDER), or its folder in PYTHONPATH?",
+        ),
     ],
 )
 def test_a_name_that_is_missing_is_named_with_the_nearest(write, target: str, expected: str):
@@ -196,7 +200,7 @@ def test_the_file_is_told_where_no_line_is_known(write):
 
 
 def test_no_place_is_told_where_the_target_only_does_not_exist(write):
-    assert problem_of("own_nowhere.Outer").expected.endswith("No module named 'own_nowhere'")
+    assert problem_of("own_nowhere.Outer").expected.endswith("its folder in PYTHONPATH?")
 
 
 def test_an_interrupt_passes(write):
