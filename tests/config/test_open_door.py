@@ -306,9 +306,12 @@ def test_no_run_has_more_params_than_the_store_takes(experiment: str):
 def test_own_parts_are_among_the_params_and_never_too_many():
     """Once 60 were kept and STAR used 53."""
     config = check_overrides(["dataset=synthetic", "backbone=tiny"])
-    branches = {f"b{place}": {"_target_": "own.Branch", "rate": place} for place in range(40)}
-    params = run_params(replace(config, branch=branches))
-    assert len(params) == LIMIT and params["branch.b0"] == "Branch" and params["branch.b0.rate"] == 0
+    few, many = (
+        run_params(replace(config, branch={f"b{n}": {"_target_": "own.Branch", "rate": n} for n in range(count)}))
+        for count in (2, 40)
+    )
+    assert few["branch.b1"] == "Branch" and few["branch.b1.rate"] == 1 and len(few) <= LIMIT
+    assert len(many) == LIMIT and {"branch.b39", "optimiser", "aggregation"} <= many.keys()
 
 
 def test_params_of_a_run_with_many_own_parts():
