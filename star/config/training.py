@@ -46,7 +46,7 @@ def _unused_factors(
     factors: Mapping[str, Any], further: Mapping[str, Any], parameters: Mapping[str, Sequence[str]]
 ) -> list[Problem]:
     """Factors that no parameter is left for, as the main optimiser will find them."""
-    from star.engine.optimisers import Factor, parameter_groups
+    from star.models.parameter_groups import Factor, parameter_groups
 
     patterns = [node["parameters"] for node in further.values()]
     own = [names for names in parameters.values() if not any(re.search(p, name) for p in patterns for name in names)]

@@ -12,7 +12,6 @@ from star.config.network import loss_reads, network_slots, setting_of
 from star.config.schema import Config
 from star.engine.average import RunningStatisticsMean
 from star.engine.loss_scale import LossScale
-from star.engine.optimisers import Factor, ParameterGroup, parameter_groups
 from star.engine.phases import first_epochs
 from star.engine.schedule import learning_rates
 from star.engine.state import NetworkState
@@ -22,6 +21,7 @@ from star.losses import WeightedLosses
 from star.models.builder import Builder
 from star.models.initial import initialise
 from star.models.network import Network
+from star.models.parameter_groups import Factor, ParameterGroup, parameter_groups
 from star.models.recompute import recompute_stages
 from star.types import ALONE, Share, Slot
 

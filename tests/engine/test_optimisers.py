@@ -12,8 +12,9 @@ import pytest
 from mindspore import Parameter, Tensor, nn, ops
 
 from star.bounds import Bounds
-from star.engine.optimisers import SGD, Adam, AdamW, Factor, parameter_groups
+from star.engine.optimisers import SGD, Adam, AdamW
 from star.errors import ConfigError
+from star.models.parameter_groups import Factor, parameter_groups
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "optimisers.npz")
 START, GRADIENTS = GOLDEN["start"], GOLDEN["gradients"]

@@ -17,7 +17,7 @@ import pytest
 from mindspore import Tensor, ops
 from support.reference import pieces, set_reference_weights
 
-from star.engine.optimisers import SGD, Factor, parameter_groups
+from star.engine.optimisers import SGD
 from star.losses import (
     BatchHardTriplet,
     CrossModalityConsistency,
@@ -28,6 +28,7 @@ from star.losses import (
     WeightedLosses,
 )
 from star.models import Normalise, ResNet, VideoReID
+from star.models.parameter_groups import Factor, parameter_groups
 
 TERMS = {
     "identity": Identity(),
