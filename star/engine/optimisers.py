@@ -1,9 +1,9 @@
 """Optimisers by PyTorch's rules, as recipes that a configuration names.
 
-`build` makes the optimiser of a recipe (`SGD`, `Adam`, `AdamW`) once its groups of parameters and the rate of every step
-are known. MindSpore's SGD is PyTorch's. Its Adam is not: `nn.Adam` adds eps before the bias correction (after three steps
-from zero with gradients around 1e-6 the weights have moved half as far), and `nn.AdamWeightDecay` corrects no bias. So
-`MomentAdam` is ours.
+`build` makes the optimiser of a recipe (`SGD`, `Adam`, `AdamW`) once its groups of parameters and the rate of every
+step are known. MindSpore's SGD is PyTorch's. Its Adam is not: `nn.Adam` adds eps before the bias correction (after
+three steps from zero with gradients around 1e-6 the weights have moved half as far), and `nn.AdamWeightDecay` corrects
+no bias. So `MomentAdam` is ours.
 """
 
 import math
