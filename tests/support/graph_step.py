@@ -1,7 +1,8 @@
-"""Seconds of graph steps of an experiment at size cpu, by whatever version of the software is imported.
+"""Graph steps of an experiment at size cpu, by whatever version of the software is imported, one at a time.
 
-Called as a program by tests/benchmarks/bench_commits.py: `graph_step.py EXPERIMENT STEPS` prints the seconds of the
-first call (which compiles), and clock and processor seconds of each of the others, as JSON.
+Called as a program by tests/benchmarks/bench_commits.py: `graph_step.py EXPERIMENT` compiles, then makes a step for
+every line it reads. For the compilation and each step it prints seconds by the clock, seconds of the processor and the
+total loss, as JSON.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-IDENTITIES = 200
+IDENTITIES, LARGEST_STEPS = 200, 1000
 
 
-def main(experiment: str, steps: int) -> None:
+def main(experiment: str) -> None:
     from star.config.check import check_overrides
 
     config = check_overrides([f"experiment={experiment}", "size=cpu", "tracker=none"])
@@ -27,7 +28,7 @@ def main(experiment: str, steps: int) -> None:
     draws_of: Any = draws_of_step
 
     model = build_model(config, identities=IDENTITIES)
-    step, _ = build_step(config, model, [np.full(steps + 1, 1e-4, np.float32)] * 2)
+    step, _ = build_step(config, model, [np.full(LARGEST_STEPS, 1e-4, np.float32)] * 2)
     asks_the_model = "model" in inspect.signature(draws_of).parameters
     draw = draws_of(config, model) if asks_the_model else draws_of(config)
     rng = np.random.default_rng(0)
@@ -35,14 +36,15 @@ def main(experiment: str, steps: int) -> None:
     frames = [rng.integers(0, 256, (clips, size.frames, size.height, size.width, 3), dtype=np.uint8) for _ in range(2)]
     joints = [rng.random((clips, size.frames, 17, 3), dtype=np.float32) for _ in range(2)]
     batch = TrainBatch(frames[0], frames[1], joints[0], joints[1], np.arange(clips, dtype=np.int32))
-    measured = []
-    for number in range(steps + 1):
+    for number in range(LARGEST_STEPS):
         draws = draw(number)
         clock, processor = time.perf_counter(), time.process_time()
         losses = step(batch, draws, number)
-        measured.append((time.perf_counter() - clock, time.process_time() - processor))
-    print(json.dumps({"first": measured[0][0], "steps": measured[1:], "total": losses["total"]}))
+        seconds = time.perf_counter() - clock, time.process_time() - processor
+        print(json.dumps([*seconds, losses["total"]]), flush=True)
+        if not sys.stdin.readline():
+            break
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1])
