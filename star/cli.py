@@ -264,15 +264,33 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
     parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
+    dry = parser.add_argument_group("without a device (docs/ascend.md)")
+    dry.add_argument("--dry-run", action="store_true", help="with hardware=ascend: compile the job for Ascend in "
+                     "MindSpore's simulation instead of reading the data set; needs no device and no driver")  # fmt: skip
+    dry.add_argument("--identities", type=int, metavar="K", help="classes of the classifiers in a dry run (default: "
+                     "the identities of one batch)")  # fmt: skip
+    dry.add_argument("--kernels", action="store_true", help="list the kernels of a dry run")
     options = parser.parse_intermixed_args(list(arguments))
     from star.config.check import check_overrides
 
+    if not options.dry_run and (options.kernels or options.identities is not None):
+        parser.error("--identities and --kernels belong to --dry-run")
+    if options.identities is not None and options.identities < 1:
+        parser.error(f"--identities: given {options.identities}, expected a number from 1")
     log_to_terminal()
-    config = check_overrides(options.overrides)
+    config = check_overrides(options.overrides, here=not options.dry_run)
     from star.engine.describe_network import describe_network
 
     sys.stdout.write(f"the configuration is valid\n\n{describe_network(config)}\n")
-    if not options.config_only:
+    if options.dry_run:
+        from star.dry_run.command import dry_run
+        from star.dry_run.report import as_text
+
+        found = dry_run(config, options.identities)
+        sys.stdout.write(f"\n{as_text(found, options.kernels)}\n")
+        if not found.compiles:
+            raise StarError("not every graph compiles once")
+    elif not options.config_only:
         from star.engine.check_data import check_data
 
         sys.stdout.write(check_data(config, sheet=options.sheet, augmented=options.augmented) + "\n")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import mindspore as ms
+import numpy as np
 
 from star.config.network import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
@@ -17,10 +19,13 @@ from star.engine.hardware import select_device
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.signals import StopSignals
+from star.engine.state import NetworkState
+from star.engine.step import TrainStep
 from star.engine.trainer import Trainer
 from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
 from star.evaluation.protocols import clip_text
+from star.losses import WeightedLosses
 from star.models.batch_norm import use_global_batch_norm
 from star.models.build import build_parts, misfits, network_of
 from star.models.builder import Builder
@@ -64,30 +69,24 @@ def build_trainer(
         processes: that train together.
     """
     share = processes.share
-    several = share.size > 1
-    if not several:
+    if share.size == 1:
         select_device(config.hardware)
-    model = build_model(config, identities=len(data.train.identities), share=share)
-    losses = build_losses(config, model, share)
-    if several and config.hardware.batch_norm == "global":
-        use_global_batch_norm(model, share)
-        use_global_batch_norm(losses, share)
+    learner = build_learner(config, len(data.train.identities), loader.batches_per_epoch, share)
+    model = learner.model
     if processes.first:
         table = folder.parent / WIRES_FILE
-        table.write_text(wires_as_text(describe_wires(model, losses)) + "\n", encoding="utf-8")
+        table.write_text(wires_as_text(describe_wires(model, learner.losses)) + "\n", encoding="utf-8")
         tracker.log_artifact(table)
-    rates = learning_rates_of(config, model, losses, loader.batches_per_epoch)
-    step, state = build_step(config, model, list(rates.values()), share, losses)
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
-        step=step,
-        state=state,
+        step=learner.step,
+        state=learner.state,
         loader=loader,
         draw=draws_of_step(config, model, share),
         evaluate=build_evaluation(config, model, data, checked, processes),
         tracker=tracker,
-        rates=rates,
+        rates=learner.rates,
         folder=folder,
         stop=stop,
         epochs=config.schedule.epochs,
@@ -98,6 +97,44 @@ def build_trainer(
         processes=processes,
         profile=_step_profile(config, folder.parent) if processes.first else None,
     )
+
+
+class Learner(NamedTuple):
+    """A network with all that changes it.
+
+    Attributes:
+        model, losses: with their first values.
+        rates: [steps] learning rates by group of parameters.
+        step: one update.
+        state: the tensors it changes.
+    """
+
+    model: Network
+    losses: WeightedLosses
+    rates: dict[str, np.ndarray]
+    step: TrainStep
+    state: NetworkState
+
+
+def build_learner(config: Config, identities: int, batches: int, share: Share = ALONE) -> Learner:
+    """What is trained on the selected device.
+
+    Args:
+        config: checked configuration.
+        identities: k, classes of the classifiers.
+        batches: of an epoch.
+        share: of every batch.
+
+    Raises:
+        ConfigError: parts that cannot be built for this data set.
+    """
+    model = build_model(config, identities=identities, share=share)
+    losses = build_losses(config, model, share)
+    if share.size > 1 and config.hardware.batch_norm == "global":
+        use_global_batch_norm(model, share)
+        use_global_batch_norm(losses, share)
+    rates = learning_rates_of(config, model, losses, batches)
+    return Learner(model, losses, rates, *build_step(config, model, list(rates.values()), share, losses))
 
 
 def build_model(config: Config, *, identities: int, share: Share = ALONE, initial_values: bool = True) -> Network:

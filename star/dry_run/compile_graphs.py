@@ -1,0 +1,163 @@
+"""The child of a dry run: compiles the graphs of one configuration for Ascend in MindSpore's simulation.
+
+`python -m star.dry_run.compile_graphs FOLDER`, in the environment that `star.dry_run.command` prepares. FOLDER has
+`order.pickle` (an `Order` as a tuple); the output of this process goes to `FOLDER/log`. What is known of each graph is in
+`FOLDER/found.json` before the next one begins: a simulation may end in a crash.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn
+
+from star.config.schema import Config
+from star.dry_run.command import DUMPS, FOUND, LOG, ORDER, Order
+from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
+from star.engine.build_network import build_embedders, build_learner, draws_of_step
+from star.engine.hardware import select_device
+from star.engine.processes import join_processes
+from star.models.network import Network
+from star.types import MODALITIES, NUMBER_OF_JOINTS, AnyBatch, MixedBatch, Share, TrainBatch
+
+_EPOCH = 2
+"""Batches of the epoch whose learning rates are built; no schedule is short of steps."""
+
+
+class Recorder:
+    """Calls what compiles a graph, and writes down what that tells.
+
+    Args:
+        folder: of the dry run.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.graphs: list[Graph] = []
+        self.parts: dict[str, object] = {}
+
+    def add(self, graph: Graph) -> None:
+        """Write a graph to the folder, in the place of one of its name."""
+        if self.graphs and self.graphs[-1].name == graph.name:
+            self.graphs.pop()
+        self.graphs.append(graph)
+        (self.folder / FOUND).write_text(json.dumps([each._asdict() for each in self.graphs]))
+
+    def compile(self, name: str, call: Callable[[], Tensor]) -> None:
+        """Make a call twice: the first one compiles, the second one should not."""
+        self.add(Graph(name, error="the process ended while it was compiled"))
+        log, dumps = self.folder / LOG, self.folder / DUMPS
+        before, start, heard = set(dumps.glob("*.ir")), time.perf_counter(), log.stat().st_size
+        ms.runtime.reset_peak_memory_stats()
+        seconds, error = 0.0, None
+        try:
+            call().asnumpy()
+            seconds = time.perf_counter() - start
+            fresh = set(dumps.glob("*.ir")) - before
+            call().asnumpy()
+        except Exception as raised:  # a graph that does not compile may raise anything
+            error = raised
+            fresh = set(dumps.glob("*.ir")) - before
+        texts = [path.read_text(errors="replace") for path in sorted(fresh)]
+        with log.open(errors="replace") as file:
+            file.seek(heard)
+            heard_since = file.read()
+        self.add(
+            Graph(
+                name,
+                seconds=seconds,
+                peak=ms.runtime.max_memory_allocated(),
+                kernels=kernels_in(heard_since),
+                host=[node for text in texts for node in nodes_on_host(text, self.parts_of)],
+                open_shapes=sorted({shape for text in texts for shape in open_shapes_in(text)}),
+                recompiled=bool(set(dumps.glob("*.ir")) - before - fresh),
+                error="" if error is None else _reason(error),
+                parts=[] if error is None else self.parts_of(places_in(str(error))),
+            )
+        )
+
+    def parts_of(self, places: Sequence[Place]) -> list[str]:
+        """The parts whose code the first of these places is in that is in any; several if they are of one class."""
+        for file, line in places:
+            found = [name for name, part in self.parts.items() if _has(part, file, line)]
+            if found:
+                return found
+        return []
+
+
+def main(folder: Path) -> None:
+    """Compile the training step, once for every set of loss terms that count together, and both embedders."""
+    config, identities = Order(*pickle.loads((folder / ORDER).read_bytes()))
+    share = join_processes(config.hardware).share
+    if share.size == 1:
+        select_device(config.hardware)
+    learner = build_learner(config, identities, _EPOCH, share)
+    model = learner.model
+    recorder = Recorder(folder)
+    terms = zip(learner.losses.names, learner.losses.terms, strict=True)
+    recorder.parts = {**model.parts, **{f"loss.{name}": term for name, term in terms}}
+    os.chdir(folder)  # MindSpore writes files of its own into the working folder
+
+    batch, draws = blank_batch(config, model, share), draws_of_step(config, model, share)(0)
+    for epoch in sorted({0, *learner.losses.from_epoch}):
+        name = "training step" if epoch == 0 else f"training step from epoch {epoch}"
+        recorder.compile(name, lambda epoch=epoch: learner.step.launch(batch, draws, epoch).values)
+    model.set_train(False)
+    rows, size = config.schedule.evaluation_batch, config.dataset
+    frames = Tensor(np.zeros((rows, size.frames, size.height, size.width, 3), np.uint8))
+    joints = Tensor(np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32))
+    embedders = build_embedders(config, model)
+    for modality in MODALITIES:
+        recorder.compile(f"{modality} embedder", lambda modality=modality: embedders[modality](frames, joints))
+
+
+def blank_batch(config: Config, model: Network, share: Share) -> AnyBatch:
+    """A process's part of a batch, of the shapes that training has; frames and joints are zero.
+
+    Args:
+        config: checked configuration.
+        model: tells whether clips come by modality.
+        share: of every batch.
+    """
+    size, schedule = config.dataset, config.schedule
+    rows = schedule.identities * schedule.tracklets // share.size
+    frames = np.zeros((rows, size.frames, size.height, size.width, 3), np.uint8)
+    joints = np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32)
+    identities = np.repeat(np.arange(rows // schedule.tracklets, dtype=np.int32), schedule.tracklets)
+    if "clips" in model.inputs:
+        return MixedBatch(frames, joints, identities, np.arange(rows, dtype=np.int32) % 2)
+    return TrainBatch(frames, frames, joints, joints, identities)
+
+
+def _reason(error: Exception) -> str:
+    """What an error of MindSpore says before the listings behind it."""
+    text = str(error).split("\n---", 1)[0].strip()
+    return f"{type(error).__name__}: {text}"
+
+
+def _has(part: object, file: str, line: int) -> bool:
+    """Whether the code of a part's class, or of one it is derived from, has this line."""
+    for each in type(part).__mro__:
+        if each in (nn.Cell, object):
+            continue
+        try:
+            lines, first = inspect.getsourcelines(each)
+            own = inspect.getsourcefile(each)
+        except (OSError, TypeError):
+            continue
+        if own is not None and Path(own) == Path(file) and first <= line < first + len(lines):
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
