@@ -35,10 +35,12 @@ class Order(NamedTuple):
     Attributes:
         config: checked configuration.
         identities: k, classes of the classifiers.
+        rank: which of `hardware.processes` it is.
     """
 
     config: Config
     identities: int
+    rank: int
 
 
 class DryRun(NamedTuple):
@@ -88,7 +90,7 @@ def dry_run(config: Config, identities: int | None = None) -> DryRun:
     rank = hardware.processes - 1
     with tempfile.TemporaryDirectory(prefix="star-dry-run-") as temporary:
         folder = Path(temporary)
-        (folder / ORDER).write_bytes(pickle.dumps(tuple(Order(config, identities))))
+        (folder / ORDER).write_bytes(pickle.dumps(tuple(Order(config, identities, rank))))
         environment = cann.environment() | _simulation(folder / DUMPS, rank, hardware.processes)
         command = [sys.executable, "-m", "star.dry_run.compile_graphs", str(folder)]
         with (folder / LOG).open("w") as log:
@@ -106,17 +108,13 @@ def dry_run(config: Config, identities: int | None = None) -> DryRun:
 
 def _simulation(dumps: Path, rank: int, processes: int) -> dict[str, str]:
     """The variables with which MindSpore simulates one process, tells its kernels and dumps its graphs."""
-    variables = {
+    return {
         "MS_SIMULATION_LEVEL": "1",
         "RANK_ID": str(rank),
         "RANK_SIZE": str(processes),
-        "DEVICE_ID": "0",
         "GLOG_v": "3",
         "MS_SUBMODULE_LOG_v": "{DEVICE:1,PRE_ACT:1}",
         "MS_DEV_SAVE_GRAPHS": "1",
         "MS_DEV_SAVE_GRAPHS_PATH": str(dumps),
         "MS_DEV_DUMP_IR_PASSES": "graph_build",
     }
-    if processes > 1:
-        variables |= {"MS_ROLE": "MS_WORKER", "MS_WORKER_NUM": str(processes), "MS_NODE_ID": str(rank)}
-    return variables

@@ -19,13 +19,13 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
+from mindspore.communication import init
 
 from star.config.schema import Config
 from star.dry_run.command import DUMPS, FOUND, LOG, ORDER, Order
 from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
 from star.engine.build_network import build_embedders, build_learner, draws_of_step
 from star.engine.hardware import select_device
-from star.engine.processes import join_processes
 from star.models.network import Network
 from star.types import MODALITIES, NUMBER_OF_JOINTS, AnyBatch, MixedBatch, Share, TrainBatch
 
@@ -96,10 +96,11 @@ class Recorder:
 
 def main(folder: Path) -> None:
     """Compile the training step, once for every set of loss terms that count together, and both embedders."""
-    config, identities = Order(*pickle.loads((folder / ORDER).read_bytes()))
-    share = join_processes(config.hardware).share
-    if share.size == 1:
-        select_device(config.hardware)
+    config, identities, rank = Order(*pickle.loads((folder / ORDER).read_bytes()))
+    select_device(config.hardware)
+    share = Share(rank, config.hardware.processes)
+    if share.size > 1:
+        init()
     learner = build_learner(config, identities, _EPOCH, share)
     model = learner.model
     recorder = Recorder(folder)
