@@ -266,7 +266,7 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
     dry = parser.add_argument_group("without a device (docs/ascend.md)")
     dry.add_argument("--dry-run", action="store_true", help="with hardware=ascend: compile the job for Ascend in "
-                     "MindSpore's simulation instead of reading the data set; needs no device and no driver")  # fmt: skip
+                     "MindSpore's simulation instead of reading the data set; needs no device, no driver")  # fmt: skip
     dry.add_argument("--identities", type=int, metavar="K", help="classes of the classifiers in a dry run (default: "
                      "the identities of one batch)")  # fmt: skip
     dry.add_argument("--kernels", action="store_true", help="list the kernels of a dry run")

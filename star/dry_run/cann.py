@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +29,13 @@ class Cann(NamedTuple):
     packages: Path | None = None
 
     def environment(self) -> dict[str, str]:
-        """This process's environment with these libraries first."""
-        added = {"LD_LIBRARY_PATH": self.libraries, "PYTHONPATH": self.packages}
-        given = {name: os.pathsep.join((str(path), os.environ.get(name, ""))) for name, path in added.items() if path}
-        return os.environ | {name: value.rstrip(os.pathsep) for name, value in given.items()}
+        """This process's environment with these libraries first; a child imports what this process can import."""
+        libraries = [str(self.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+        packages = [str(self.packages or ""), *(path or os.getcwd() for path in sys.path)]
+        return os.environ | {
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, libraries)),
+            "PYTHONPATH": os.pathsep.join(filter(None, packages)),
+        }
 
 
 def find_cann(environment: Mapping[str, str] = os.environ) -> Cann:

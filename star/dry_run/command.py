@@ -91,7 +91,7 @@ def dry_run(config: Config, identities: int | None = None) -> DryRun:
     with tempfile.TemporaryDirectory(prefix="star-dry-run-") as temporary:
         folder = Path(temporary)
         (folder / ORDER).write_bytes(pickle.dumps(tuple(Order(config, identities, rank))))
-        environment = cann.environment() | _simulation(folder / DUMPS, rank, hardware.processes)
+        environment = cann.environment() | simulation(folder / DUMPS, rank, hardware.processes)
         command = [sys.executable, "-m", "star.dry_run.compile_graphs", str(folder)]
         with (folder / LOG).open("w") as log:
             done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -106,8 +106,14 @@ def dry_run(config: Config, identities: int | None = None) -> DryRun:
     return DryRun(cann.name, rank, hardware.processes, identities, graphs, peak, max(sizes) if sizes else None)
 
 
-def _simulation(dumps: Path, rank: int, processes: int) -> dict[str, str]:
-    """The variables with which MindSpore simulates one process, tells its kernels and dumps its graphs."""
+def simulation(dumps: Path, rank: int, processes: int) -> dict[str, str]:
+    """The variables with which MindSpore simulates one process, tells its kernels and dumps its graphs.
+
+    Args:
+        dumps: folder for the graphs.
+        rank: of the process.
+        processes: number of all.
+    """
     return {
         "MS_SIMULATION_LEVEL": "1",
         "RANK_ID": str(rank),

@@ -1,8 +1,8 @@
 """The child of a dry run: compiles the graphs of one configuration for Ascend in MindSpore's simulation.
 
 `python -m star.dry_run.compile_graphs FOLDER`, in the environment that `star.dry_run.command` prepares. FOLDER has
-`order.pickle` (an `Order` as a tuple); the output of this process goes to `FOLDER/log`. What is known of each graph is in
-`FOLDER/found.json` before the next one begins: a simulation may end in a crash.
+`order.pickle` (an `Order` as a tuple); the output of this process goes to `FOLDER/log`. What is known of each graph is
+in `FOLDER/found.json` before the next one begins: a simulation may end in a crash.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import pickle
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from star.engine.hardware import select_device
 from star.models.network import Network
 from star.types import MODALITIES, NUMBER_OF_JOINTS, AnyBatch, MixedBatch, Share, TrainBatch
 
+_VALUE_DEPEND = re.compile(r"dry run mode can not support dynamic shape graph .*? kernel:(\S+?),")
 _EPOCH = 2
 """Batches of the epoch whose learning rates are built; no schedule is short of steps."""
 
@@ -142,6 +144,9 @@ def blank_batch(config: Config, model: Network, share: Share) -> AnyBatch:
 def _reason(error: Exception) -> str:
     """What an error of MindSpore says before the listings behind it."""
     text = str(error).split("\n---", 1)[0].strip()
+    value_depend = _VALUE_DEPEND.search(text)
+    if value_depend:
+        return f"its shapes depend on values, {value_depend[1]} among them"
     return f"{type(error).__name__}: {text}"
 
 

@@ -45,10 +45,13 @@ def _table(graphs: Iterable[Graph]) -> list[str]:
 
 
 def _memory(found: DryRun) -> str:
+    if not found.peak:
+        return "peak memory: not known, no graph compiles"
     pool = found.peak if found.with_fragments is None else max(found.peak, found.with_fragments)
     layout = "" if found.with_fragments is None else f", {gigabytes(pool)} with fragments"
     fits = "; ".join(f"{'fits into' if pool < size * _GIGABYTE else 'too much for'} {size} GB" for size in DEVICES)
-    return f"peak memory: {gigabytes(found.peak)} without fragments{layout}: {fits}"
+    some = " of what compiles" if not found.compiles else ""
+    return f"peak memory{some}: {gigabytes(found.peak)} without fragments{layout}: {fits}"
 
 
 def _troubles(graph: Graph) -> list[str]:

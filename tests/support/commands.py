@@ -16,6 +16,8 @@ SMALL = (
     *("dataset.height=32", "dataset.width=16", "dataset.augmentation.pad=2", "tracker.log_every=1"),
 )
 """Overrides that make a run as small as it can be."""
+ON_ASCEND = (*SMALL, "schedule.evaluation_batch=2", "tracker=none", "hardware=ascend")
+"""The same on Ascend."""
 
 
 def start(name: str, arguments: tuple[str, ...], outputs: Path) -> subprocess.Popen[str]:
