@@ -7,7 +7,7 @@ STUDY := experiments/quickstart
 STORE := sqlite:///outputs/mlflow.db
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint ui clean
+.PHONY: help demo test test-slow bench gpu-check lint ui clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,10 @@ test-slow: $(VENV)/.dev ## run the tests that take minutes
 
 bench: $(VENV)/.dev ## measure ranking, loader and tracker
 	$(BIN)/python -m pytest tests/benchmarks -o 'python_files=bench_*.py' -s
+
+gpu-check: $(VENV)/.dev ## hold a GPU against the reference numbers and the CPU (docs/gpu.md)
+	$(BIN)/python -m pip show --quiet nvidia-cudnn-cu11 || $(PIP) install --constraint constraints.txt --editable '.[gpu]'
+	$(BIN)/python tests/gpu_check.py
 
 lint: $(VENV)/.dev ## check style and types
 	$(BIN)/ruff check .

@@ -12,6 +12,12 @@ os.environ.setdefault("GLOG_v", "3")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it puts into the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if "STAR_TEST_HARDWARE" in os.environ:  # as tests/gpu_check.py sets it
+    from star.config.check import check_overrides
+    from star.engine.hardware import select_device
+
+    select_device(check_overrides(["dataset=synthetic", f"hardware={os.environ['STAR_TEST_HARDWARE']}"]).hardware)
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

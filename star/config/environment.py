@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 
+from star.config.cuda import gpu_problem
 from star.config.schema import Hardware
 
 
@@ -14,9 +15,12 @@ def prepare_environment(hardware: Hardware) -> None:
 
     MindSpore's oneDNN falls back to its reference convolution on AVX-512 processors, about 100 times slower;
     `hardware.onednn_max_isa=AVX2` avoids it. `GLOG_v` silences MindSpore's notices about absent Ascend software.
-    MindSpore would have protobuf, and with it MLflow, use its slow implementation in Python.
+    A GPU's libraries are loaded, if they are here. MindSpore would have protobuf, and with it MLflow, use its slow
+    implementation in Python.
     """
     os.environ.setdefault("GLOG_v", "3")
+    if hardware.target == "GPU":
+        gpu_problem()
     os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "upb")
     if hardware.onednn_max_isa and "ONEDNN_MAX_CPU_ISA" not in os.environ:
         os.environ["ONEDNN_MAX_CPU_ISA"] = hardware.onednn_max_isa

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from star.config.cuda import gpu_problem
 from star.config.schema import Config
 from star.errors import Problem
 
@@ -117,14 +118,14 @@ RULES = (
     Rule("hardware.recompute",
          lambda c: not c.hardware.recompute or c.hardware.processes == 1 or c.hardware.batch_norm == "local",
          lambda c: "false, or hardware.batch_norm=local: statistics of several processes cannot be computed again"),
-    Rule("hardware.target",
-         lambda c: c.hardware.target != "GPU",
-         lambda c: "CPU or Ascend: current MindSpore has no GPU build"),
 )  # fmt: skip
 HERE = (
     Rule("hardware.target",
          lambda c: c.hardware.target != "Ascend" or Path("/dev/davinci_manager").exists(),
          lambda c: "CPU: this machine has no Ascend driver (/dev/davinci_manager)"),
+    Rule("hardware.target",
+         lambda c: c.hardware.target != "GPU" or gpu_problem() is None,
+         lambda c: f"CPU: {gpu_problem()}"),
 )  # fmt: skip
 """Rules of the machine a run is on, which need not be that of the command."""
 

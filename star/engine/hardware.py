@@ -6,10 +6,13 @@ import logging
 import os
 
 import mindspore as ms
+import numpy as np
+from mindspore import Tensor
 
 from star.config.schema import Hardware
 from star.engine.launch import is_worker
 from star.errors import StarError
+from star.ops import read
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +29,25 @@ def select_device(hardware: Hardware) -> None:
     """
     if hardware.target == "CPU":
         logger.info("CPU, ONEDNN_MAX_CPU_ISA=%s", os.environ.get("ONEDNN_MAX_CPU_ISA", "not set"))
-    device_id = own_device(hardware) if hardware.target == "Ascend" else None
+    device_id = None if hardware.target == "CPU" else own_device(hardware)
     try:
         ms.set_device(hardware.target, device_id)
+        if hardware.target == "GPU":
+            read(Tensor(np.ones(1, np.float32)) + 1)  # only the first operator asks for the device
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise HardwareError(
-            f"hardware.target={hardware.target}: the installed MindSpore {ms.__version__} cannot use it ({reason}); "
-            "use hardware=cpu, or install what this device needs (Ascend: CANN, docs/ascend.md)"
+            f"hardware.target={hardware.target}: the installed MindSpore {ms.__version__} cannot use it "
+            f"({_reason(error)}); use hardware=cpu, or install what this device needs (Ascend: CANN, docs/ascend.md; "
+            "GPU: docs/gpu.md)"
         ) from None
     ms.set_context(mode=ms.PYNATIVE_MODE)
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error, without the rulings MindSpore draws around it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith("---") and line != "- Cuda error:"]
+    return said[0] if said else type(error).__name__
 
 
 def own_device(hardware: Hardware) -> int:

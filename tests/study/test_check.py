@@ -33,7 +33,7 @@ def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
         Row("typo", "Typo", "baseline", ("style=none", "schedule.epoch=3")),
     )
     study = replace(checked.study, rows=rows, fill_in=("dataset.skeletons=SKELETONS", "dataset.min_frames=N"))
-    first, *lines = problems_of(study, "dataset.min_frames=x", "schedule.epochs=1", "hardware=gpu")
+    first, *lines = problems_of(study, "dataset.min_frames=x", "schedule.epochs=1", "hardware=ascend")
     assert first.endswith("study.yaml has 7 problems:")
     assert (
         "  every row: dataset.skeletons: given nothing, expected dataset.skeletons=SKELETONS on the command line"
@@ -45,9 +45,7 @@ def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
         for line in lines
     )
     assert "  every row: dataset.min_frames: given 'x', expected an integer (at least 1)" in lines
-    assert (
-        "  every row: hardware.target: given GPU, expected CPU or Ascend: current MindSpore has no GPU build" in lines
-    )
+    assert any(line.startswith("  every row: hardware.target: given Ascend, expected CPU: this ma") for line in lines)
     assert sum(line.startswith("  every row: loss.") and "style.attack=true" in line for line in lines) == 2
     assert "  row typo: schedule.epoch: given 3, expected no such key (did you mean epochs?)" in lines
 

@@ -1,8 +1,8 @@
 """Graph steps of an experiment at size cpu, by whatever version of the software is imported, one at a time.
 
-Called as a program by tests/benchmarks/bench_commits.py: `graph_step.py EXPERIMENT` compiles, then makes a step for
-every line it reads. For the compilation and each step it prints seconds by the clock, seconds of the processor and the
-total loss, as JSON.
+Called as a program by tests/benchmarks/bench_commits.py and tests/gpu_check.py: `graph_step.py EXPERIMENT [HARDWARE]`
+compiles, then makes a step for every line it reads. For the compilation and each step it prints seconds by the clock,
+seconds of the processor, the total loss and the most bytes on the device so far, as JSON.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import numpy as np
 IDENTITIES, LARGEST_STEPS = 200, 1000
 
 
-def main(experiment: str) -> None:
+def main(experiment: str, hardware: str = "cpu") -> None:
     from star.config.check import check_overrides
 
-    config = check_overrides([f"experiment={experiment}", "size=cpu", "tracker=none"])
+    config = check_overrides([f"experiment={experiment}", "size=cpu", "tracker=none", f"hardware={hardware}"])
     from star.engine.build_network import build_model, build_step, draws_of_step
+    from star.engine.hardware import select_device
     from star.types import TrainBatch
+
+    select_device(config.hardware)
+    import mindspore as ms
 
     draws_of: Any = draws_of_step
 
@@ -41,10 +45,11 @@ def main(experiment: str) -> None:
         clock, processor = time.perf_counter(), time.process_time()
         losses = step(batch, draws, number)
         seconds = time.perf_counter() - clock, time.process_time() - processor
-        print(json.dumps([*seconds, losses["total"]]), flush=True)
+        held = 0 if config.hardware.target == "CPU" else ms.runtime.max_memory_allocated()
+        print(json.dumps([*seconds, losses["total"], held]), flush=True)
         if not sys.stdin.readline():
             break
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
