@@ -8,10 +8,13 @@ from typing import Any
 
 from star.config.schema import Config
 from star.config.slots import PREPARATION, nodes
+from star.tracking.names import LARGEST_PARAMS
 
-LIMIT = 60
-"""Of parameters; the whole configuration is an artifact."""
-_DATASET = ("kind", "frames", "height", "width", "min_frames", "auxiliary", "fake_infrared", "on_bad_frame")
+_DATASET = ("kind", "frames", "height", "width", "min_frames")
+_RARE = ("auxiliary", "fake_infrared", "on_bad_frame")
+"""Keys of a data set that are the first to go where there are many parts."""
+_TECHNICAL = ("evaluate_every", "evaluation_batch")
+"""Keys of the schedule that do not change what is trained."""
 _USUAL = {
     "stream": "star.models.encoder.Encoder",
     "frame_pooling": "star.models.frame_pooling.Average",
@@ -23,7 +26,7 @@ _USUAL = {
 
 
 def run_params(config: Config) -> dict[str, object]:
-    """The parameters of a run, the most telling first; what is beyond `LIMIT` is in the configuration alone."""
+    """The parameters of a run, the most telling first; what is beyond `LARGEST_PARAMS` only the configuration has."""
     params: dict[str, object] = {"seed": config.seed}
     params |= {f"loss.{name}": node["weight"] for name, node in config.loss.items()}
     parts = [
@@ -35,11 +38,12 @@ def run_params(config: Config) -> dict[str, object]:
     params |= _skeleton(config)
     for key, node in parts:
         params |= _arguments(key, node)
-    params |= {f"schedule.{key}": value for key, value in asdict(config.schedule).items()}
+    params |= {f"schedule.{key}": value for key, value in asdict(config.schedule).items() if key not in _TECHNICAL}
     params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _DATASET}
     params |= {f"style.{key}": value for key, value in asdict(config.style).items()}
     params |= {f"backbone.{key}": config.backbone[key] for key in PREPARATION}
-    return dict(list(params.items())[:LIMIT])
+    params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _RARE}
+    return dict(list(params.items())[:LARGEST_PARAMS])
 
 
 def _arguments(key: str, node: Mapping[str, Any]) -> dict[str, object]:

@@ -13,7 +13,8 @@ The authors' release carries two more copies of the trunk that are never used; h
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from mindspore import Tensor, nn
+import mindspore as ms
+from mindspore import Tensor, nn, ops
 
 from star.bounds import Bounds
 from star.errors import ConfigError, Problem
@@ -33,6 +34,24 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.SequentialCell:
     return nn.SequentialCell([_convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)])
 
 
+class MaxPool(nn.Cell):
+    """3x3 maximum with stride 2 of what is not negative, with a border of zeros.
+
+    Args:
+        bordered: whether the border is written out. MindSpore's pooling with a border of its own is
+            `MaxPool3DWithArgmax`, the faster of two on a CPU; CANN's documentation has it for the 910B and later only.
+    """
+
+    def __init__(self, bordered: bool) -> None:
+        super().__init__()
+        self.border = ops.Pad(((0, 0), (0, 0), (1, 1), (1, 1))) if bordered else None
+        self.pool = nn.MaxPool2d(3, 2) if bordered else nn.MaxPool2d(3, 2, pad_mode="pad", padding=1)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """[m c h w] -> [m c h/2 w/2], rounded up."""
+        return self.pool(x if self.border is None else self.border(x))
+
+
 class Stem(nn.Cell):
     """7x7 convolution with stride 2, batch norm, ReLU, 3x3 maximum with stride 2."""
 
@@ -41,7 +60,7 @@ class Stem(nn.Cell):
         self.conv = _convolution(3, width, 7, 2)
         self.norm = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()
-        self.pool = nn.MaxPool2d(3, 2, pad_mode="pad", padding=1)
+        self.pool = MaxPool(bordered=ms.get_context("device_target") != "CPU")
 
     def construct(self, frames: Tensor) -> Tensor:
         """[m 3 h w] -> [m c h/4 w/4]."""

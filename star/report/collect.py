@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from star.errors import ReportError
 from star.report.rows import Rows
 from star.report.study import STUDY_FILE, Row, Study
+from star.tracking.names import LARGEST_PARAMS
 from star.types import DIRECTIONS
 
 if TYPE_CHECKING:
@@ -201,11 +202,13 @@ def _unlike_settings(collected: Collected) -> list[str]:
 
 
 def _differing(runs: Sequence[tuple[str, dict[str, str]]]) -> dict[str, str]:
+    """Params with several values: which run has which. A run with as many as there may be is not asked for more."""
     differing = {}
     for key in sorted({key for _, params in runs for key in params}):
         values: dict[str, list[str]] = {}
         for run_id, params in runs:
-            values.setdefault(params.get(key, "absent"), []).append(run_id)
+            if key in params or len(params) < LARGEST_PARAMS:
+                values.setdefault(params.get(key, "absent"), []).append(run_id)
         if len(values) > 1:
             differing[key] = "; ".join(f"{value} in {', '.join(ids)}" for value, ids in values.items())
     return differing

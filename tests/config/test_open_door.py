@@ -24,11 +24,12 @@ from star.config.rules import Rule, broken_rules
 from star.config.stored import stored_config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, build_step, draws_of_step
-from star.engine.params import LIMIT, run_params
+from star.engine.params import run_params
 from star.errors import ConfigError
 from star.report.rows import Rows
 from star.report.study import Row, Study, load_study
 from star.tracking.fingerprint import fingerprint, relevant_values
+from star.tracking.names import LARGEST_PARAMS
 from star.tracking.runs import RunRecord
 from star.types import Share
 
@@ -295,8 +296,16 @@ def test_a_bare_on_in_yaml_is_the_word(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_run_has_more_params_than_the_store_takes(experiment: str):
     config = check_overrides([f"experiment={experiment}", "dataset=synthetic"])
     params = run_params(config)
-    assert len(params) <= LIMIT
-    telling = {"seed", "backbone", "aggregation", "optimiser", "skeleton_graph.bones", "schedule.epochs"}
+    assert len(params) <= LARGEST_PARAMS
+    telling = {
+        "backbone.pretrained",
+        "seed",
+        "backbone",
+        "aggregation",
+        "optimiser",
+        "skeleton_graph.bones",
+        "schedule.epochs",
+    }
     if config.skeleton_graph.sequence_guidance:
         telling |= {"guidance.sequence", "guidance.sequence.powers"}
     assert telling | {f"loss.{name}" for name in config.loss} <= params.keys()
@@ -310,8 +319,8 @@ def test_own_parts_are_among_the_params_and_never_too_many():
         run_params(replace(config, branch={f"b{n}": {"_target_": "own.Branch", "rate": n} for n in range(count)}))
         for count in (2, 40)
     )
-    assert few["branch.b1"] == "Branch" and few["branch.b1.rate"] == 1 and len(few) <= LIMIT
-    assert len(many) == LIMIT and {"branch.b39", "optimiser", "aggregation"} <= many.keys()
+    assert few["branch.b1"] == "Branch" and few["branch.b1.rate"] == 1 and len(few) <= LARGEST_PARAMS
+    assert len(many) == LARGEST_PARAMS and {"branch.b39", "optimiser", "aggregation"} <= many.keys()
 
 
 def test_params_of_a_run_with_many_own_parts():
@@ -320,7 +329,7 @@ def test_params_of_a_run_with_many_own_parts():
     losses = [f"loss.b{place}={{_target_:star.losses.Identity,weight:0.5,on:b{place}}}" for place in range(5)]
     config = check_overrides(["experiment=star", *TINY, *branches, *losses, "aggregation=mean", "optimiser=adam"])
     params = run_params(config)
-    assert len(params) == LIMIT
+    assert len(params) == LARGEST_PARAMS
     assert params["loss.b4"] == 0.5 and params["branch.b4"] == "Options" and params["branch.b4.needed"] == "x"
     assert (params["aggregation"], params["optimiser"], params["backbone"]) == ("Mean", "Adam", "ResNet")
     assert params["guidance.sequence"] == "GuidedPooling"

@@ -70,7 +70,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, rank: int, **variables: str) -> None
 def test_one_device_is_that_of_the_configuration_and_joins_nobody(calls: list, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DEVICE_ID", "7")  # a container may have it set for all its processes
     one = replace(hardware("hardware=ascend"), device_id=3)
-    assert (one.mode, one.precision, one.processes) == ("graph", "O2", 1)
+    assert (one.mode, one.precision, one.processes) == ("graph", "O3", 1)
     assert type(join_processes(one)) is Processes and calls == []
     select_device(one)
     assert calls == [("set_device", "Ascend", 3), ("set_context", {"mode": ms.PYNATIVE_MODE})]

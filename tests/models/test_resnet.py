@@ -1,9 +1,11 @@
+import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import Tensor
+from mindspore import Tensor, ops
 
 from star.errors import ConfigError
 from star.models import ResNet
+from star.models.resnet import MaxPool
 
 
 def strides(network: ResNet, stage: str) -> list[int]:
@@ -45,3 +47,17 @@ def test_wrong_options_are_refused_together():
         ResNet("dense", (1, 1), 0, "keras", 3)  # pyright: ignore[reportArgumentType]
     keys = [problem.key.removeprefix("backbone.") for problem in error.value.problems]
     assert keys == ["block", "style", "layers", "width", "last_stride"]
+
+
+@pytest.mark.parametrize("size", [(16, 8), (9, 7)])
+def test_the_two_forms_of_the_pool_are_equal(size):
+    """That of other devices needs no kernel that only some have."""
+    data = np.random.default_rng(0).standard_normal((4, 3, *size)).astype(np.float32)
+    results = []
+    for bordered in (False, True):
+        pool = MaxPool(bordered)
+        value, gradient = ms.value_and_grad(lambda x, pool=pool: (pool(ops.relu(x)) ** 3).sum())(Tensor(data))
+        results.append((pool(ops.relu(Tensor(data))).asnumpy(), value.asnumpy(), gradient.asnumpy()))
+    for own, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert np.count_nonzero(results[0][2]) > 10

@@ -6,6 +6,7 @@ import pytest
 
 from star.errors import ReportError
 from star.report.collect import collect, shared_facts
+from star.tracking.names import LARGEST_PARAMS
 
 
 def _ids(collected):
@@ -97,6 +98,15 @@ def test_unlike_settings_are_noted(study, make_run):
         "the runs differ in schedule.epochs: 2 in b0; 12 in s0, s1, c0",
         "the runs of STAR & co differ in skeleton_graph.bones: True in s0; False in s1",
     ]
+
+
+def test_what_a_run_with_all_the_params_it_may_have_leaves_out_is_no_difference(study, make_run):
+    full = {f"branch.b{number}": "1" for number in range(LARGEST_PARAMS)}
+    few = {"schedule.gamma": "0.1"}
+    runs = [make_run("b0", "baseline", 0, params=few), make_run("s0", "star", 0, params=full)]
+    given = [len(run.params) for run in runs]
+    assert min(given) < LARGEST_PARAMS <= max(given)
+    assert not [note for note in collect(study, runs).notes if "schedule.gamma" in note]
 
 
 def test_rows_may_differ_where_the_study_says_so(study, make_run):
