@@ -111,6 +111,20 @@ def study_runs(uri: str, study: str) -> list[RunRecord]:
     return sorted(runs.values(), key=lambda run: run.start)
 
 
+def experiment_runs(uri: str, experiment: str) -> list[RunRecord]:
+    """All training runs of an MLflow experiment, oldest first, whatever their status.
+
+    Raises:
+        TrackingError: the store cannot be read, or has no training run in an experiment of this name.
+    """
+    condition = " AND experiment_id IN (SELECT experiment_id FROM experiments WHERE name = ?)"
+    found = _search(uri, condition, (experiment,), "", experiment)
+    runs = [run for run in found if run.tags.get("kind") != "sweep"]
+    if not runs:
+        raise TrackingError(f"{shown(uri)} has no training run in an experiment {experiment!r}")
+    return runs
+
+
 def open_runs(uri: str) -> list[RunRecord]:
     """The training runs that the store has as RUNNING, of all studies, oldest first.
 
