@@ -15,8 +15,8 @@ from star.config.network import is_buildable, network_problems
 from star.config.rules import HERE, RULES, Rule, broken_rules
 from star.config.schema import Config
 from star.config.slots import fill_slots, read_config
-from star.data.synthetic.levels import find_problems
 from star.errors import ConfigError, Problem
+from star.synthetic.levels import find_problems
 
 T = TypeVar("T")
 

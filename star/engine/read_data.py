@@ -15,9 +15,9 @@ from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.limit import limit_identities
 from star.data.pack.contents import View
 from star.data.pack.store import Pack
-from star.data.synthetic import generate
 from star.engine.progress import counting
 from star.errors import DataError
+from star.synthetic import generate
 from star.types import VideoReIDData
 
 _OPTIONS = ("protocol", "same_camera_filter", "auxiliary", "fake_infrared", "min_frames")

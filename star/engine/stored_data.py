@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 
 from star.config.slots import read_config
 from star.config.stored import stored_config
-from star.data.synthetic.levels import fingerprint, parse_levels
 from star.engine.build_data import load_data
 from star.errors import ConfigError, DataError, Problem
+from star.synthetic.levels import fingerprint, parse_levels
 from star.types import VideoReIDData
 
 

@@ -158,8 +158,8 @@ class Planner:
 
 def _is_on_disk(config: Config) -> bool:
     """False for generated data still to be generated."""
-    from star.data.synthetic.levels import fingerprint as fingerprint_of_levels
-    from star.data.synthetic.levels import parse_levels
+    from star.synthetic.levels import fingerprint as fingerprint_of_levels
+    from star.synthetic.levels import parse_levels
 
     if config.dataset.kind != "synthetic":
         return True

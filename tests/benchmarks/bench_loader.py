@@ -22,8 +22,8 @@ from star.data.decode import decode_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import TrainLoader
 from star.data.pack.encoding import Storage
-from star.data.synthetic import generate
 from star.data.transforms import Augmentation, draw_augmentation
+from star.synthetic import generate
 from star.types import Split, VideoReIDData
 
 HEIGHT, WIDTH, FRAMES, PAD = 288, 144, 12, 10

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from star.data.synthetic import generate
+from star.synthetic import generate
 
 FRAMES_PER_SECOND = 300
 PROCESSES = 2

@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "star.errors": set(),
     "star.ops": set(),
     "star.data": set(),
-    "star.config": {"star.data", "star.losses", "star.models"},
+    "star.synthetic": {"star.data"},
+    "star.config": {"star.data", "star.losses", "star.models", "star.synthetic"},
     "star.pose": {"star.data"},
     "star.tracking": {"star.config"},
     "star.models": {"star.ops"},
@@ -27,20 +28,28 @@ MAY_IMPORT = {
     "star.evaluation": {"star.data", "star.ops"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
-        *("star.models", "star.ops", "star.pose", "star.tracking"),
+        *("star.models", "star.ops", "star.pose", "star.synthetic", "star.tracking"),
     },
+    "star.dry_run": {"star.config", "star.engine", "star.models"},
     "star.study": {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
-        *("star.report", "star.tracking"),
+        *("star.report", "star.synthetic", "star.tracking"),
     },
     "star.cli": {
-        *("star.config", "star.data", "star.engine", "star.evaluation"),
+        *("star.config", "star.data", "star.dry_run", "star.engine", "star.evaluation"),
         *("star.pose", "star.report", "star.study"),
     },
     "star.cli_store": {"star.cli", "star.config", "star.study", "star.tracking"},
 }
 EVERYBODY_MAY_IMPORT = {"star", "star.bounds", "star.errors", "star.types"}
-MINDSPORE_PARTS = ("star.ops", "star.models", "star.losses", "star.engine", "star.evaluation.evaluator")
+MINDSPORE_PARTS = (
+    "star.ops",
+    "star.models",
+    "star.losses",
+    "star.engine",
+    "star.evaluation.evaluator",
+    "star.dry_run.compile_graphs",
+)
 
 LIMIT_SECONDS = 3.0
 RUN_WITHOUT_MINDSPORE = """

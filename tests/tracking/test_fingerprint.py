@@ -1,4 +1,12 @@
+"""What a run's fingerprint is made of, and what it passes over."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
 from star.config.check import check_overrides
+from star.tracking import fingerprint as module
 from star.tracking.fingerprint import fingerprint, relevant_values
 
 SYNTHETIC = ["dataset=synthetic", "backbone=tiny"]
@@ -34,3 +42,30 @@ def test_processes_that_share_all_statistics_count_as_one():
     for overrides in others:
         values = relevant_values(check_overrides([*SYNTHETIC, "hardware=cpu_2", *overrides]))
         assert values != one and values["hardware"]["processes"] == 2
+
+
+@pytest.mark.parametrize(
+    "file, counts",
+    [
+        ("synthetic/person.py", False),
+        ("data/pack/writer.py", False),
+        ("engine/make_skeletons.py", False),
+        ("pose/movenet.py", False),
+        ("report/markdown.py", False),
+        ("data/transforms.py", True),
+        ("models/bones.py", True),
+    ],
+)
+def test_which_code_counts(file: str, counts: bool, tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch):
+    """What makes data has a fingerprint of its own, and what reads runs changes none."""
+    shutil.copytree(project / "star", tmp_path / "star", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "star" / "tracking" / "fingerprint.py"))
+    before = module.code_digest.__wrapped__()
+    assert before == module.code_digest.__wrapped__()
+    with (tmp_path / "star" / file).open("a") as source:
+        source.write("\n# edited\n")
+    assert (module.code_digest.__wrapped__() != before) is counts
+
+
+def test_the_code_that_does_not_count_is_there(project: Path):
+    assert not [name for name in module._NOT_NUMERIC if not (project / "star" / name).is_file()]

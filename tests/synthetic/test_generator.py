@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.synthetic import generate, generator
-from star.data.synthetic.levels import parse_levels
 from star.errors import ConfigError, DataError
+from star.synthetic import generate, generator
+from star.synthetic.levels import parse_levels
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_an_interrupted_generation_leaves_nothing(tmp_path: Path, small: dict[st
 _SCRIPT = """
 import json, sys
 from pathlib import Path
-from star.data.synthetic import generate
+from star.synthetic import generate
 if __name__ == "__main__":
     levels = json.loads(sys.argv[2])
     print(generate(Path(sys.argv[1]), workers=2, progress=lambda d, n: print(d, flush=True), **levels))

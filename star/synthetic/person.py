@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.synthetic.levels import Levels
+from star.synthetic.levels import Levels
 
 PATTERNS = ("horizontal", "vertical", "block", "two_tone")
 

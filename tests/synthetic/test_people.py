@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from star.data.coco import LEFT_RIGHT
-from star.data.synthetic.camera import draw_cameras
-from star.data.synthetic.estimator import estimate
-from star.data.synthetic.levels import Levels
-from star.data.synthetic.parts import PARTS, Part, paint
-from star.data.synthetic.person import draw_person
-from star.data.synthetic.sensor import Quality
-from star.data.synthetic.tracklet import Passage, Recording, record
-from star.data.synthetic.walk import draw_jitter, walk
+from star.synthetic.camera import draw_cameras
+from star.synthetic.estimator import estimate
+from star.synthetic.levels import Levels
+from star.synthetic.parts import PARTS, Part, paint
+from star.synthetic.person import draw_person
+from star.synthetic.sensor import Quality
+from star.synthetic.tracklet import Passage, Recording, record
+from star.synthetic.walk import draw_jitter, walk
 from star.types import Modality
 
 SEED = 11

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from star.data.synthetic.person import Garment, Outfit
+from star.synthetic.person import Garment, Outfit
 from star.types import NUMBER_OF_JOINTS, Modality
 
 SKIN_BRIGHTNESS = 0.97

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from star.config.check import check_overrides
-from star.data.synthetic.generator import list_passages
-from star.data.synthetic.levels import Levels, parse_levels
-from star.data.synthetic.tracklet import Recording, record
+from star.synthetic.generator import list_passages
+from star.synthetic.levels import Levels, parse_levels
+from star.synthetic.tracklet import Recording, record
 
 ESTIMATOR = {"joint_noise", "joint_swap", "joint_dropout", "skeleton_missing"}
 PEOPLE = {"body_variation", "gait_variation", "gait_jitter", "view_jitter"}

@@ -1,5 +1,5 @@
 """Generated people walking past visible and infrared cameras, on disk as HITSZ-VCM folders and skeleton files."""
 
-from star.data.synthetic.generator import generate
+from star.synthetic.generator import generate
 
 __all__ = ["generate"]

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.synthetic import figure
-from star.data.synthetic.camera import Camera, draw_crop, look
-from star.data.synthetic.estimator import estimate
-from star.data.synthetic.levels import Levels
-from star.data.synthetic.parts import paint
-from star.data.synthetic.person import Person, draw_person
-from star.data.synthetic.scene import cast_shadow, cut_background, draw_occluder, draw_scene
-from star.data.synthetic.sensor import colour_in, draw_quality, film
-from star.data.synthetic.walk import draw_jitter, walk
+from star.synthetic import figure
+from star.synthetic.camera import Camera, draw_crop, look
+from star.synthetic.estimator import estimate
+from star.synthetic.levels import Levels
+from star.synthetic.parts import paint
+from star.synthetic.person import Person, draw_person
+from star.synthetic.scene import cast_shadow, cut_background, draw_occluder, draw_scene
+from star.synthetic.sensor import colour_in, draw_quality, film
+from star.synthetic.walk import draw_jitter, walk
 
 
 class Passage(NamedTuple):

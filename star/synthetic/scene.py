@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from star.data.synthetic.levels import Levels
+from star.synthetic.levels import Levels
 from star.types import Modality
 
 HORIZON = 0.42

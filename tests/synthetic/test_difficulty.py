@@ -1,6 +1,6 @@
 """The identity is in the pixels and in the skeletons; how much of it carries over between the modalities.
 
-`pytest -s -m slow tests/data/synthetic/test_difficulty.py` prints the scores that docs/synthetic.md gives of
+`pytest -s -m slow tests/synthetic/test_difficulty.py` prints the scores that docs/synthetic.md gives of
 `dataset=synthetic_easy`.
 """
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.synthetic import generate
+from star.synthetic import generate
 from star.types import Split, Tracklet, VideoReIDData
 
 pytestmark = pytest.mark.slow

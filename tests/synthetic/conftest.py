@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from star.data.synthetic.levels import Levels, parse_levels
+from star.synthetic.levels import Levels, parse_levels
 
 
 @pytest.fixture(scope="session")

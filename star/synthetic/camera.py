@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.synthetic.levels import Levels
+from star.synthetic.levels import Levels
 from star.types import Modality
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.synthetic.person import Body, Gait
+from star.synthetic.person import Body, Gait
 
 LEFT, RIGHT = 0, 1
 ANKLE_HEIGHT = 0.08

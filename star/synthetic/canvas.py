@@ -7,8 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from star.data.synthetic.camera import Crop, View
-from star.data.synthetic.outline import capsule
+from star.synthetic.camera import Crop, View
+from star.synthetic.outline import capsule
 
 OVERSAMPLING = 2
 NEUTRAL_SHADE = 128

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from star.data.synthetic import levels as levels_module
-from star.data.synthetic.levels import Levels, find_problems, fingerprint, parse_levels
 from star.errors import ConfigError
+from star.synthetic import levels as levels_module
+from star.synthetic.levels import Levels, find_problems, fingerprint, parse_levels
 
 
 def test_the_shipped_configuration_names_every_level_once(shipped: dict[str, Any]):

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.synthetic.camera import Crop, View
-from star.data.synthetic.canvas import OVERSAMPLING, Canvas
-from star.data.synthetic.outline import Trunk, ellipsoid
-from star.data.synthetic.parts import OWN_PARTS, Part
-from star.data.synthetic.person import Body, Outfit, Person
-from star.data.synthetic.walk import Walk
+from star.synthetic.camera import Crop, View
+from star.synthetic.canvas import OVERSAMPLING, Canvas
+from star.synthetic.outline import Trunk, ellipsoid
+from star.synthetic.parts import OWN_PARTS, Part
+from star.synthetic.person import Body, Outfit, Person
+from star.synthetic.walk import Walk
 
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
 _SIDES = "LR"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from star.data.synthetic.levels import Levels
-from star.data.synthetic.sensor import Quality
+from star.synthetic.levels import Levels
+from star.synthetic.sensor import Quality
 from star.types import Modality
 
 # How hard a joint is to place, relative to the level `joint_noise`.

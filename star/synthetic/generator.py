@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 
 from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
-from star.data.synthetic.camera import Camera, draw_cameras
-from star.data.synthetic.levels import VERSION, Levels, fingerprint, parse_levels
-from star.data.synthetic.tracklet import Passage, record
 from star.errors import DataError
+from star.synthetic.camera import Camera, draw_cameras
+from star.synthetic.levels import VERSION, Levels, fingerprint, parse_levels
+from star.synthetic.tracklet import Passage, record
 
 _FOLDERS = {"train": "Train", "test": "Test"}
 _UNFINISHED = ".unfinished-"
@@ -50,7 +50,7 @@ def generate(
         seed: of every draw; the same seed and levels give the same bytes, whatever the number of workers.
         workers: processes; 1 stays in this one. More of them must be able to import the main module, as usual.
         progress: called with the number of frames done and of all frames.
-        **levels: one keyword for each field of `star.data.synthetic.levels.Levels`.
+        **levels: one keyword for each field of `star.synthetic.levels.Levels`.
 
     Returns:
         `<parent>/<first 16 digits of the fingerprint>`, which `read_hitsz_vcm` reads.
@@ -74,7 +74,7 @@ def generate(
         raise DataError(f"generated data cannot be written to {parent} ({error.strerror}): {advice}") from error
     try:
         _write(partial, parsed, seed, max(1, workers), progress)
-        about = {"generator": "star.data.synthetic", "version": VERSION, "fingerprint": digest, "seed": seed}
+        about = {"generator": "star.synthetic", "version": VERSION, "fingerprint": digest, "seed": seed}
         (partial / "about.json").write_text(json.dumps(about | {"levels": asdict(parsed)}, indent=1) + "\n")
         partial.chmod(0o755)
         _publish(partial, folder)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from star.data.synthetic.camera import Camera
-from star.data.synthetic.canvas import NEUTRAL_SHADE
-from star.data.synthetic.levels import Levels
+from star.synthetic.camera import Camera
+from star.synthetic.canvas import NEUTRAL_SHADE
+from star.synthetic.levels import Levels
 
 _NOISE_PIECES = 500_000
 
