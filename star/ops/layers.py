@@ -4,6 +4,7 @@ The pattern is checked by einops' own parser when a layer is made. The plan for 
 expand, reshape) is computed while a graph is compiled, so a graph holds nothing but these few operations.
 """
 
+import mindspore as ms
 from einops import EinopsError
 from einops.einops import (
     _prepare_recipes_for_all_dims,
@@ -13,25 +14,22 @@ from einops.einops import (
 from mindspore import Tensor, nn, ops
 from mindspore.ops import constexpr
 
-from star.ops.backend import FLOATS
-
+_FLOATS = (ms.float16, ms.bfloat16, ms.float32, ms.float64)
 REDUCTIONS = ("mean", "sum", "max", "min", "prod", "any", "all")
 
 
 @constexpr
 def _plan(pattern: str, operation: str, names: tuple, lengths: tuple, shape: tuple) -> tuple:
-    """(shape before, permutation, reduced axes, new axes, tiles, shape after); () means the step is not needed."""
+    """(shape before, permutation, reduced axes, new axes, shape after); () means the step is not needed."""
     recipe = _prepare_transformation_recipe(pattern, operation, axes_names=names, ndim=len(shape))
     try:
-        before, permutation, reduced, added, after, axes = _reconstruct_from_shape_uncached(
+        before, permutation, reduced, added, after, _ = _reconstruct_from_shape_uncached(
             recipe, list(shape), list(zip(names, lengths, strict=True))
         )
     except EinopsError as error:
         given = dict(zip(names, lengths, strict=True))
         raise EinopsError(f"pattern {pattern!r} with {given}, shape {shape}: {error}") from error
-    new_axes = tuple(sorted(added))
-    tiles = tuple(added.get(axis, 1) for axis in range(axes)) if added else ()
-    return tuple(before or ()), tuple(permutation or ()), tuple(reduced), new_axes, tiles, tuple(after or ())
+    return tuple(before or ()), tuple(permutation or ()), tuple(reduced), tuple(sorted(added)), tuple(after or ())
 
 
 class _Pattern(nn.Cell):
@@ -46,7 +44,7 @@ class _Pattern(nn.Cell):
         self.lengths = tuple(lengths.values())
 
     def construct(self, x: Tensor) -> Tensor:
-        before, permutation, reduced, new_axes, tiles, after = _plan(
+        before, permutation, reduced, new_axes, after = _plan(
             self.pattern, self.operation, self.names, self.lengths, x.shape
         )
         if len(before) > 0:
@@ -57,15 +55,13 @@ class _Pattern(nn.Cell):
             x = self._reduce(x, reduced)
         for axis in new_axes:
             x = ops.expand_dims(x, axis)
-        if len(tiles) > 0:
-            x = ops.tile(x, tiles)
         if len(after) > 0:
             x = ops.reshape(x, after)
         return x
 
     def _reduce(self, x: Tensor, axes: tuple) -> Tensor:
         if self.operation == "mean":
-            if x.dtype not in FLOATS:
+            if x.dtype not in _FLOATS:
                 raise TypeError("the mean needs a floating point tensor; cast it before")
             return ops.mean(x, axes)
         if self.operation == "sum":
@@ -116,18 +112,3 @@ class Reduce(_Pattern):
         if operation not in REDUCTIONS:
             raise EinopsError(f"reduction {operation!r}: expected one of {', '.join(REDUCTIONS)}")
         super().__init__(pattern, operation, lengths)
-
-
-class Repeat(_Pattern):
-    """Repeats along the axes that are new on the right side, e.g. `Repeat("n -> (n t)", t=12)`.
-
-    Args:
-        pattern: einops pattern.
-        lengths: lengths of the new axes.
-
-    Raises:
-        EinopsError: as for `Rearrange`.
-    """
-
-    def __init__(self, pattern: str, **lengths: int):
-        super().__init__(pattern, "repeat", lengths)
