@@ -179,7 +179,7 @@ def _report(arguments: Sequence[str]) -> None:
         sys.stdout.write(compare_runs(options.runs, resample=options.resample, **about) + "\n")
         return
 
-    from star.report.level_study import is_level_study
+    from star.study.level_study import is_level_study
 
     if is_level_study(options.study):
         from star.report.robustness import level_report
@@ -214,7 +214,7 @@ def _study(arguments: Sequence[str]) -> None:
     from star.config.paths import outputs_folder
 
     store = {"size": options.size, "uri": options.uri, "outputs": outputs_folder()}
-    from star.report.level_study import is_level_study
+    from star.study.level_study import is_level_study
 
     if is_level_study(options.study):
         if options.jobs is not None or options.launcher or options.repeat_outdated:

@@ -15,8 +15,8 @@ from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices, sweep_jobs
 from star.config.skeletons import RULES, SkeletonsConfig
 from star.errors import ConfigError
-from star.report.study import load_study
 from star.study.check import check_study
+from star.study.study import load_study
 
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text()

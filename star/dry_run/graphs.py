@@ -59,7 +59,7 @@ def kernels_in(log: str) -> dict[str, dict[str, int]]:
     """Kernels that a log says were built: number by kind and operator."""
     found: dict[str, Counter[str]] = {}
     for operator, kind in _KERNEL.findall(log):
-        found.setdefault(KINDS.get(kind, kind), Counter())[operator] += 1
+        found.setdefault(KINDS.get(kind) or kind, Counter())[operator] += 1
     for operator in _BACKOFF.findall(log):
         found.setdefault(HOST, Counter())[operator] += 1
     return {kind: dict(counts) for kind, counts in found.items()}

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from star.report import latex, markdown
-from star.report.collect import collect
 from star.report.comma_separated import comma_separated
 from star.report.compare import compare_runs
 from star.report.output import file_finder, reports_folder, write_files
 from star.report.queries import load_queries, single_runs
 from star.report.statistics import Resample
-from star.report.study import load_study
 from star.report.table import make_table
+from star.study.collect import collect
+from star.study.study import load_study
 from star.types import VideoReIDData
 
 __all__ = ["compare_runs", "report"]

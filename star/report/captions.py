@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from star.report.collect import Collected, shared_facts
 from star.report.queries import SingleRun
 from star.report.statistics import RESAMPLES, Interval, Resample
-from star.report.study import Study
 from star.report.table import Cell, Table
+from star.study.collect import Collected, shared_facts
+from star.study.study import Study
 
 NOTHING = "–"
 _LONGEST_FINGERPRINT = 16

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from star.report.queries import SingleRun
 from star.report.statistics import Interval, Resample
-from star.report.study import Study
 from star.report.table import Table
+from star.study.study import Study
 
 COLUMNS = (
     *("kind", "row", "label", "column", "seed", "mean", "sd", "difference", "runs", "run_ids", "source"),

@@ -12,14 +12,14 @@ import numpy as np
 from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery
 from star.report.captions import measured, signed, with_sign
-from star.report.collect import describe, measured_alike
 from star.report.differences import configuration, differing, provenance
 from star.report.markdown import as_table
 from star.report.output import file_finder, reports_folder, write_files
 from star.report.queries import FindFile, Queries, load_queries, paired_scores, same_queries
 from star.report.scatter import outcome
 from star.report.statistics import RESAMPLES, Resample
-from star.report.study import SCORE_NAMES
+from star.study.collect import describe, measured_alike
+from star.study.study import SCORE_NAMES
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:

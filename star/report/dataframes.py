@@ -11,10 +11,10 @@ import pandas as pd
 from star.config.paths import outputs_folder
 from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, read_per_query
-from star.report.collect import collect
 from star.report.differences import configuration, differing
 from star.report.output import file_finder
-from star.report.study import STUDY_FILE, load_study
+from star.study.collect import collect
+from star.study.study import STUDY_FILE, load_study
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord

@@ -11,8 +11,8 @@ import numpy as np
 from star.errors import DataError, StarError
 from star.evaluation.per_query import PerQuery
 from star.report.captions import baseline_label
-from star.report.collect import Collected
 from star.report.queries import Queries, same_queries
+from star.study.collect import Collected
 from star.types import DIRECTIONS, Direction, VideoReIDData
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy as np
 
 from star.errors import DataError, ReportError
 from star.report.captions import baseline_label
-from star.report.collect import Collected
 from star.report.curves import cmc_figure, training_figure
 from star.report.differences import configuration, differing, provenance
 from star.report.figures import save
@@ -19,6 +18,7 @@ from star.report.page import Background, Pictures
 from star.report.queries import FindFile, Queries, same_queries
 from star.report.scatter import scatter_figure
 from star.report.series import METRICS, cmc_curves, training_curves
+from star.study.collect import Collected
 from star.types import DIRECTIONS, Direction, VideoReIDData
 
 if TYPE_CHECKING:

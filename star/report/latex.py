@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from star.report import captions
-from star.report.collect import Collected
 from star.report.markdown import over_queries, over_seeds
 from star.report.queries import SingleRun
 from star.report.statistics import Resample
-from star.report.study import Study
 from star.report.table import Table
+from star.study.collect import Collected
+from star.study.study import Study
 
 
 def latex(collected: Collected, final: Table) -> str:

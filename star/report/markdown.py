@@ -6,11 +6,11 @@ from datetime import datetime, timezone
 
 from star.report import captions
 from star.report.captions import NOTHING
-from star.report.collect import Collected
 from star.report.queries import SingleRun
 from star.report.statistics import Resample
-from star.report.study import Study, multirun_command
 from star.report.table import Table
+from star.study.collect import Collected
+from star.study.study import Study, multirun_command
 
 
 def study_text(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from star.report import captions, markdown
-from star.report.collect import Collected
 from star.report.differences import Difference
 from star.report.hardest import Drawn
 from star.report.queries import SingleRun
 from star.report.statistics import Resample
-from star.report.study import multirun_command
 from star.report.table import Table
+from star.study.collect import Collected
+from star.study.study import multirun_command
 
 _SHORT = 8
 

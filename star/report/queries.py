@@ -10,9 +10,9 @@ import numpy as np
 
 from star.errors import EvaluationError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery, read_per_query
-from star.report.collect import Collected
 from star.report.statistics import Interval, Resample, bootstrap_intervals
-from star.report.study import Row
+from star.study.collect import Collected
+from star.study.study import Row
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:

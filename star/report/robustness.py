@@ -14,15 +14,15 @@ from star.errors import EvaluationError, ReportError
 from star.evaluation.robustness import NOTHING, ROBUSTNESS_FILE, Level, Measured, Robustness, read_robustness
 from star.report.captions import NOTHING as NO_VALUE
 from star.report.captions import baseline_label, signed, with_sign
-from star.report.collect import Collected, collect
 from star.report.curves import levels_figure
 from star.report.figures import save
-from star.report.level_study import LevelStudy, load_level_study
 from star.report.markdown import as_table
 from star.report.output import file_finder, reports_folder, write_files
 from star.report.queries import FindFile
 from star.report.statistics import paired_interval
-from star.report.study import SCORE_NAMES
+from star.study.collect import Collected, collect
+from star.study.level_study import LevelStudy, load_level_study
+from star.study.study import SCORE_NAMES
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from star.report.collect import Collected
 from star.report.curves import over_epochs
 from star.report.queries import Queries
+from star.study.collect import Collected
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:

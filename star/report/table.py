@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
-from star.report.collect import Collected
 from star.report.statistics import Interval, paired_interval
+from star.study.collect import Collected
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord

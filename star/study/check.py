@@ -9,8 +9,8 @@ from star.config.check import check_config
 from star.config.compose import compose_run
 from star.config.schema import Config
 from star.errors import ConfigError, Problem, ReportError
-from star.report.settings import describe_problems, equal_rows, override_key, row_overrides, settings_of
-from star.report.study import Study
+from star.study.settings import describe_problems, equal_rows, override_key, row_overrides, settings_of
+from star.study.study import Study
 
 _FREE = ("hydra", "hardware", "dataset.root", "dataset.skeletons", "dataset.pack", "schedule.evaluation_batch")
 """Keys (and those below them) that change no number, or only where and how a study is run."""

@@ -13,10 +13,10 @@ from importlib.util import find_spec
 
 from star.config.launchers import joins_ray
 from star.errors import StudyError
-from star.report.study import multirun_arguments
 from star.study.check import CheckedStudy
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
+from star.study.study import multirun_arguments
 
 logger = logging.getLogger(__name__)
 

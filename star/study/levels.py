@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from star.errors import ConfigError, Problem, StarError, StudyError
 from star.evaluation.robustness import Level, levels_to_measure
-from star.report.collect import collect
-from star.report.level_study import LevelStudy, load_level_study
-from star.report.study import Row
+from star.study.collect import collect
+from star.study.level_study import LevelStudy, load_level_study
+from star.study.study import Row
 from star.study.table import aligned
 from star.tracking.artifacts import own_folder
 from star.tracking.runs import RunRecord, study_runs

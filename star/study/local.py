@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from star.errors import TrackingError
-from star.report.settings import row_overrides
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
+from star.study.settings import row_overrides
 from star.study.standing import failure_of, last_scores, minutes, shorten
 from star.tracking.liveness import close_killed
 from star.tracking.runs import RunRecord, read_run_folder

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from star.errors import StudyError
-from star.report.study import Study
+from star.study.study import Study
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from star.config.schema import Config
-from star.report.rows import Rows
-from star.report.study import Row
 from star.study.check import CheckedStudy
+from star.study.rows import Rows
 from star.study.standing import Standing, epochs_done, find_standings
+from star.study.study import Row
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.runs import RunRecord, find_finished, study_runs
 

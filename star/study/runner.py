@@ -10,15 +10,15 @@ from pathlib import Path
 
 from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
-from star.report.rows import Rows
-from star.report.study import Study, load_study
 from star.study.check import check_study
 from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock
 from star.study.plan import Plan, Planner, Task
 from star.study.queue import refuse_queued
+from star.study.rows import Rows
 from star.study.standing import Standing, find_standings
+from star.study.study import Study, load_study
 from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.liveness import close_killed
 from star.tracking.runs import RunRecord, join_study, study_runs

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from star.report.rows import Rows
-from star.report.study import Row
+from star.study.rows import Rows
+from star.study.study import Row
 from star.tracking.liveness import is_going_on, where_it_runs
 from star.tracking.runs import RunRecord
 from star.types import DIRECTIONS

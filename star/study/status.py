@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from star.report.rows import Rows
-from star.report.study import load_study
+from star.study.rows import Rows
 from star.study.standing import find_standings
+from star.study.study import load_study
 from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.runs import study_runs
 from star.tracking.store import store_uri

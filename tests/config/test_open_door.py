@@ -26,8 +26,8 @@ from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, build_step, draws_of_step
 from star.engine.params import run_params
 from star.errors import ConfigError
-from star.report.rows import Rows
-from star.report.study import Row, Study, load_study
+from star.study.rows import Rows
+from star.study.study import Row, Study, load_study
 from star.tracking.fingerprint import fingerprint, relevant_values
 from star.tracking.names import LARGEST_PARAMS
 from star.tracking.runs import RunRecord

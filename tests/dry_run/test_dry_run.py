@@ -5,20 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from support.commands import ON_ASCEND
 
 from star.config.check import check_overrides
+from star.config.compose import group_choices
 from star.dry_run.cann import find_cann
 from star.dry_run.command import DryRun, dry_run, simulation
 from star.dry_run.report import as_text
 from star.errors import ConfigError
 
 Simulate = Callable[..., DryRun]
-EXPERIMENTS = sorted(path.name[:-5] for path in (files("star.conf") / "experiment").iterdir() if path.suffix == ".yaml")
+EXPERIMENTS = group_choices()["experiment"]
 BUDGET = 2**20 * 16
 """Bytes that no tiny job needs: the largest one takes 12 MB."""
 

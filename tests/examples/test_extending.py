@@ -16,8 +16,8 @@ from star.config.command_line import prepare_command_line
 from star.config.folders import take_config_folders
 from star.engine.describe_network import describe_network
 from star.errors import ConfigError
-from star.report.study import load_study
 from star.study.check import check_study
+from star.study.study import load_study
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLE = PROJECT / "examples" / "own_parts"

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "star.tracking": {"star.config"},
     "star.models": {"star.ops"},
     "star.losses": {"star.ops"},
-    "star.report": {"star.config", "star.evaluation", "star.tracking"},
+    "star.report": {"star.config", "star.evaluation", "star.study", "star.tracking"},
     "star.evaluation": {"star.data", "star.ops"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "star.dry_run": {"star.config", "star.engine", "star.models"},
     "star.study": {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
-        *("star.report", "star.synthetic", "star.tracking"),
+        *("star.synthetic", "star.tracking"),
     },
     "star.cli": {
         *("star.config", "star.data", "star.dry_run", "star.engine", "star.evaluation"),

@@ -7,9 +7,9 @@ import pytest
 from support.furnished_runs import in_folder
 
 from star.report import latex
-from star.report.collect import collect
 from star.report.queries import load_queries, single_runs
 from star.report.table import make_table
+from star.study.collect import collect
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}

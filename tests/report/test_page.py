@@ -10,7 +10,7 @@ from support.furnished_runs import points
 
 from star.errors import DataError
 from star.report import report
-from star.report.study import STUDY_FILE
+from star.study.study import STUDY_FILE
 
 VOID = {"meta", "img", "br", "link", "input"}
 FIGURES = ("cmc", "training", "scatter_star", "scatter_cubic")

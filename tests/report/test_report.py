@@ -10,11 +10,11 @@ from support.furnished_runs import in_folder
 
 from star.errors import ReportError
 from star.report import report
-from star.report.collect import collect
 from star.report.comma_separated import comma_separated
 from star.report.markdown import study_text
 from star.report.queries import load_queries, single_runs
 from star.report.table import make_table
+from star.study.collect import collect
 
 
 def written(collected, singles=()):

@@ -18,7 +18,7 @@ from star.evaluation.robustness import (
     write_robustness,
 )
 from star.report.robustness import level_report
-from star.report.study import SCORE_NAMES
+from star.study.study import SCORE_NAMES
 from star.tracking import runs as tracking_runs
 from star.types import DIRECTIONS
 

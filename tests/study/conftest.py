@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from support.study_bench import STUDY, Bench
+from support.written_runs import make_run, study, study_folder
 
-from star.report.study import load_study
 from star.study import plan
 from star.study.check import CheckedStudy, check_study
+from star.study.study import load_study
 from star.tracking.store import client
+
+__all__ = ["make_run", "study", "study_folder"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from star.errors import ReportError
-from star.report.settings import settings_of
-from star.report.study import Row, Study, load_study
 from star.study.check import CheckedStudy, check_study
+from star.study.settings import settings_of
+from star.study.study import Row, Study, load_study
 
 SIZED = ("baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal")
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from star.report.rows import Rows
-from star.report.study import Study
 from star.study.check import CheckedStudy
+from star.study.rows import Rows
 from star.study.runner import run_study
 from star.study.standing import find_standings
+from star.study.study import Study
 from star.tracking.fingerprint import fingerprint
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri

@@ -1,7 +1,7 @@
 """Which runs stand behind which row of a study.
 
 A run belongs to a study by its tag `study` (or because it was finished before and the study found it), and to the row
-that asks for its settings (`star.report.rows`).
+that asks for its settings (`star.study.rows`).
 Only FINISHED runs with all scores of the table count, and only seeds the study names. Of several such runs of one row
 and seed the newest counts. Equal fingerprints mean that the older one is the same computation; other fingerprints, that
 settings, data, code or packages changed since, which is noted.
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from star.errors import ReportError
-from star.report.rows import Rows
-from star.report.study import STUDY_FILE, Row, Study
+from star.study.rows import Rows
+from star.study.study import STUDY_FILE, Row, Study
 from star.tracking.names import LARGEST_PARAMS
 from star.types import DIRECTIONS
 

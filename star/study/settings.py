@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from star.config.folders import config_folders
 from star.errors import Problem, ReportError
-from star.report.study import STUDY_FILE, Row, Study
+from star.study.study import STUDY_FILE, Row, Study
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord

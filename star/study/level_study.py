@@ -20,7 +20,7 @@ from typing import Any
 
 from star.errors import ReportError
 from star.evaluation.robustness import KINDS, Level
-from star.report.study import STUDY_FILE, Study, load_study
+from star.study.study import STUDY_FILE, Study, load_study
 
 _REQUIRED, _OPTIONAL = ("title", "of", "levels"), ("text", "seed")
 _LARGEST_SEED = 2**31 - 1

@@ -111,7 +111,7 @@ def load_study(folder: Path, size: str | None = None) -> Study:
     path = Path(folder) / STUDY_FILE
     if not path.is_file():
         raise ReportError(f"{path} does not exist: expected the folder of a study, e.g. experiments/quickstart")
-    from star.report.study_file import StudyReader
+    from star.study.study_file import StudyReader
 
     return StudyReader(path).study(size)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from star.errors import ReportError
-from star.report.collect import collect, shared_facts
+from star.study.collect import collect, shared_facts
 from star.tracking.names import LARGEST_PARAMS
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from star.config.folders import use_config_folders
 from star.errors import ReportError
-from star.report.study import COLUMNS, VARIES, Published, Row, Study
+from star.study.study import COLUMNS, VARIES, Published, Row, Study
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from star.config.migrations import migrate_overrides
-from star.report.settings import Settings, asked_settings, differences, trained_settings
-from star.report.study import Row, Study
+from star.study.settings import Settings, asked_settings, differences, trained_settings
+from star.study.study import Row, Study
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord

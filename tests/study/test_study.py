@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from star.errors import ReportError
-from star.report.level_study import is_level_study
-from star.report.study import Row, load_study, multirun_arguments, multirun_command
+from star.study.level_study import is_level_study
+from star.study.study import Row, load_study, multirun_arguments, multirun_command
 
 SHIPPED = (
     *("quickstart", "baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal"),
-    "skeleton_value",
+    *("skeleton_value", "precision"),
 )
 
 
@@ -105,7 +105,7 @@ def test_shipped_studies_say_how_to_run_them(project, name):
     text = " ".join((folder / "README.md").read_text().replace("\\\n", " ").split())
     usual = load_study(folder)
     if usual.size is None:
-        assert multirun_command(usual) in text
+        assert multirun_command(usual) in text or f"star-study run experiments/{name} star-report" in text
     for size in usual.sizes:
         study = load_study(folder, size)
         assert study.name == f"{name}/{size}" and study.common[0] == f"size={'paper' if size == 'paper' else 'cpu'}"
@@ -118,7 +118,7 @@ def test_shipped_studies_say_how_to_run_them(project, name):
 
 def test_every_study_of_the_paper_has_both_sizes(project):
     of_skeletons = ("distinct", "distinct_longer", "exact", "usual", "longer")
-    of_generated_data = {"quickstart": (), "skeleton_value": of_skeletons}
+    of_generated_data = {"quickstart": (), "precision": (), "skeleton_value": of_skeletons}
     for name in SHIPPED:
         study = load_study(project / "experiments" / name)
         assert study.sizes == of_generated_data.get(name, ("paper", "cpu"))

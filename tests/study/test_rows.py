@@ -11,11 +11,11 @@ from star.config.compose import compose_run
 from star.config.conform import conform
 from star.config.schema import Config
 from star.errors import ReportError
-from star.report import settings
-from star.report.collect import collect
-from star.report.rows import Rows
-from star.report.settings import asked_settings, differences
-from star.report.study import Row, Study
+from star.study import settings
+from star.study.collect import collect
+from star.study.rows import Rows
+from star.study.settings import asked_settings, differences
+from star.study.study import Row, Study
 from star.tracking.fingerprint import relevant_values
 
 

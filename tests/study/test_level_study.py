@@ -5,7 +5,7 @@ import pytest
 from star.data.corruption import KINDS
 from star.errors import ReportError
 from star.evaluation.robustness import NOTHING, Level
-from star.report.level_study import is_level_study, load_level_study
+from star.study.level_study import is_level_study, load_level_study
 
 LEVELS = """
 title: Harder
