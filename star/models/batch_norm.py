@@ -11,6 +11,34 @@ from star.ops import GatherRows
 from star.types import Share
 
 
+def _axes(x: Tensor) -> tuple[int, ...]:
+    return (0, 2, 3) if len(x.shape) == 4 else (0,)
+
+
+def _by_channel(vector: Tensor, x: Tensor) -> Tensor:
+    """[c] -> the shape that is spread over [m c] or [m c h w]."""
+    return ops.reshape(vector, (1, x.shape[1], 1, 1) if len(x.shape) == 4 else (1, x.shape[1]))
+
+
+class Moments(nn.Cell):
+    """Mean and sum of squared deviations of each channel."""
+
+    def construct(self, x: Tensor) -> Tensor:
+        """[m c] or [m c h w] -> [2 c] float32."""
+        x = ops.cast(x, ms.float32)
+        mean = ops.mean(x, _axes(x))
+        return ops.stack((mean, ops.sum(ops.square(x - _by_channel(mean, x)), _axes(x))))
+
+
+class Standardise(nn.Cell):
+    """Each channel less its mean, times a factor, plus an offset."""
+
+    def construct(self, x: Tensor, mean: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+        """[m c] or [m c h w] and three of [c] float32 -> the shape and type of the first, calculated in float32."""
+        y = (ops.cast(x, ms.float32) - _by_channel(mean, x)) * _by_channel(factor, x)
+        return ops.cast(y + _by_channel(offset, x), x.dtype)
+
+
 class GlobalBatchNorm(nn.Cell):
     """A batch norm whose statistics in training are those of all processes' rows; in evaluation it is `norm`.
 
@@ -26,26 +54,23 @@ class GlobalBatchNorm(nn.Cell):
         self.size = share.size
         self.eps = norm.eps
         self.rate = norm.momentum  # MindSpore keeps 1 - momentum under this name
+        self.moments, self.standardise = Moments(), Standardise()
+        if ms.get_context("device_target") != "CPU":  # what is between x and the result is float32, and twice its size
+            self.moments.recompute()
+            self.standardise.recompute()
 
     def construct(self, x: Tensor) -> Tensor:
         """[m c] or [m c h w] -> the same shape."""
         if not self.training:
             return self.norm(x)
-        kind = x.dtype
-        x = ops.cast(x, ms.float32)
         c = x.shape[1]
-        axes = (0, 2, 3) if len(x.shape) == 4 else (0,)
-        shape = (1, c, 1, 1) if len(x.shape) == 4 else (1, c)
         own = ops.size(x) // c
-        mean = ops.mean(x, axes)
-        squares = ops.sum(ops.square(x - ops.reshape(mean, shape)), axes)
-        of_all = ops.reshape(self.gather_rows(ops.stack((mean, squares))), (self.size, 2, c))
+        of_all = ops.reshape(self.gather_rows(self.moments(x)), (self.size, 2, c))
         whole_mean = ops.mean(of_all[:, 0], 0)
         squares = ops.sum(of_all[:, 1], 0) + own * ops.sum(ops.square(of_all[:, 0] - whole_mean), 0)
         variance = squares / (self.size * own)
         self._keep(whole_mean, squares / (self.size * own - 1))
-        x = (x - ops.reshape(whole_mean, shape)) * ops.reshape(ops.rsqrt(variance + self.eps) * self.norm.gamma, shape)
-        return ops.cast(x + ops.reshape(self.norm.beta, shape), kind)
+        return self.standardise(x, whole_mean, ops.rsqrt(variance + self.eps) * self.norm.gamma, self.norm.beta)
 
     def _keep(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics, as MindSpore's batch norm does."""

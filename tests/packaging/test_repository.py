@@ -19,7 +19,6 @@ FILES = {
     *(".gitignore", ".pre-commit-config.yaml"),
 }
 LARGEST_FILE = 1_000_000
-LONGEST_MODULE = 300
 MACHINE_PATH = re.compile(r"(?:^|[^\w.~/-])/(?:root|home|Users|work|tmp|mnt)/\w")
 PACKAGE_INDEX = re.compile(r"index-url|find-links|--registry|https?://\S+/simple\b")
 
@@ -60,13 +59,6 @@ def test_top_level(tracked):
 def test_no_large_files(project, tracked):
     sizes = {str(file): (project / file).stat().st_size for file in tracked}
     assert {name: size for name, size in sizes.items() if size > LARGEST_FILE} == {}
-
-
-def test_no_long_modules(project, tracked):
-    modules = [file for file in tracked if file.parts[0] == "star" and file.suffix == ".py"]
-    lengths = {str(file): len((project / file).read_text(encoding="utf-8").splitlines()) for file in modules}
-    assert lengths
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
 
 
 def test_no_paths_of_a_machine(project, tracked):
