@@ -23,10 +23,11 @@ from mindspore import Tensor, nn
 from mindspore.communication import init
 
 from star.config.schema import Config
-from star.dry_run.command import DUMPS, FOUND, LOG, ORDER, Order
+from star.dry_run.command import DUMPS, ENDED, FOUND, LOG, ORDER, Order
 from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
 from star.engine.build_network import build_embedders, build_learner, draws_of_step
 from star.engine.hardware import select_device
+from star.errors import StarError
 from star.models.network import Network
 from star.types import MODALITIES, NUMBER_OF_JOINTS, AnyBatch, MixedBatch, Share, TrainBatch
 
@@ -56,7 +57,7 @@ class Recorder:
 
     def compile(self, name: str, call: Callable[[], Tensor]) -> None:
         """Make a call twice: the first one compiles, the second one should not."""
-        self.add(Graph(name, error="the process ended while it was compiled"))
+        self.add(Graph(name, error=ENDED))
         log, dumps = self.folder / LOG, self.folder / DUMPS
         before, start, heard = set(dumps.glob("*.ir")), time.perf_counter(), log.stat().st_size
         ms.runtime.reset_peak_memory_stats()
@@ -166,4 +167,7 @@ def _has(part: object, file: str, line: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except StarError as error:
+        sys.exit(f"error: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from star.dry_run.command import DryRun
@@ -62,10 +61,9 @@ def _troubles(graph: Graph) -> list[str]:
     if graph.recompiled:
         lines += ["", f"the {graph.name} was compiled again at its second call with the same shapes"]
     if graph.host:
-        own = Counter((operator, tuple(parts)) for operator, parts in graph.host)
-        names = [f"{name} ({', '.join(parts)})" if parts else name for name, parts in own]
+        named = [f"{name} ({', '.join(parts)})" if parts else name for name, parts in graph.host]
         lines += ["", f"the {graph.name} has operators without a kernel on Ascend, computed on the host: "
-                  + ", ".join(names)]  # fmt: skip
+                  + ", ".join(dict.fromkeys(named))]  # fmt: skip
     if graph.open_shapes:
         shown = ", ".join(graph.open_shapes[:_SHOWN])
         lines += ["", f"the {graph.name} has shapes that are known only while it runs: {shown}"]

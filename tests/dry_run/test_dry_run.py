@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from support.commands import ON_ASCEND
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
-from star.dry_run.cann import find_cann
+from star.dry_run import command
+from star.dry_run.cann import Cann, find_cann
 from star.dry_run.command import DryRun, dry_run, simulation
+from star.dry_run.errors import DryRunError
+from star.dry_run.graphs import Graph
 from star.dry_run.report import as_text
 from star.errors import ConfigError
 
@@ -74,8 +78,8 @@ def test_a_run_trains_and_ranks_with_partial_last_batches(tiny_root: Path, tmp_p
     variables = find_cann().environment() | simulation(tmp_path / "graphs", 0, 1)
     overrides = [*ON_ASCEND, "experiment=star", "dataset=hitsz_vcm", f"dataset.root={tiny_root}"]
     overrides += ["schedule.evaluation_batch=4", "hardware.loader_workers=1"]
-    command = [sys.executable, str(script), str(tmp_path), *overrides]
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    program = [sys.executable, str(script), str(tmp_path), *overrides]
+    done = subprocess.run(program, cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "trained 4 steps" in done.stdout
     assert len(list((tmp_path / "graphs").glob("graph_build_*.ir"))) == 3
@@ -111,3 +115,36 @@ def test_other_targets_and_modes_are_refused(overrides: list[str], key: str):
 def test_the_check_wants_a_driver_everywhere_else():
     with pytest.raises(ConfigError, match="hardware.target: given Ascend, expected CPU: this machine has no Ascend"):
         check_overrides(["dataset=synthetic", *ON_ASCEND, "experiment=baseline"])
+
+
+@pytest.mark.parametrize(
+    "ending, error, said",
+    [
+        ("import os; os.kill(os.getpid(), 9)", DryRunError, "ended with -9 before the first graph"),
+        ("import sys; sys.exit('error: no such part')", DryRunError, "graph:\nerror: no such part"),
+    ],
+)
+def test_an_end_before_the_first_graph_is_said(
+    ending: str, error: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{ending}"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(command.sys, "executable", str(program))
+    monkeypatch.setattr(command, "find_cann", lambda: Cann("nothing", tmp_path))
+    with pytest.raises(error, match=said):
+        dry_run(check_overrides(["dataset=synthetic", *ON_ASCEND, "experiment=baseline"], here=False))
+
+
+def test_an_end_within_a_graph_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    program = tmp_path / "python"
+    graph = json.dumps([Graph("training step", error=command.ENDED)._asdict()])
+    program.write_text(f"#!/bin/sh\necho '{graph}' > $3/{command.FOUND}\necho out of memory\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(command.sys, "executable", str(program))
+    monkeypatch.setattr(command, "find_cann", lambda: Cann("nothing", tmp_path))
+    found = dry_run(check_overrides(["dataset=synthetic", *ON_ASCEND, "experiment=baseline"], here=False))
+    assert not found.compiles
+    assert "the training step does not compile: the process ended while it was compiled, with -9:\nout of" in as_text(
+        found
+    )
