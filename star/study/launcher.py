@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import shlex
@@ -30,6 +31,7 @@ LAUNCHERS = {
 
 GRACE_SECONDS = 45.0
 _POLL_SECONDS = 0.2
+_SLURM_SECONDS = 60
 
 
 def check_launcher(launcher: str) -> None:
@@ -175,3 +177,26 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def refuse_queued(name: str) -> None:
+    """Refuse a study that has jobs in the queue: they would work on the runs that are about to be started.
+
+    Args:
+        name: of the study and its jobs.
+
+    Raises:
+        StudyError: there are such jobs, or Slurm cannot be asked.
+    """
+    command = ["squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={name}", "--format=%i"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=_SLURM_SECONDS, check=True)
+    except subprocess.CalledProcessError as error:
+        raise StudyError(f"Slurm's queue cannot be read: {error.stderr.strip()}") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StudyError(f"Slurm's queue cannot be read: {error}") from error
+    if jobs := asked.stdout.split():
+        raise StudyError(
+            f"Slurm has jobs of this study ({', '.join(jobs)}): wait for their end, or end them with "
+            f"scancel --name={name}"
+        )

@@ -11,8 +11,8 @@ from star.errors import ConfigError, Problem, StarError, StudyError
 from star.evaluation.robustness import Level, levels_to_measure
 from star.study.collect import collect
 from star.study.level_study import LevelStudy, load_level_study
+from star.study.row_state import aligned
 from star.study.study import Row
-from star.study.table import aligned
 from star.tracking.artifacts import own_folder
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri

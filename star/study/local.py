@@ -17,8 +17,8 @@ from typing import Literal
 from star.errors import TrackingError
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
+from star.study.row_state import failure_of, last_scores, minutes, shorten
 from star.study.settings import row_overrides
-from star.study.standing import failure_of, last_scores, minutes, shorten
 from star.tracking.liveness import close_killed
 from star.tracking.runs import RunRecord, read_run_folder
 

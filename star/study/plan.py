@@ -9,8 +9,8 @@ from typing import Literal
 
 from star.config.schema import Config
 from star.study.check import CheckedStudy
+from star.study.row_state import RowState, epochs_done, find_row_states
 from star.study.rows import Rows
-from star.study.standing import Standing, epochs_done, find_standings
 from star.study.study import Row
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.runs import RunRecord, find_finished, study_runs
@@ -87,26 +87,26 @@ class Planner:
     def plan(self) -> Plan:
         """Look at the store, the run folders and the data."""
         study = self._checked.study
-        standings = find_standings(Rows(study, self._outputs), study_runs(self._uri, study.name))
+        states = find_row_states(Rows(study, self._outputs), study_runs(self._uri, study.name))
         tasks, outdated = [], []
-        for standing in sorted(standings, key=lambda standing: study.seeds.index(standing.seed)):
-            mark = self._mark(standing)
-            tasks.append(self._task(standing, mark))
-            if tasks[-1].action == "keep" and mark and standing.run and _made_otherwise(standing.run, mark):
-                outdated.append(standing)
+        for row_state in sorted(states, key=lambda row_state: study.seeds.index(row_state.seed)):
+            mark = self._mark(row_state)
+            tasks.append(self._task(row_state, mark))
+            if tasks[-1].action == "keep" and mark and row_state.run and _made_otherwise(row_state.run, mark):
+                outdated.append(row_state)
         notes = []
         if outdated:
-            cells = ", ".join(f"{standing.row.name} seed {standing.seed}" for standing in outdated)
+            cells = ", ".join(f"{row_state.row.name} seed {row_state.seed}" for row_state in outdated)
             notes.append(f"finished with other code or packages, kept (--repeat-outdated trains again): {cells}")
-        stale = [s.run for s in standings if s.state == "killed" and s.run and s.run.status == "RUNNING"]
+        stale = [s.run for s in states if s.state == "killed" and s.run and s.run.status == "RUNNING"]
         return Plan(self._checked, tasks, stale, notes)
 
-    def _task(self, standing: Standing, mark: Fingerprint | None) -> Task:
-        row, seed, run = standing.row, standing.seed, standing.run
-        if standing.state == "running":
-            return Task(row, seed, "wait", run, standing.note)
+    def _task(self, row_state: RowState, mark: Fingerprint | None) -> Task:
+        row, seed, run = row_state.row, row_state.seed, row_state.run
+        if row_state.state == "running":
+            return Task(row, seed, "wait", run, row_state.note)
         note = ""
-        if standing.state == "finished" and run:
+        if row_state.state == "finished" and run:
             note = self._why_again(run, mark)
             if not note:
                 return Task(row, seed, "keep", run)
@@ -116,7 +116,7 @@ class Planner:
             elsewhere = find_finished(self._uri, experiment, mark.digest)
         if elsewhere:
             return Task(row, seed, "take over", elsewhere, f"finished in study {elsewhere.tags.get('study')}")
-        if standing.state in ("killed", "failed") and run:
+        if row_state.state in ("killed", "failed") and run:
             continued, note = _continuation(run, mark)
             if continued:
                 return Task(row, seed, "resume", run, note)
@@ -135,9 +135,9 @@ class Planner:
             return f"run {run.run_id[:8]} was made with other code or packages"
         return ""
 
-    def _mark(self, standing: Standing) -> Fingerprint | None:
+    def _mark(self, row_state: RowState) -> Fingerprint | None:
         """The fingerprint that a run trained now would have; None while its data are not known or not on disk."""
-        config = self._checked.configs.get((standing.row.name, standing.seed))
+        config = self._checked.configs.get((row_state.row.name, row_state.seed))
         if config is None:
             return None
         dataset = {key: value for key, value in asdict(config.dataset).items() if key not in _NOT_READ}

@@ -11,15 +11,13 @@ from pathlib import Path
 from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
 from star.study.check import check_study
-from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of
+from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of, refuse_queued
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock
 from star.study.plan import Plan, Planner, Task
-from star.study.queue import refuse_queued
+from star.study.row_state import HEAD, RowState, aligned, find_row_states, row_state_cells
 from star.study.rows import Rows
-from star.study.standing import Standing, find_standings
 from star.study.study import Study, load_study
-from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.liveness import close_killed
 from star.tracking.runs import RunRecord, join_study, study_runs
 from star.tracking.store import check_store, store_uri
@@ -82,7 +80,7 @@ def run_study(
             logger.info(note)
         _settle(plan, address)
         if not plan.to_start:
-            return _summary(plan, [], _standings(study, address, outputs)), True
+            return _summary(plan, [], _row_states(study, address, outputs)), True
         experiment = next(iter(checked.configs.values())).tracker.experiment
         parent = study_parent(address, experiment, study.name)
         environment = _environment(parent, outputs, 1 if launcher in CLUSTERS else jobs or 1)
@@ -97,11 +95,11 @@ def run_study(
             else:
                 runner.run(jobs or 1)
         except KeyboardInterrupt:
-            logger.info("\n%s", _summary(plan, runner.outcomes, _ended_standings(study, address, outputs)))
+            logger.info("\n%s", _summary(plan, runner.outcomes, _states_at_the_end(study, address, outputs)))
             raise
-        standings = _ended_standings(study, address, outputs)
-    complete = all(standing.state in ("finished", "running") for standing in standings)
-    return _summary(plan, runner.outcomes, standings), complete
+        states = _states_at_the_end(study, address, outputs)
+    complete = all(row_state.state in ("finished", "running") for row_state in states)
+    return _summary(plan, runner.outcomes, states), complete
 
 
 def _settle(plan: Plan, uri: str) -> None:
@@ -128,15 +126,15 @@ def _environment(parent: str, outputs: Path, jobs: int) -> dict[str, str]:
     return environment
 
 
-def _standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
-    return find_standings(Rows(study, outputs), study_runs(uri, study.name))
+def _row_states(study: Study, uri: str, outputs: Path) -> list[RowState]:
+    return find_row_states(Rows(study, outputs), study_runs(uri, study.name))
 
 
-def _ended_standings(study: Study, uri: str, outputs: Path) -> list[Standing]:
-    """The standings after all processes have ended; runs they left open are closed."""
-    left = [standing.run for standing in _standings(study, uri, outputs) if standing.state == "killed"]
+def _states_at_the_end(study: Study, uri: str, outputs: Path) -> list[RowState]:
+    """The states after all processes have ended; runs they left open are closed."""
+    left = [row_state.run for row_state in _row_states(study, uri, outputs) if row_state.state == "killed"]
     _close([run for run in left if run and run.status == "RUNNING"], uri)
-    return _standings(study, uri, outputs)
+    return _row_states(study, uri, outputs)
 
 
 def _described(plan: Plan, launcher: str | None, jobs: int | None) -> str:
@@ -160,21 +158,21 @@ def _described(plan: Plan, launcher: str | None, jobs: int | None) -> str:
     return "\n\n".join(blocks)
 
 
-def _summary(plan: Plan, outcomes: Sequence[Outcome], standings: Sequence[Standing]) -> str:
+def _summary(plan: Plan, outcomes: Sequence[Outcome], states: Sequence[RowState]) -> str:
     """The table at the end: every row and seed, and what this call made of it."""
     mine = {(outcome.task.row.name, outcome.task.seed): outcome for outcome in outcomes}
     before: dict[tuple[str, int], Task] = {(task.row.name, task.seed): task for task in plan.tasks}
     cells = []
-    for standing in standings:
-        key = (standing.row.name, standing.seed)
+    for row_state in states:
+        key = (row_state.row.name, row_state.seed)
         outcome, task = mine.get(key), before[key]
         note = outcome.note if outcome else None
-        if standing.state == "finished":
+        if row_state.state == "finished":
             note = "before" if task.action == "keep" else task.note
-        cells.append(standing_cells(standing, outcome.state if outcome else None, note))
-    finished = sum(standing.state == "finished" for standing in standings)
+        cells.append(row_state_cells(row_state, outcome.state if outcome else None, note))
+    finished = sum(row_state.state == "finished" for row_state in states)
     study = plan.checked.study
-    lines = [aligned([HEAD, *cells]), "", f"{finished} of {len(standings)} finished"]
+    lines = [aligned([HEAD, *cells]), "", f"{finished} of {len(states)} finished"]
     if finished:
         lines.append(f"the table: star-report {study.arguments}")
     return "\n".join(lines)

@@ -6,8 +6,7 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-from star.study.standing import progress
-from star.study.table import aligned
+from star.study.row_state import aligned, progress
 from star.tracking.liveness import close_killed, is_going_on, where_it_runs
 from star.tracking.runs import open_runs
 from star.tracking.store import shown, store_uri

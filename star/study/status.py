@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from star.study.row_state import HEAD, aligned, find_row_states, row_state_cells
 from star.study.rows import Rows
-from star.study.standing import find_standings
 from star.study.study import load_study
-from star.study.table import HEAD, aligned, standing_cells
 from star.tracking.runs import study_runs
 from star.tracking.store import store_uri
 
@@ -27,10 +26,10 @@ def status(folder: Path, *, size: str | None, uri: str | None, outputs: Path) ->
         TrackingError: the store cannot be read.
     """
     study = load_study(folder, size)
-    standings = find_standings(Rows(study, outputs), study_runs(store_uri(uri, outputs), study.name))
-    counts = Counter(standing.state for standing in standings)
+    states = find_row_states(Rows(study, outputs), study_runs(store_uri(uri, outputs), study.name))
+    counts = Counter(row_state.state for row_state in states)
     summary = ", ".join(f"{n} {state}" for state, n in counts.items())
-    lines = [f"{study.name}: {study.title}", "", aligned([HEAD, *map(standing_cells, standings)]), "", summary]
+    lines = [f"{study.name}: {study.title}", "", aligned([HEAD, *map(row_state_cells, states)]), "", summary]
     if counts.keys() - {"finished", "running"}:
         lines.append(f"to train what is not finished: star-study run {' '.join([study.arguments, *study.fill_in])}")
     else:

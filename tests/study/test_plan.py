@@ -55,7 +55,7 @@ def make_plan(
     bench: Bench, checked: CheckedStudy, runs: list[RunRecord], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Plan]:
     monkeypatch.setattr(planning, "study_runs", lambda uri, study: runs)
-    monkeypatch.setattr("star.study.standing.is_going_on", lambda run: run.tags.get("alive") == "yes")
+    monkeypatch.setattr("star.study.row_state.is_going_on", lambda run: run.tags.get("alive") == "yes")
 
     def make(**options: bool) -> Plan:
         return Planner(checked, bench.uri, bench.outputs, **options).plan()

@@ -9,7 +9,7 @@ from support.study_bench import Bench
 
 from star.errors import StudyError
 from star.study import launcher
-from star.study.queue import refuse_queued
+from star.study.launcher import refuse_queued
 
 
 def squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from star.study.check import CheckedStudy
+from star.study.row_state import find_row_states
 from star.study.rows import Rows
 from star.study.runner import run_study
-from star.study.standing import find_standings
 from star.study.study import Study
 from star.tracking.fingerprint import fingerprint
 from star.tracking.runs import RunRecord, study_runs
@@ -82,8 +82,8 @@ class Bench:
 
     def states(self) -> dict[tuple[str, int], str]:
         """The states that `star-study status` shows, by row and seed."""
-        standings = find_standings(Rows(self.study, self.outputs), self.runs())
-        return {(standing.row.name, standing.seed): standing.state for standing in standings}
+        states = find_row_states(Rows(self.study, self.outputs), self.runs())
+        return {(row_state.row.name, row_state.seed): row_state.state for row_state in states}
 
     def meanwhile(self, going: int, act: Callable[[list[RunRecord]], None]) -> threading.Thread:
         """Call `act` with the hanging runs, in a thread, as soon as there are so many of them."""

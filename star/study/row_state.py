@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,9 +18,12 @@ from star.types import DIRECTIONS
 State = Literal["finished", "running", "killed", "failed", "missing"]
 _LONGEST_REASON = 110
 
+HEAD = ("row", "seed", "state", "minutes", *(f"{direction} mAP" for direction in DIRECTIONS), "run", "")
+NUMBERS = {1, 3, *range(4, 4 + len(DIRECTIONS))}
+
 
 @dataclass(frozen=True)
-class Standing:
+class RowState:
     """One row with one seed.
 
     Attributes:
@@ -37,7 +40,7 @@ class Standing:
     note: str = ""
 
 
-def find_standings(rows: Rows, records: Iterable[RunRecord]) -> list[Standing]:
+def find_row_states(rows: Rows, records: Iterable[RunRecord]) -> list[RowState]:
     """Rows and seeds in the order of the table.
 
     Args:
@@ -50,7 +53,7 @@ def find_standings(rows: Rows, records: Iterable[RunRecord]) -> list[Standing]:
         if row is not None:
             found.setdefault((row.name, int(run.tags["seed"])), []).append(run)
     study = rows.study
-    return [_standing(row, seed, found.get((row.name, seed), [])) for row in study.rows for seed in study.seeds]
+    return [_row_state(row, seed, found.get((row.name, seed), [])) for row in study.rows for seed in study.seeds]
 
 
 def epochs_done(run: RunRecord) -> int | None:
@@ -96,17 +99,44 @@ def shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "..."
 
 
-def _standing(row: Row, seed: int, runs: list[RunRecord]) -> Standing:
+def _row_state(row: Row, seed: int, runs: list[RunRecord]) -> RowState:
     finished = [run for run in runs if run.status == "FINISHED"]
     if finished:
-        return Standing(row, seed, "finished", finished[-1])
+        return RowState(row, seed, "finished", finished[-1])
     alive = [run for run in runs if is_going_on(run)]
     if alive:
-        return Standing(row, seed, "running", alive[-1], where_it_runs(alive[-1]))
+        return RowState(row, seed, "running", alive[-1], where_it_runs(alive[-1]))
     if not runs:
-        return Standing(row, seed, "missing")
+        return RowState(row, seed, "missing")
     last = runs[-1]
     if last.status == "FAILED":
-        return Standing(row, seed, "failed", last, failure_of(last.folder))
+        return RowState(row, seed, "failed", last, failure_of(last.folder))
     note = "its process is gone" if last.status == "RUNNING" else ""
-    return Standing(row, seed, "killed", last, note)
+    return RowState(row, seed, "killed", last, note)
+
+
+def row_state_cells(row_state: RowState, state: str | None = None, note: str | None = None) -> list[str]:
+    """The cells of `HEAD` for one row and seed; `state` and `note` instead of its own."""
+    run = row_state.run
+    notes = [progress(run) if run and row_state.state in ("running", "killed", "failed") else "", row_state.note]
+    cells = [row_state.row.name, str(row_state.seed), state or row_state.state]
+    if run is None:
+        cells += [""] * (2 + len(DIRECTIONS))
+    else:
+        scores = last_scores(run)
+        cells += [f"{minutes(run):.1f}", *(f"{scores[d]:.2f}" if d in scores else "" for d in DIRECTIONS)]
+        cells += [run.run_id[:8]]
+    return [*cells, "; ".join(filter(None, notes)) if note is None else note]
+
+
+def aligned(rows: Sequence[Sequence[str]], numbers: set[int] = NUMBERS) -> str:
+    """Lines of columns as wide as their widest cell; columns in `numbers` are aligned right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place in numbers else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
