@@ -9,12 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from star.config.compose import compose_run
-from star.config.conform import conform
+from star.config.constraints import HERE, RULES, Rule, broken_rules
 from star.config.environment import prepare_environment
 from star.config.network import is_buildable, network_problems
-from star.config.rules import HERE, RULES, Rule, broken_rules
 from star.config.schema import Config
 from star.config.slots import fill_slots, read_config
+from star.config.validate import validate
 from star.errors import ConfigError, Problem
 from star.synthetic.levels import find_problems
 
@@ -83,7 +83,7 @@ def check_command(overrides: Sequence[str], config_name: str, schema: type[T], r
     values = _resolved(composed, found)
     if not values:
         raise ConfigError(found)
-    config = conform(values, schema, found)
+    config = validate(values, schema, found)
     found.extend(_generator_problems(config))
     found.extend(broken_rules(config, found, (*RULES, *HERE, *rules)))
     if found:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from star.config.commands import Command
-from star.config.rules import Rule
+from star.config.constraints import Rule
 from star.config.schema import Dataset, number, numbers
 
 

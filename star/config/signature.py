@@ -11,7 +11,7 @@ from collections import abc
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from star.config.conform import describe, is_scalar, nearest, within
+from star.config.validate import describe, is_scalar, nearest, within
 from star.errors import Problem
 
 _HYDRA_KEYS = frozenset({"_args_", "_convert_", "_partial_", "_recursive_", "_target_"})

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from star.config.conform import conform, is_scalar, nearest
 from star.config.schema import Config, Preparation
 from star.config.signature import check_arguments, constructor_names
 from star.config.target import locate
+from star.config.validate import is_scalar, nearest, validate
 from star.errors import Problem
 from star.types import Slot
 
@@ -104,7 +104,7 @@ def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
     backbone = values.get("backbone")
     if isinstance(backbone, dict):
         values = {**values, "backbone": {**PREPARATION, **backbone}}
-    return conform(values, Config, problems)
+    return validate(values, Config, problems)
 
 
 def _with_on(node: Any) -> Any:
@@ -233,4 +233,4 @@ def _unknown_guidance(config: Config) -> Iterator[Problem]:
 def preparation_of(config: Config, problems: list[Problem]) -> Preparation:
     """What frames go through before the trunk, and its weights."""
     node = config.backbone or PREPARATION
-    return conform({key: node[key] for key in PREPARATION}, Preparation, problems, "backbone")
+    return validate({key: node[key] for key in PREPARATION}, Preparation, problems, "backbone")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from star.config.conform import is_scalar
 from star.config.schema import Config
+from star.config.validate import is_scalar
 from star.errors import ConfigError, Problem
 
 _FACTOR = ("pattern", "rate", "decay")

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from star.data.decode import load_frame
-from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
+from star.data.skeleton_picture import draw_skeleton
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
 from star.types import MODALITIES, AnyBatch, MixedBatch, Modality, Split, Tracklet, VideoReIDData

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from star.data.ahead import Batch, Filling, ThreadWork, fill_ahead
 from star.data.clip import Tally
 from star.data.clip_source import ClipSource
 from star.data.memory import BatchMemory
+from star.data.prefetch import Batch, Filling, ThreadWork, fill_ahead
 from star.data.worker_pool import AVAILABLE, WorkerPool, shared_pool
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Crew:
         self._number = 0
 
     def fill(self, steps: Iterator[Callable[[BatchMemory], Filling[Batch]]]) -> Generator[Batch, None, None]:
-        """Fill batches, see `star.data.ahead.fill_ahead`.
+        """Fill batches, see `star.data.prefetch.fill_ahead`.
 
         Args:
             steps: each gives a batch in the memory it is given.

@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from star.data.ahead import Batch, Filling
 from star.data.batch_plan import BatchPlan, MixedPlan, Sampler, check_plan
 from star.data.cleaning import Cleaning
 from star.data.clip import OnBadFrame
@@ -24,6 +23,7 @@ from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
 from star.data.crew import Crew
 from star.data.memory import BatchMemory, keep_freed_memory
+from star.data.prefetch import Batch, Filling
 from star.data.sampler import PairedSampler, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError

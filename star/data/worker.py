@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import cv2
 
-from star.data.ahead import Failure, fill_part
 from star.data.clip import Found
 from star.data.clip_source import ClipJob, ClipSource
 from star.data.memory import Shape, clips_in, keep_freed_memory
+from star.data.prefetch import Failure, fill_part
 from star.data.shared_memory import Place, SharedView
 from star.errors import DataError, StarError
 
@@ -32,7 +32,7 @@ class Forget(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Successive jobs of a batch, see `star.data.ahead.fill_part`.
+    """Successive jobs of a batch, see `star.data.prefetch.fill_part`.
 
     Attributes:
         batch: its number.

@@ -23,10 +23,10 @@ from multiprocessing.connection import Connection, wait
 
 import numpy as np
 
-from star.data.ahead import Failure, Filling, divide, raise_first
 from star.data.clip import Tally
 from star.data.clip_source import ClipSource
 from star.data.memory import Shape
+from star.data.prefetch import Failure, Filling, divide, raise_first
 from star.data.shared_memory import Place, SharedMemory
 from star.data.worker import Done, Forget, NewSource, Part, not_elsewhere
 from star.errors import DataError
@@ -227,16 +227,16 @@ class ProcessWork:
         self.failures: list[Failure | None] = []
 
     def drop(self) -> None:
-        """See `star.data.ahead.Work`."""
+        """See `star.data.prefetch.Work`."""
         if self._pool.usable:
             self._stop[0] = -1
 
     def settle(self) -> None:
-        """See `star.data.ahead.Work`."""
+        """See `star.data.prefetch.Work`."""
         self._pool.wait_for(self)
 
     def finish(self) -> None:
-        """See `star.data.ahead.Work`; raises DataError if a process died."""
+        """See `star.data.prefetch.Work`; raises DataError if a process died."""
         self.settle()
         if self.parts:
             raise DataError(self._pool.problem or "the processes that read frames were ended")

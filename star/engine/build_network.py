@@ -19,8 +19,8 @@ from star.engine.hardware import select_device
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.signals import StopSignals
-from star.engine.state import NetworkState
 from star.engine.step import TrainStep
+from star.engine.train_state import NetworkState
 from star.engine.trainer import Trainer
 from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set

@@ -10,12 +10,12 @@ from mindspore import nn
 
 from star.config.network import loss_reads, network_slots, setting_of
 from star.config.schema import Config
-from star.engine.average import RunningStatisticsMean
+from star.engine.all_reduce import RunningStatisticsMean
 from star.engine.loss_scale import LossScale
 from star.engine.phases import first_epochs
 from star.engine.schedule import learning_rates
-from star.engine.state import NetworkState
 from star.engine.step import Further, TrainStep
+from star.engine.train_state import NetworkState
 from star.errors import ConfigError
 from star.losses import WeightedLosses
 from star.models.builder import Builder

@@ -11,9 +11,9 @@ from mindspore import Tensor
 from star.config.schema import Config
 from star.data.frame_sampling import clip_positions
 from star.engine.build_data import evaluation_loader
-from star.evaluation.views import ClipAttention, draw_view
+from star.evaluation.attention_pictures import ClipAttention, draw_view
+from star.models.attention_maps import read_attention
 from star.models.network import Network
-from star.models.views import read_attention
 from star.types import MODALITIES, Modality, Split, VideoReIDData
 
 NOTHING_TO_DRAW = (

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import mindspore as ms
 from mindspore import ParameterTuple, Tensor, ops
 
-from star.engine.update import Update
+from star.engine.apply_gradients import Update
 
 
 class Objective(NamedTuple):
@@ -32,7 +32,7 @@ class Objective(NamedTuple):
         loss: called as `loss(targets, *outputs of early)`; gives the loss, times the loss scale if `update` has one,
             and the [m] loss values that `update` gets.
         parameters: of the optimiser, in its order; their gradients go to `update`.
-        update: moves them, see `star.engine.update.make_update`.
+        update: moves them, see `star.engine.apply_gradients.make_update`.
     """
 
     loss: Callable[..., tuple[Tensor, Tensor]]

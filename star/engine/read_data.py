@@ -12,9 +12,9 @@ from typing import Any
 from star.config.schema import Dataset
 from star.data.bupt_campus import read_bupt_campus
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.limit import limit_identities
 from star.data.pack.contents import View
 from star.data.pack.store import Pack
+from star.data.subset import limit_identities
 from star.engine.progress import counting
 from star.errors import DataError
 from star.synthetic import generate

@@ -61,7 +61,7 @@ def evaluate_run(
     from star.engine.draw_views import NOTHING_TO_DRAW, draw_views
     from star.engine.hardware import select_device
     from star.engine.results import chance_levels, describe
-    from star.engine.state import NetworkState
+    from star.engine.train_state import NetworkState
 
     select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities))

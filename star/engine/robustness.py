@@ -67,7 +67,7 @@ def measure_robustness(
     from star.engine.build_network import build_embedders, build_evaluation, build_model
     from star.engine.hardware import select_device
     from star.engine.results import chance_levels
-    from star.engine.state import NetworkState
+    from star.engine.train_state import NetworkState
 
     select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities))

@@ -16,9 +16,9 @@ import numpy as np
 from mindspore import ParameterTuple, Tensor, nn, ops
 
 from star.engine.accumulate import SumOfParts, parts_of
+from star.engine.apply_gradients import make_update
 from star.engine.further import Objective, make_step
 from star.engine.loss_scale import LossScale
-from star.engine.update import make_update
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
 from star.models.network import LABELS

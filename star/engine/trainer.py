@@ -18,9 +18,9 @@ from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.progress import TrainingProgress
 from star.engine.signals import StopSignals
-from star.engine.state import NetworkState
 from star.engine.step import Launched, TrainStep
 from star.engine.time_shares import TimeShares
+from star.engine.train_state import NetworkState
 from star.evaluation.evaluator import Evaluation
 from star.models.random_inputs import Arrays
 from star.types import DIRECTIONS, Tracker

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from star.data.decode import load_frame
-from star.data.draw import draw_skeleton
 from star.data.frame_sampling import clip_positions
+from star.data.skeleton_picture import draw_skeleton
 from star.errors import DataError
 from star.evaluation.ranking import RANKS, Answers, rank_queries, top
 from star.types import Direction, Scores, Split, Tracklet, VideoReIDData

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from star.data.decode import load_frame
-from star.data.draw import draw_skeleton
+from star.data.skeleton_picture import draw_skeleton
 from star.data.skeletons import Hdf5Skeletons
 from star.errors import DataError
 from star.pose.frame_list import FrameList

@@ -24,12 +24,12 @@ def probe(config: Config, every: int) -> None:
     import mindspore as ms
     from mindspore import Tensor
 
+    from star.engine.apply_gradients import make_update
     from star.engine.build_data import evaluation_loader, load_data, train_loader
     from star.engine.build_network import build_model, draws_of_step
     from star.engine.hardware import select_device
     from star.engine.optimisers import SGD
     from star.engine.schedule import learning_rates
-    from star.engine.update import make_update
     from star.evaluation.evaluator import rank_test_set
     from star.losses.identity import cross_entropy
     from star.models.random_inputs import KEEP_MASKS

@@ -18,9 +18,9 @@ from support.tiny_vcm import write_tiny_vcm
 from star.config.check import check_config, check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices
+from star.config.constraints import Rule, broken_rules
 from star.config.folders import VARIABLE, take_config_folders
 from star.config.network import reads_joints
-from star.config.rules import Rule, broken_rules
 from star.config.stored import stored_config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, build_step, draws_of_step

@@ -4,9 +4,9 @@ import pytest
 
 from star.data.coco import BONES
 from star.data.contact_sheet import augmented_sheet, contact_sheet
-from star.data.draw import draw_skeleton
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import TrainLoader
+from star.data.skeleton_picture import draw_skeleton
 from star.errors import DataError
 
 

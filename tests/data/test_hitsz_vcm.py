@@ -9,7 +9,7 @@ from support.tiny_vcm import write_tiny_vcm
 from star.data import hitsz_vcm
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import INDEX_FILES, read_names, read_tracks
-from star.data.limit import limit_identities
+from star.data.subset import limit_identities
 from star.errors import DataError
 
 

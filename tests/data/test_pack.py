@@ -19,10 +19,10 @@ from star.data.decode import load_frame, read_frame
 from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
-from star.data.limit import limit_identities
 from star.data.pack import archive
 from star.data.pack.encoding import Storage
 from star.data.pack.store import Pack
+from star.data.subset import limit_identities
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
 from star.types import Split

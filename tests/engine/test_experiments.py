@@ -18,8 +18,8 @@ from star.config.compose import group_choices
 from star.config.schema import Config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
-from star.engine.state import NetworkState
 from star.engine.step import TrainStep
+from star.engine.train_state import NetworkState
 from star.models.network import Network
 
 AUGMENTATIONS = {

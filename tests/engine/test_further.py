@@ -12,10 +12,10 @@ import pytest
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 from support.reference import weight
 
+from star.engine.apply_gradients import make_update
 from star.engine.further import Objective, make_step
 from star.engine.loss_scale import LossScale
 from star.engine.optimisers import SGD
-from star.engine.update import make_update
 
 BOTH_MODES = pytest.mark.parametrize("graph", [False, True], ids=["pynative", "graph"])
 BOTH_ORDERS = pytest.mark.parametrize("order", ["before", "after"])

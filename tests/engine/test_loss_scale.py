@@ -12,8 +12,8 @@ from support.commands import SMALL
 from star.config.check import check_overrides
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
-from star.engine.state import NetworkState
 from star.engine.step import TrainStep
+from star.engine.train_state import NetworkState
 from star.errors import NonFiniteLossError
 from star.models.random_inputs import Arrays
 from star.types import AnyBatch

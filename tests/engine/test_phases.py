@@ -13,8 +13,8 @@ from star.config.check import check_overrides
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, build_step, draws_of_step, learning_rates_of
 from star.engine.phases import first_epochs
-from star.engine.state import NetworkState
 from star.engine.step import TrainStep
+from star.engine.train_state import NetworkState
 
 MODES = ["pynative", pytest.param("graph", marks=pytest.mark.slow)]
 CENTRE = "loss.centre={_target_:support.adversary.Centre,weight:1.0,from_epoch:1}"

@@ -20,7 +20,7 @@ from star.engine.build_data import evaluation_loader, load_data
 from star.engine.build_network import build_embedders, build_model
 from star.engine.checkpoint import load_checkpoint
 from star.engine.reevaluate import evaluate_run
-from star.engine.state import NetworkState
+from star.engine.train_state import NetworkState
 from star.evaluation.evaluator import embed
 from star.report import report
 from star.study.runner import run_study

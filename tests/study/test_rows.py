@@ -8,8 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from star.config.compose import compose_run
-from star.config.conform import conform
 from star.config.schema import Config
+from star.config.validate import conform
 from star.errors import ReportError
 from star.study import settings
 from star.study.collect import collect

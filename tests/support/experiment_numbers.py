@@ -14,7 +14,7 @@ from support.commands import SMALL
 from star.config.check import check_overrides
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
-from star.engine.state import NetworkState
+from star.engine.train_state import NetworkState
 
 STEPS = 2
 RATE = 0.01

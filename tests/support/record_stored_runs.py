@@ -55,7 +55,7 @@ def retrieval_features(folder: Path) -> dict[str, np.ndarray]:
     config = check_config(stored_config(folder))
     data = load_data(config)
     from star.engine.build_network import build_embedders, build_model
-    from star.engine.state import NetworkState
+    from star.engine.train_state import NetworkState
     from star.evaluation.evaluator import embed
 
     model = build_model(config, identities=len(data.train.identities))

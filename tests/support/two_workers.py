@@ -15,7 +15,7 @@ import numpy as np
 from mindspore import Tensor, ops
 
 from star.config.check import check_overrides
-from star.engine.average import RunningStatisticsMean
+from star.engine.all_reduce import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader, load_data, train_loader
 from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
 from star.engine.processes import Processes, join_processes

@@ -11,9 +11,9 @@ from star.data import bupt_campus
 from star.data.bupt_campus import read_bupt_campus
 from star.data.check import check_dataset, format_report
 from star.data.decode import load_frame
-from star.data.limit import limit_identities
 from star.data.loader import TrainLoader
 from star.data.matches import count_valid
+from star.data.subset import limit_identities
 from star.errors import DataError
 from star.pose.frame_list import list_frames
 from star.types import VideoReIDData

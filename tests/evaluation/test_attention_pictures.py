@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from star.errors import EvaluationError
-from star.evaluation.views import ClipAttention, draw_view, equal_share, received_by_frames, received_by_joints
+from star.evaluation.attention_pictures import (
+    ClipAttention,
+    draw_view,
+    equal_share,
+    received_by_frames,
+    received_by_joints,
+)
 
 T, N = 2, 34
 NOTHING = ClipAttention((), None, None, None, (), None)

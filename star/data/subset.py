@@ -1,4 +1,4 @@
-"""A smaller data set for debugging: the lowest identities of train and of test."""
+"""A subset of a data set for debugging: the lowest identities of train and of test."""
 
 from __future__ import annotations
 

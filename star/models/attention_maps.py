@@ -28,7 +28,7 @@ def read_attention(model: Network, frames: Tensor, joints: Tensor, infrared: boo
         infrared: which stem.
 
     Returns:
-        One a clip, the fields of `star.evaluation.views.ClipAttention`.
+        One a clip, the fields of `star.evaluation.attention_pictures.ClipAttention`.
     """
     watched: dict[str, nn.Cell] = {}
     for _, cell in model.cells_and_names():

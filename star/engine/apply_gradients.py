@@ -1,11 +1,11 @@
-"""What becomes of the gradients of a step, until the weights have moved."""
+"""The update of the weights from the gradients of a step: mean over processes, clipping, optimisers."""
 
 from collections.abc import Callable
 from itertools import accumulate
 
 from mindspore import Tensor, nn, ops
 
-from star.engine.average import MeanOverProcesses
+from star.engine.all_reduce import MeanOverProcesses
 from star.engine.loss_scale import LossScale
 
 Update = Callable[[Tensor, tuple], tuple[Tensor, Tensor | bool]]

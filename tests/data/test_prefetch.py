@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from star.data.ahead import Filling, ThreadWork, divide, fill_ahead
 from star.data.clip import Found, Tally
 from star.data.clip_source import ClipJob, ClipSource
 from star.data.memory import BatchMemory
+from star.data.prefetch import Filling, ThreadWork, divide, fill_ahead
 
 SHAPE = (4, 1, 2, 2)
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import pytest
 
-from star.config.conform import conform
 from star.config.schema import number, numbers
+from star.config.validate import validate
 from star.errors import Problem
 
 
@@ -59,13 +59,13 @@ GOOD: dict[str, Any] = {
 
 def problems_of(**changes: Any) -> list[Problem]:
     found: list[Problem] = []
-    conform({**GOOD, **changes}, Outer, found)
+    validate({**GOOD, **changes}, Outer, found)
     return found
 
 
 def test_good_values_become_the_dataclass():
     found: list[Problem] = []
-    built = conform(GOOD, Outer, found)
+    built = validate(GOOD, Outer, found)
     assert found == []
     assert built == Outer(
         rate=1.0, name=None, flag=False, pair=[0.0, 1.5], steps=[], terms={"one": {}}, inner=Inner(size=2, kind="a")
@@ -113,9 +113,9 @@ def test_all_problems_are_found_at_once():
 def test_of_several_dataclasses_the_kind_chooses():
     found: list[Problem] = []
     given = {"shape": {"kind": "disc", "radius": 2}, "labels": "one", "import": True}
-    assert conform(given, Drawing, found) == Drawing(shape=Circle(kind="disc", radius=2.0), labels="one", import_=True)
+    assert validate(given, Drawing, found) == Drawing(shape=Circle(kind="disc", radius=2.0), labels="one", import_=True)
     several = {**given, "shape": {"kind": "square", "side": 1}, "labels": ["one", "two"]}
-    assert conform(several, Drawing, found).labels == ["one", "two"]
+    assert validate(several, Drawing, found).labels == ["one", "two"]
     assert found == []
 
 
@@ -133,7 +133,7 @@ def test_of_several_dataclasses_the_kind_chooses():
 )
 def test_wrong_choices_are_named(changes: dict, key: str, expected: str):
     found: list[Problem] = []
-    conform({"shape": {"kind": "square", "side": 1}, "labels": None, "import": True, **changes}, Drawing, found)
+    validate({"shape": {"kind": "square", "side": 1}, "labels": None, "import": True, **changes}, Drawing, found)
     (problem,) = found
     assert problem.key == key
     assert expected in problem.expected

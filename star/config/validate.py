@@ -1,4 +1,4 @@
-"""Hold a plain nested dictionary against a dataclass and collect everything that does not conform."""
+"""Validation of a plain nested dictionary by a dataclass: all problems at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from star.errors import Problem
 T = TypeVar("T")
 
 
-def conform(value: dict[str, Any], schema: type[T], problems: list[Problem], prefix: str = "") -> T:
+def validate(value: dict[str, Any], schema: type[T], problems: list[Problem], prefix: str = "") -> T:
     """Build `schema` from `value`, appending to `problems` what is missing, unknown, of a wrong type or out of range.
 
     Args:
@@ -83,7 +83,7 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
         return None
     if dataclasses.is_dataclass(kind):
         if isinstance(value, dict):
-            return conform(value, typing.cast(type, kind), problems, key)
+            return validate(value, typing.cast(type, kind), problems, key)
         return wrong()
     if origin is Literal:
         return value if any(type(value) is type(a) and value == a for a in arguments) else wrong()
@@ -117,7 +117,7 @@ def _convert_choice(value: Any, schemas: tuple[Any, ...], key: str, problems: li
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in by_kind:
         return problems.append(Problem(f"{key}.kind", repr(kind), f"one of {', '.join(by_kind)}"))
-    return conform(value, by_kind[kind], problems, key)
+    return validate(value, by_kind[kind], problems, key)
 
 
 def is_scalar(value: Any, kind: Any) -> bool:

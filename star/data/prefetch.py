@@ -1,4 +1,4 @@
-"""Batches filled ahead of their consumer, by threads here or by processes (`star.data.worker_pool`)."""
+"""Prefetching of batches, by threads here or by processes (`star.data.worker_pool`)."""
 
 from __future__ import annotations
 

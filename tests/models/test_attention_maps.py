@@ -7,8 +7,8 @@ import pytest
 from mindspore import Tensor, ops
 from support.small_networks import FRAMES, NO_SKELETON, small_batch, small_network
 
-from star.evaluation.views import ClipAttention
-from star.models import views as reader
+from star.evaluation.attention_pictures import ClipAttention
+from star.models import attention_maps as reader
 from star.models.pooling import generalised_mean
 
 CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
