@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from star.config.compose import compose_run
 from star.config.schema import Config
-from star.config.validate import conform
+from star.config.validate import validate
 from star.errors import ReportError
 from star.study import settings
 from star.study.collect import collect
@@ -47,7 +47,7 @@ def trained(rows: Rows, make_run, tmp_path: Path):
 def test_the_same_settings_written_otherwise(study: Study, kept: Path, trained):
     composed, _ = compose_run(["experiment=star", "dataset=synthetic", "skeleton_graph=none", "~loss.joints_bones"])
     run = trained("s0", 0)
-    config = conform(OmegaConf.to_container(composed, resolve=True), Config, [])  # type: ignore[arg-type]
+    config = validate(OmegaConf.to_container(composed, resolve=True), Config, [])  # type: ignore[arg-type]
     (run.folder / "fingerprint.json").write_text(json.dumps({"config": relevant_values(config)}))
     assert collect(study, [run], kept).runs["baseline"] == {0: run}
 
