@@ -1,4 +1,4 @@
-"""Every problem of a configuration at once, before any work is done."""
+"""The check of a whole configuration: every problem at once, before any work is done."""
 
 from __future__ import annotations
 

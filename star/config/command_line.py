@@ -1,4 +1,4 @@
-"""What happens to the arguments of `star-train` before Hydra sees them."""
+"""The arguments of `star-train`, checked and completed before Hydra sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From command-line overrides to composed configurations, every mistake collected instead of the first one raised."""
+"""Composition of configurations from command-line overrides; every mistake is collected."""
 
 from __future__ import annotations
 

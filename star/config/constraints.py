@@ -1,4 +1,4 @@
-"""What no key of a configuration can break alone."""
+"""Constraints between the keys of a configuration, and on the machine it is run on."""
 
 from __future__ import annotations
 

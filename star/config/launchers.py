@@ -1,4 +1,4 @@
-"""What Hydra's launchers get wrong for trainings: the values they start from here, which any override replaces."""
+"""Default values of Hydra's launchers that suit trainings; any override replaces them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a configuration to what its network is built of, and whether it can be.
+"""The network of a configuration: its slots, what is read and given, and whether it can be built.
 
 MindSpore is imported by what is called here, not with this module.
 """

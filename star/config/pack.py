@@ -1,4 +1,4 @@
-"""What the configuration of `star-pack` must look like: conf/pack.yaml."""
+"""Schema of the configuration of `star-pack`, conf/pack.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where runs are kept: `outputs/` of the checkout the command is called in, else of the current folder."""
+"""The folder that runs are kept in: `outputs/` of the checkout the command is called in, else of the current folder."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a configuration must look like: one dataclass per group, one field per key.
+"""Schema of a run's configuration: one dataclass per group, one field per key.
 
 The values live in `conf/`; here stand their types and ranges, which `star.config.check` holds them against. What a
 network is made of is open: there a constructor's signature is the schema. After the check, a `Config` is what

@@ -1,4 +1,4 @@
-"""What the configuration of `star-skeletons` must look like: conf/skeletons.yaml and conf/pose."""
+"""Schema of the configuration of `star-skeletons`, conf/skeletons.yaml and conf/pose."""
 
 from __future__ import annotations
 

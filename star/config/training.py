@@ -1,4 +1,4 @@
-"""What trains which parameters: factors on rates, further optimisers and their loss terms, held against the network."""
+"""The optimisers of parameters: rate factors, further optimisers and their loss terms, checked for a network."""
 
 from __future__ import annotations
 

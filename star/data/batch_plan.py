@@ -1,4 +1,4 @@
-"""What a sampler has planned: the tracklets of every batch of an epoch."""
+"""Plans of samplers: the tracklets of every batch of an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole index of BUPTCampus, its files held against each other, and the files of its frames."""
+"""The whole index of BUPTCampus, its files compared with each other, and the files of its frames."""
 
 from __future__ import annotations
 

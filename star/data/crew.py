@@ -1,4 +1,4 @@
-"""Who reads the clips of a loader: one thread of this process, or processes that the loaders of a run share."""
+"""Readers of a loader's clips: one thread of this process, or processes that the loaders of a run share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames of a tracklet make a clip (method, section "Training recipe").
+"""Sampling of the frames of a clip from its tracklet (method, section "Training recipe").
 
 The tracklet is cut into t chunks of ceil(n / t) frames, its last frame repeated where that needs more than n. Training
 draws one frame of each chunk, the test takes the first of each.

@@ -1,4 +1,4 @@
-"""Drawing a skeleton on a frame, for contact sheets and ranked lists."""
+"""Skeletons drawn on frames, for contact sheets and ranked lists."""
 
 from __future__ import annotations
 

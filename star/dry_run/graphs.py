@@ -1,4 +1,4 @@
-"""What a simulation tells of a compiled graph: its kernels, what has none on Ascend, shapes left open."""
+"""Facts about a graph compiled in a simulation: its kernels, operators without one on Ascend, open shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `star-check --dry-run` prints."""
+"""The report of a dry run, as `star-check --dry-run` prints it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a checked configuration to data sets and loaders. No MindSpore here: `star-check` uses it too."""
+"""Data sets and loaders of a checked configuration. No MindSpore here: `star-check` uses it too."""
 
 from __future__ import annotations
 

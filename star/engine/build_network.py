@@ -1,4 +1,4 @@
-"""From a checked configuration to network, losses, optimiser and trainer. Configuration ends here."""
+"""Network, losses, optimiser and trainer of a checked configuration. Configuration ends here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a checked configuration to losses, optimisers and the training step."""
+"""Losses, optimisers and training step of a checked configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes of a run do that are not its first: train and embed their share, and write nothing."""
+"""The part of a run's processes that are not its first: they train and embed their share, and write nothing."""
 
 from __future__ import annotations
 

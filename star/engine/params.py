@@ -1,4 +1,4 @@
-"""What a run's parameters in MLflow are: the keys worth a column, by the parts in use."""
+"""A run's parameters in MLflow: the keys worth a column, by the parts in use."""
 
 from __future__ import annotations
 

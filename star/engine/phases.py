@@ -1,4 +1,4 @@
-"""From which epoch on a parameter is trained: that of the first loss term it has an effect on."""
+"""The epoch from which each parameter is trained: that of the first loss term it has an effect on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished run leaves: scores, what each query found, CMC curve, ranked lists, its checkpoint's reference."""
+"""Results of a finished run: scores, per-query record, CMC curve, ranked lists, its checkpoint's reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a run: check, data, fingerprint, tracker, network, training, results."""
+"""A run from start to end: data, fingerprint, tracker, network, training, results."""
 
 from __future__ import annotations
 

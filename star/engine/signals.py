@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM, and SIGUSR1 or SIGUSR2 with which clusters announce that they take a job's place."""
+"""Requests to stop: SIGTERM, and SIGUSR1 or SIGUSR2 with which clusters announce that they take a job's place."""
 
 from __future__ import annotations
 

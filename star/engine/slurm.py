@@ -1,4 +1,4 @@
-"""What Slurm knows of the job this process is part of."""
+"""The Slurm job that this process is part of."""
 
 from __future__ import annotations
 

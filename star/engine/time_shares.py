@@ -1,4 +1,4 @@
-"""Where the seconds of a run go."""
+"""Shares of a run's time by what it was spent on."""
 
 from __future__ import annotations
 

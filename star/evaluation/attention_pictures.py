@@ -1,4 +1,4 @@
-"""A clip as the network weighs it: received attention on the joints, bars under the frames, weights of the powers."""
+"""Pictures of attention in a clip: on the joints, as bars under the frames, and the weights of the powers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line a query: what it found, for paired comparisons and for looking at the hardest ones.
+"""The per-query record of a run: one line a query, for paired comparisons and a look at the hardest ones.
 
 The file is `per_query.csv` in the run's folder, queries in the order of the direction's query list:
 

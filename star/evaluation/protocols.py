@@ -1,4 +1,4 @@
-"""What makes two results comparable, and what a network that learnt nothing would score."""
+"""Evaluation protocols: facts that make results comparable, and the scores of a random ranking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the parts of a network to its table of wires.
+"""Assembly of a network: the table of wires made from its parts.
 
 | paper / method                      | wire                                                                   |
 |-------------------------------------|------------------------------------------------------------------------|

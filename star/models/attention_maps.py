@@ -1,4 +1,4 @@
-"""What a trained network weighs in a clip: its attention and pooling weights, from the cells that use them."""
+"""Attention and pooling weights of a trained network in a clip, read from the cells that use them."""
 
 from __future__ import annotations
 

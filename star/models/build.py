@@ -1,4 +1,4 @@
-"""From the classes that fill the slots of a configuration to a network, every mistake collected."""
+"""Building a network from the classes in the slots of a configuration; every mistake is collected."""
 
 from __future__ import annotations
 

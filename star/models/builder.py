@@ -1,4 +1,4 @@
-"""Making the parts of a network one after the other, every mistake collected."""
+"""The builder of a network's parts, one after the other; every mistake is collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network as evaluation sees it."""
+"""The network in evaluation: retrieval features of one modality."""
 
 from mindspore import Tensor, nn
 

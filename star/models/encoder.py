@@ -1,4 +1,4 @@
-"""From frames to frame features: stems, trunk, pooling, and in training SAADG's change of style.
+"""The encoder, from frames to frame features: stems, trunk, pooling, and in training SAADG's change of style.
 
 | paper / method                      | here                                                                    |
 |-------------------------------------|-------------------------------------------------------------------------|

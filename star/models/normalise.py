@@ -1,4 +1,4 @@
-"""From uint8 frames to what a trunk was trained with (method: input of the network)."""
+"""Normalisation of uint8 frames for the trunk (method: input of the network)."""
 
 from collections.abc import Sequence
 from typing import Literal

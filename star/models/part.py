@@ -1,4 +1,4 @@
-"""What the network knows of its parts: the tensors they read and give, by name.
+"""The contract of a network's parts: the tensors they read and give, by name.
 
 A part is a MindSpore cell whose `construct` takes and returns plain tensors. It tells the names of these tensors in two
 attributes, of the class or of the instance, and may tell more:

@@ -1,4 +1,4 @@
-"""Whether the names that parts read are there when they read them; no MindSpore."""
+"""The check of a network's wires: every name must be given before it is read; no MindSpore."""
 
 from __future__ import annotations
 

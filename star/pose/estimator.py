@@ -1,4 +1,4 @@
-"""What every pose estimator is."""
+"""The interface of pose estimators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good the skeletons of a data set are: frames that have one, share of confident joints by modality and joint."""
+"""Quality of a data set's skeletons: frames that have one, share of confident joints by modality and joint."""
 
 from __future__ import annotations
 

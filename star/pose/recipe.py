@@ -1,4 +1,4 @@
-"""What an estimator is made from, so that every worker process can make its own and a file can say what made it."""
+"""The recipe of an estimator, from which every worker makes its own and by which a file says what made it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How numbers are written and what stands below a table, in all formats alike."""
+"""Captions of tables and the notation of numbers, alike in all formats."""
 
 from __future__ import annotations
 

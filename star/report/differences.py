@@ -1,4 +1,4 @@
-"""Where runs differ besides their scores: keys of their configurations, versions, devices, commits."""
+"""Differences between runs besides their scores: keys of their configurations, versions, devices, commits."""
 
 from __future__ import annotations
 

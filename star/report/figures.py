@@ -1,4 +1,4 @@
-"""How figures look.
+"""The style of figures.
 
 Widths of a paper's columns, 8 point type, colours that colour-blind readers can tell apart, and line styles and markers
 that can still be told apart in grey.

@@ -1,4 +1,4 @@
-"""Where reports go."""
+"""Files of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each query found in each run of a study, and the per-query bootstrap of single runs."""
+"""Per-query records of the runs of a study, and the bootstrap of single runs over queries."""
 
 from __future__ import annotations
 

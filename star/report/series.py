@@ -1,4 +1,4 @@
-"""What the curves of a study show, read from its runs: by quantity and by row label, one array a seed."""
+"""The curves of a study, read from its runs: by quantity and by row label, one array a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every problem of a whole study at once, before any of its runs is started."""
+"""The check of a whole study: every problem at once, before any of its runs is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs stand behind which row of a study.
+"""The runs behind each row of a study.
 
 A run belongs to a study by its tag `study` (or because it was finished before and the study found it), and to the row
 that asks for its settings (`star.study.rows`).

@@ -1,4 +1,4 @@
-"""What `star-study run` has to do: keep, wait for, take over, continue or train, for each row and seed."""
+"""The plan of `star-study run`: keep, wait for, take over, continue or train, for each row and seed."""
 
 from __future__ import annotations
 

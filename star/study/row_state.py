@@ -1,4 +1,4 @@
-"""How far each row of a study is with each seed, as the tracking store and the run folders tell it."""
+"""The state of each row of a study with each seed, as the tracking store and the run folders tell it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which row of a study a run belongs to."""
+"""The rows of a study, and which of them a run belongs to."""
 
 from __future__ import annotations
 

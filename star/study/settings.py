@@ -1,4 +1,4 @@
-"""The settings a study asks of its runs, held against those a run was trained with.
+"""The settings a study asks of its runs, compared with those a run was trained with.
 
 A run belongs to the row whose settings it has, whichever way they were written: `experiment=frames_6` is
 `experiment=star dataset.frames=6`, and a run of another study is as good as one of this. Left out are paths and what

@@ -1,4 +1,4 @@
-"""Reading a study.yaml: everything wrong with it in one error."""
+"""The reader of study.yaml: everything wrong with it in one error."""
 
 from __future__ import annotations
 

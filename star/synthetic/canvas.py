@@ -1,4 +1,4 @@
-"""Collects the outlines of one walk in pixels and fills them, far ones first, into part maps."""
+"""The canvas: outlines of one walk in pixels, filled into part maps, far ones first."""
 
 from __future__ import annotations
 

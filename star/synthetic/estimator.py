@@ -1,4 +1,4 @@
-"""Turns true joints into what a pose estimator would report: noise, swaps of left and right, drop-outs, confidence.
+"""An imitation of a pose estimator's errors on true joints: noise, swaps of left and right, drop-outs, confidence.
 
 The same law for every identity: only the pixels' quality, occlusion and chance decide.
 """

@@ -1,4 +1,4 @@
-"""Writes the generated data set to disk once, as HITSZ-VCM folders with skeleton files, and finds it again."""
+"""The generated data set on disk, written once as HITSZ-VCM folders with skeleton files, and found again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an identity is: body proportions, gait, and what the person wears.
+"""An identity: body proportions, gait, and what the person wears.
 
 Nothing else in the generator depends on the identity. Every trait is drawn from the identity's own random stream.
 """

@@ -1,4 +1,4 @@
-"""What is around the walker: each camera's cluttered scene, the objects walked behind, the shadow on the ground."""
+"""The surroundings of a walker: each camera's cluttered scene, the objects walked behind, the shadow on the ground."""
 
 from __future__ import annotations
 

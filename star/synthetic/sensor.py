@@ -1,4 +1,4 @@
-"""From part maps to stored frames: colours and light of the body, blur, low resolution, the camera's gain and noise."""
+"""The sensor, from part maps to stored frames: colours, light, blur, low resolution, gain and noise of the camera."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where a run's numbers go, and how they are found again."""
+"""Records of runs: in MLflow, in their folders, and how they are found again."""

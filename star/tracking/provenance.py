@@ -1,4 +1,4 @@
-"""Which code and which packages made a run."""
+"""Provenance of a run: the code and the packages that made it."""
 
 from __future__ import annotations
 

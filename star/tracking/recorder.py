@@ -1,4 +1,4 @@
-"""What every tracker does: record events in the run's spool, and end the run with the right status."""
+"""The common part of all trackers: events go into the run's spool, and the run ends with the right status."""
 
 from __future__ import annotations
 

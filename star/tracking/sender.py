@@ -1,4 +1,4 @@
-"""From the spool to the store: one thread, batches, short retries, nothing raised, nothing lost.
+"""The sender from the spool to the store: one thread, batches, short retries, nothing raised, nothing lost.
 
 The sender reads the spool file itself, so an outage costs no memory and a later replay is the same code. A point is
 sent again when an acknowledgement was lost; the store knows it by its name, step, time and value and keeps one.

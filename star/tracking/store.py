@@ -1,4 +1,4 @@
-"""Where runs are kept: the address of the store, whether it can be used, and its first creation.
+"""The tracking store: its address, whether it can be used, and its first creation.
 
 A store is an SQLite file (the default), a database server or an MLflow server. Whatever is wrong with it is said
 before training, in one sentence with its address, and within seconds.

@@ -1,4 +1,4 @@
-"""`star-sync`: what ended runs could not send while their store was away."""
+"""`star-sync`: sending what ended runs could not while their store was away."""
 
 from __future__ import annotations
 

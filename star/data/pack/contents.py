@@ -1,4 +1,4 @@
-"""What goes into a pack: every frame once, every tracklet once, and the views that choose among them.
+"""Contents of a pack: every frame once, every tracklet once, and the views that choose among them.
 
 A view is a data set as one setting of its reader gives it. The index of a pack holds each view whole, so that reading
 it gives the reader's own tracklets, notes, protocol and fingerprint, whatever the data set.

@@ -1,4 +1,4 @@
-"""Every byte of a pack against its index."""
+"""Verification of a pack: every byte compared with its index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frame of the index an image of another program's results is."""
+"""Names of images in other programs' results, matched to frames of the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the results of another program to the two skeleton files of a data set."""
+"""The import of another program's results into the two skeleton files of a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every format is read into: for each image the persons found in it."""
+"""The common form of all formats: for each image the persons found in it."""
 
 from __future__ import annotations
 

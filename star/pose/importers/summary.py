@@ -1,4 +1,4 @@
-"""What an import gave, and everything that could not be matched, counted and named."""
+"""The summary of an import: what it gave, and everything that could not be matched, counted and named."""
 
 from __future__ import annotations
 
