@@ -31,7 +31,7 @@ test-slow: $(VENV)/.dev ## run the tests that take minutes
 bench: $(VENV)/.dev ## measure ranking, loader and tracker
 	$(BIN)/python -m pytest tests/benchmarks -o 'python_files=bench_*.py' -s
 
-gpu-check: $(VENV)/.dev ## hold a GPU against the reference numbers and the CPU (docs/gpu.md)
+gpu-check: $(VENV)/.dev ## compare a GPU with the reference numbers and the CPU (docs/gpu.md)
 	$(BIN)/python -m pip show --quiet nvidia-cudnn-cu11 || $(PIP) install --constraint constraints.txt --editable '.[gpu]'
 	$(BIN)/python tests/gpu_check.py
 

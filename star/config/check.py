@@ -36,7 +36,7 @@ def check_overrides(overrides: Sequence[str], *, here: bool = True) -> Config:
 
 
 def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here: bool = True) -> Config:
-    """Hold a composed configuration against the schema, the classes it names and the rules between its keys.
+    """Check a composed configuration by the schema, the classes it names and the rules between its keys.
 
     The classes are imported for it, and MindSpore with them; so the environment MindSpore reads is prepared first. If
     nothing is wrong with them, the network is built once, without initial values, to see whether its parts fit.

@@ -30,7 +30,7 @@ def check_arguments(
     problems: list[Problem],
     own: Collection[str] = (),
 ) -> None:
-    """Hold the arguments of a configuration node against the signature of what it names, which is not called.
+    """Compare the arguments of a configuration node with the signature of what it names, which is not called.
 
     The types are those of the type hints. A hint that cannot be resolved, or names a class that a configuration cannot
     hold, accepts every value; a list of the configuration passes as a tuple. `Annotated[int, bounds]` holds a number,

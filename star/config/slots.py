@@ -89,7 +89,7 @@ PLACES: Mapping[str, Place] = {
 
 
 def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
-    """A training configuration held against its schema.
+    """A training configuration checked by its schema.
 
     A backbone without keys of `PREPARATION` gets the usual ones. To YAML a bare `on` is a truth value; as a key of a
     loss term it is the word.

@@ -53,7 +53,7 @@ class Sampler(Protocol):
 
 
 def check_plan(plan: Sequence[BatchPlan] | Sequence[MixedPlan], split: Split, rows: int) -> None:
-    """Hold what a sampler has planned against the split.
+    """Check what a sampler has planned for a split.
 
     Args:
         plan: of an epoch.
