@@ -1,6 +1,11 @@
-"""Bounds of a constructor's argument, said in its annotation: `rate: Annotated[float, Bounds(above=0)]`."""
+"""Bounds of values that users give.
 
-from typing import NamedTuple
+A constructor says them in its annotation, `rate: Annotated[float, Bounds(above=0)]`, a dataclass of options in the
+metadata of its fields, `rate: float = number(above=0)`.
+"""
+
+from dataclasses import MISSING, field
+from typing import Any, NamedTuple
 
 
 class Bounds(NamedTuple):
@@ -17,3 +22,20 @@ class Bounds(NamedTuple):
     above: float | None = None
     maximum: float | None = None
     length: int | None = None
+
+
+def number(
+    *, default: Any = MISSING, minimum: float | None = None, above: float | None = None, maximum: float | None = None
+) -> Any:
+    """A field for a number, or a list of numbers, within bounds; `above` excludes its value."""
+    return field(default=default, metadata={"minimum": minimum, "above": above, "maximum": maximum})
+
+
+def numbers(length: int | None, *, empty: bool = False, **bounds: float) -> Any:
+    """A field for `length` numbers (None: any number of them, zero only if `empty`) within the bounds of `number`."""
+    return field(metadata={"length": length, "empty": empty, **bounds})
+
+
+def probability(default: Any = MISSING) -> Any:
+    """A field for a number in 0..1."""
+    return number(default=default, minimum=0, maximum=1)

@@ -219,6 +219,14 @@ class MixedBatch(NamedTuple):
 AnyBatch = TrainBatch | MixedBatch
 
 
+class ClipShape(NamedTuple):
+    """t, h and w of the clips a network reads."""
+
+    frames: int
+    height: int
+    width: int
+
+
 class ClipBatch(NamedTuple):
     """Clips of one modality for evaluation; the last batch is padded with copies of its last clip.
 

@@ -1,32 +1,23 @@
 """Schema of a run's configuration: one dataclass per group, one field per key.
 
-The values live in `conf/`; here stand their types and ranges, which `star.config.check` holds them against. What a
+The values live in `conf/`; here stand their types and ranges, which `star.config.check` compares them with. What a
 network is made of is open: there a constructor's signature is the schema. After the check, a `Config` is what
 `star.engine.build_network` reads; nothing below it sees a configuration.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from star.bounds import number, numbers, probability
+from star.data.augmentation import AugmentationOptions
+from star.data.cleaning import Cleaning
+from star.data.clip import OnBadFrame
+from star.data.corruption import Corruption
 
 Node = dict[str, Any]
 """A class (`_target_`) and its arguments."""
-
-
-def number(*, minimum: float | None = None, above: float | None = None, maximum: float | None = None) -> Any:
-    """A number, or a list of numbers, within bounds; `above` excludes its value."""
-    return field(metadata={"minimum": minimum, "above": above, "maximum": maximum})
-
-
-def numbers(length: int | None, *, empty: bool = False, **bounds: float) -> Any:
-    """A list of `length` numbers (None: any length, zero only if it may be `empty`) within the bounds of `number`."""
-    return field(metadata={"length": length, "empty": empty, **bounds})
-
-
-def probability() -> Any:
-    """A number in 0..1."""
-    return number(minimum=0, maximum=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,49 +61,6 @@ class Style:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """conf/dataset, key `augmentation`."""
-
-    pad: int = number(minimum=0)
-    flip: float = probability()
-    erase: float = probability()
-    erase_area: list[float] = numbers(2, above=0, maximum=1)
-    erase_aspect: list[float] = numbers(2, above=0)
-    geometry: Literal["clip", "frame"]
-    erase_per: Literal["clip", "frame"]
-    weighted_greyscale: float = probability()
-    channel_exchange: float = probability()
-    colour_jitter: float = probability()
-    infrared_jitter: float = probability()
-    brightness: float = number(minimum=0, maximum=1)
-    contrast: float = number(minimum=0, maximum=1)
-    saturation: float = number(minimum=0, maximum=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cleaning:
-    """conf/dataset, key `cleaning`."""
-
-    interpolate: bool
-    max_gap: int = number(minimum=1)
-    filter: Literal["none", "savitzky_golay", "one_euro"]
-    window: int = number(minimum=3)
-    order: int = number(minimum=1)
-    min_cutoff: float = number(above=0)
-    beta: float = number(minimum=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Corruption:
-    """conf/dataset, key `corruption`."""
-
-    occlusion: float = probability()
-    joint_noise: float = number(minimum=0)
-    joint_dropout: float = probability()
-    seed: int = number(minimum=0, maximum=2**31 - 1)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """conf/dataset."""
 
@@ -128,10 +76,10 @@ class Dataset:
     frames: int = number(minimum=1)
     height: int = number(minimum=16)
     width: int = number(minimum=16)
-    on_bad_frame: Literal["stop", "skip"]
+    on_bad_frame: OnBadFrame
     min_confidence: float = probability()
     cleaning: Cleaning
-    augmentation: Augmentation
+    augmentation: AugmentationOptions
     corruption: Corruption
     generate: dict[str, Any] | None
 

@@ -21,11 +21,13 @@ a frame. It looks back only and so lags; here a run is filtered forwards and bac
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from OneEuroFilter import OneEuroFilter
 
+from star.bounds import number
 from star.data.joints import FrameJoints
 
 FilterName = Literal["none", "savitzky_golay", "one_euro"]
@@ -34,8 +36,9 @@ _SUPPORT = 3
 _DERIVATIVE_CUTOFF = 0.1
 
 
-class Cleaning(NamedTuple):
-    """What is cleaned and how.
+@dataclass(frozen=True, kw_only=True)
+class Cleaning:
+    """What is cleaned and how: conf/dataset, key `cleaning`.
 
     Attributes:
         interpolate: fill gaps.
@@ -48,12 +51,12 @@ class Cleaning(NamedTuple):
     """
 
     interpolate: bool
-    max_gap: int
+    max_gap: int = number(minimum=1)
     filter: FilterName
-    window: int
-    order: int
-    min_cutoff: float
-    beta: float
+    window: int = number(minimum=3)
+    order: int = number(minimum=1)
+    min_cutoff: float = number(above=0)
+    beta: float = number(minimum=0)
 
     @property
     def used(self) -> bool:

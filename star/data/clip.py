@@ -61,26 +61,39 @@ class Tally:
             _log.warning("%s: its nearest good frame stands in", found.bad[name])
 
 
-class ClipReader:
-    """Decodes and augments; safe to use from several threads.
+class Reading(NamedTuple):
+    """How frames and joints are read.
 
-    Args:
-        split: where the frames and skeletons are.
+    Attributes:
         on_bad_frame: "stop" raises at the first frame that cannot be decoded; "skip" lets the nearest good frame of the
             clip stand in, with its joints.
         min_confidence: joints below it are missing (see `star.data.joints`).
         cleaning: of the joints over their tracklet; None: as they are stored.
     """
 
-    def __init__(
-        self, split: Split, *, on_bad_frame: OnBadFrame, min_confidence: float, cleaning: Cleaning | None = None
-    ):
+    on_bad_frame: OnBadFrame = "stop"
+    min_confidence: float = 0.0
+    cleaning: Cleaning | None = None
+
+
+READ_AS_STORED = Reading()
+
+
+class ClipReader:
+    """Decodes and augments; safe to use from several threads.
+
+    Args:
+        split: where the frames and skeletons are.
+        reading: how they are read.
+    """
+
+    def __init__(self, split: Split, reading: Reading):
         self._split = split
-        self._cleaned = (
-            TrackletJoints(split, cleaning, min_confidence) if cleaning is not None and split.skeletons else None
-        )
-        self._on_bad_frame = on_bad_frame
-        self._min_confidence = min_confidence
+        self._cleaned = None
+        if split.skeletons and reading.cleaning is not None and reading.cleaning.used:
+            self._cleaned = TrackletJoints(split, reading.cleaning, reading.min_confidence)
+        self._on_bad_frame = reading.on_bad_frame
+        self._min_confidence = reading.min_confidence
 
     def read(
         self,

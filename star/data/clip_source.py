@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from star.data.cleaning import Cleaning
-from star.data.clip import ClipReader, Found, OnBadFrame
+from star.data.augmentation import AugmentationOptions
+from star.data.clip import ClipReader, Found, Reading
 from star.data.corruption import Corruption
 from star.data.frame_sampling import clip_positions
-from star.data.transforms import PLAIN, Augmentation
-from star.types import Modality, Split
-
-Draw = Callable[[np.random.Generator, Modality, int], list[Augmentation]]
+from star.data.transforms import PLAIN, Augmentation, draw_clip
+from star.types import ClipShape, Split
 
 
 class ClipJob(NamedTuple):
@@ -42,28 +40,26 @@ class ClipSource:
 
     Args:
         split: where the clips are.
-        frames: t.
-        draw: the augmentations of a clip from its generator, modality and t.
+        shape: of a clip.
+        reading: how they are read.
+        augmentation: of clips that have a generator; None: none.
         corruption: of every clip; None: as they are.
-        on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
     """
 
     def __init__(
         self,
         split: Split,
+        shape: ClipShape,
+        reading: Reading,
         *,
-        frames: int,
-        on_bad_frame: OnBadFrame,
-        min_confidence: float,
-        cleaning: Cleaning | None,
-        draw: Draw | None = None,
+        augmentation: AugmentationOptions | None = None,
         corruption: Corruption | None = None,
     ):
         self._split = split
-        self._frames = frames
-        self._draw = draw
-        self._corruption = corruption
-        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
+        self._shape = shape
+        self._augmentation = augmentation
+        self._corruption = corruption if corruption is not None and corruption.used else None
+        self._reader = ClipReader(split, reading)
 
     def read(self, rows: Sequence[Row]) -> list[Found]:
         """Read clips into their places in a batch.
@@ -79,12 +75,13 @@ class ClipSource:
         """Draw the frames of a clip and what is done to them."""
         tracklet = self._split.tracklets[job.tracklet]
         count = len(tracklet.frames)
-        if job.entropy is None or self._draw is None:
-            positions, augmentations = clip_positions(count, self._frames), [PLAIN] * self._frames
+        frames = self._shape.frames
+        if job.entropy is None or self._augmentation is None:
+            positions, augmentations = clip_positions(count, frames), [PLAIN] * frames
         else:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(job.entropy)))
-            positions = clip_positions(count, self._frames, rng)
-            augmentations = self._draw(rng, tracklet.modality, self._frames)
+            positions = clip_positions(count, frames, rng)
+            augmentations = draw_clip(rng, tracklet.modality, self._shape, self._augmentation)
         return [tracklet.frames[i] for i in positions.tolist()], augmentations
 
     def _read(self, row: Row, keys: list[str], augmentations: list[Augmentation]) -> Found:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from star.data.augmentation import AugmentationOptions
 from star.types import Modality
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -45,35 +46,13 @@ class Colour(NamedTuple):
 UNCHANGED = Colour()
 
 
-class ColourOptions(NamedTuple):
-    """How often and how far colours are changed; the default is never.
-
-    Attributes:
-        weighted_greyscale, channel_exchange: probability that a visible clip is made grey in that way; the exchange is
-            for clips the greyscale has left in colour.
-        colour_jitter, infrared_jitter: probability that a visible, an infrared clip is jittered.
-        brightness, contrast, saturation: x draws a jitter's factor uniformly from 1 - x .. 1 + x.
-    """
-
-    weighted_greyscale: float = 0.0
-    channel_exchange: float = 0.0
-    colour_jitter: float = 0.0
-    infrared_jitter: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-
-
-COLOURS_KEPT = ColourOptions()
-
-
-def draw_colour(rng: np.random.Generator, modality: Modality, options: ColourOptions) -> Colour:
+def draw_colour(rng: np.random.Generator, modality: Modality, options: AugmentationOptions) -> Colour:
     """Draw the colours of one clip.
 
     The same numbers are taken from `rng` whatever the options, so that switching one on leaves the other draws alone.
     """
     drawn = rng.random(10)
-    if options == COLOURS_KEPT:
+    if not options.changes_colours:
         return UNCHANGED
     jitter, grey, exchange, channel, *shares = 1 - drawn
     visible = modality == "visible"

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from star.bounds import number, probability
 from star.data.joints import fill_missing
 
 KINDS = ("occlusion", "joint_noise", "joint_dropout")
@@ -30,8 +31,9 @@ GREY = 128
 _PLACE, _NOISE, _DROPOUT = range(3)
 
 
-class Corruption(NamedTuple):
-    """How hard test clips are made; all zero leaves them as they are.
+@dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """How hard test clips are made, conf/dataset, key `corruption`; all zero leaves them as they are.
 
     Attributes:
         occlusion: share of the frame's area, 0..1, that a grey block covers; it has the frame's shape and stays at one
@@ -42,10 +44,10 @@ class Corruption(NamedTuple):
         seed: of the draws.
     """
 
-    occlusion: float = 0.0
-    joint_noise: float = 0.0
-    joint_dropout: float = 0.0
-    seed: int = 0
+    occlusion: float = probability(0.0)
+    joint_noise: float = number(default=0.0, minimum=0)
+    joint_dropout: float = probability(0.0)
+    seed: int = number(default=0, minimum=0, maximum=2**31 - 1)
 
     @property
     def used(self) -> bool:

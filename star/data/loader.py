@@ -7,26 +7,23 @@ depend on the number of workers or on where an epoch is entered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
+from star.data.augmentation import AugmentationOptions
 from star.data.batch_plan import BatchPlan, MixedPlan, Sampler, check_plan
-from star.data.cleaning import Cleaning
-from star.data.clip import OnBadFrame, Tally
+from star.data.clip import READ_AS_STORED, Reading, Tally
 from star.data.clip_source import ClipJob, ClipSource, Row
-from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
 from star.data.prefetch import Batch, Unread, prefetch
-from star.data.sampler import PairedSampler, unpaired_identities
-from star.data.transforms import DrawnPer, draw_clip
+from star.data.sampler import unpaired_identities
 from star.errors import DataError
-from star.types import ALONE, NUMBER_OF_JOINTS, AnyBatch, ClipBatch, MixedBatch, Share, Split, TrainBatch
+from star.types import ALONE, NUMBER_OF_JOINTS, AnyBatch, ClipBatch, ClipShape, MixedBatch, Share, Split, TrainBatch
 
 T = TypeVar("T")
 
@@ -36,84 +33,49 @@ _log = logging.getLogger(__name__)
 
 
 class TrainLoader:
-    """Augmented P x K batches of both modalities.
+    """Augmented batches of both modalities.
 
     Args:
         split: training tracklets.
-        frames, height, width: t, h and w of a clip.
-        pad, flip, erase, erase_area, erase_aspect: see `star.data.transforms.draw_augmentation`.
-        geometry, erase_per, colour: see `star.data.transforms.draw_clip`.
-        identities, tracklets: P and K, of every batch.
-        sampler: class that plans the epochs, see `star.data.batch_plan.Sampler`.
-        seed: of everything drawn here.
+        sampler: plans the epochs.
+        rows: P x K of every batch.
+        shape: of a clip.
+        reading: how frames and joints are read.
+        augmentation: of the clips.
+        seed: of the frames chosen and the augmentation.
         workers: threads that read. They do not change the batches.
-        on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
-        batches: per epoch; None: as the sampler has it.
-        share: rows of every batch that are read; they are drawn as if all were. Its size divides P.
+        share: rows of every batch that are read; they are drawn as if all were. Its size divides `rows`.
 
     Raises:
-        DataError: too few identities for P, or plans that do not fit the split.
+        DataError: plans that do not fit the split.
     """
 
     def __init__(
         self,
         split: Split,
+        sampler: Sampler,
+        rows: int,
+        shape: ClipShape,
+        reading: Reading = READ_AS_STORED,
         *,
-        frames: int,
-        height: int,
-        width: int,
-        pad: int,
-        flip: float,
-        erase: float,
-        erase_area: tuple[float, float],
-        erase_aspect: tuple[float, float],
-        identities: int,
-        tracklets: int,
+        augmentation: AugmentationOptions,
         seed: int,
         workers: int,
-        on_bad_frame: OnBadFrame = "stop",
-        min_confidence: float = 0.0,
-        batches: int | None = None,
-        geometry: DrawnPer = "clip",
-        erase_per: DrawnPer = "clip",
-        colour: ColourOptions = COLOURS_KEPT,
-        cleaning: Cleaning | None = None,
         share: Share = ALONE,
-        sampler: Callable[..., Sampler] = PairedSampler,
     ):
         cv2.setNumThreads(0)
         self._seed = seed
         self._split = split
-        self._batch_rows = identities * tracklets
-        self._rows = share.of(self._batch_rows)
-        draw = partial(
-            draw_clip,
-            geometry=geometry,
-            erase_per=erase_per,
-            colour=colour,
-            height=height,
-            width=width,
-            pad=pad,
-            flip=flip,
-            erase=erase,
-            erase_area=erase_area,
-            erase_aspect=erase_aspect,
-        )
-        self._source = ClipSource(
-            split,
-            frames=frames,
-            draw=draw,
-            on_bad_frame=on_bad_frame,
-            min_confidence=min_confidence,
-            cleaning=cleaning,
-        )
+        self._batch_rows = rows
+        self._rows = share.of(rows)
+        self._source = ClipSource(split, shape, reading, augmentation=augmentation)
         self._tally = Tally()
         self._workers = workers
-        self._shape = (self._rows.stop - self._rows.start, frames, height, width)
-        self._sampler = sampler(split=split, identities=identities, tracklets=tracklets, seed=seed, batches=batches)
-        self.batches_per_epoch = self._sampler.batches_per_epoch
+        self._shape = shape
+        self._sampler = sampler
+        self.batches_per_epoch = sampler.batches_per_epoch
         self._plan(0)  # raises now if the sampler's plans do not fit
-        for note in [] if self._sampler.mixed else unpaired_identities(split.tracklets):
+        for note in [] if sampler.mixed else unpaired_identities(split.tracklets):
             _log.warning("%s", note)
 
     def __len__(self) -> int:
@@ -145,19 +107,22 @@ class TrainLoader:
     def _unread(self, epoch: int, number: int, plan: BatchPlan | MixedPlan) -> Unread[AnyBatch]:
         if isinstance(plan, MixedPlan):
             return self._unread_mixed(epoch, number, plan)
-        (visible, visible_joints), (infrared, infrared_joints) = _empty(self._shape), _empty(self._shape)
+        (visible, visible_joints), (infrared, infrared_joints) = self._empty(), self._empty()
         batch = TrainBatch(visible, infrared, visible_joints, infrared_joints, plan.labels[self._rows])
         tracklets = _alternate(plan.visible[self._rows].tolist(), plan.infrared[self._rows].tolist())
         jobs = self._jobs(epoch, number, tracklets, 2 * self._rows.start)
         return Unread(batch, _rows(jobs, _alternate(visible, infrared), _alternate(visible_joints, infrared_joints)))
 
     def _unread_mixed(self, epoch: int, number: int, plan: MixedPlan) -> Unread[AnyBatch]:
-        frames, joints = _empty(self._shape)
+        frames, joints = self._empty()
         chosen = plan.tracklets[self._rows].tolist()
         modality = [int(self._split.tracklets[tracklet].modality == "infrared") for tracklet in chosen]
         batch = MixedBatch(frames, joints, plan.labels[self._rows], np.array(modality, np.int32))
         jobs = self._jobs(epoch, number, chosen, self._rows.start)
         return Unread(batch, _rows(jobs, frames, joints))
+
+    def _empty(self) -> tuple[np.ndarray, np.ndarray]:
+        return _empty(self._rows.stop - self._rows.start, self._shape)
 
     def _jobs(self, epoch: int, number: int, tracklets: Iterable[int], start: int) -> list[ClipJob]:
         """The clips of a batch in order, each with a generator of its own; `start`: place of the first in the batch."""
@@ -170,10 +135,10 @@ class EvaluationLoader:
 
     Args:
         split: tracklets of one modality.
-        frames, height, width: t, h and w of a clip.
+        shape: of a clip.
+        reading: how frames and joints are read.
         batch: clips a batch; the last batch is padded with copies of its last clip.
         workers: threads that read.
-        on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         corruption: makes the clips harder; None: as they are.
         share: which batches are read: the same number for every process, but for the last ones.
 
@@ -184,15 +149,11 @@ class EvaluationLoader:
     def __init__(
         self,
         split: Split,
+        shape: ClipShape,
+        reading: Reading = READ_AS_STORED,
         *,
-        frames: int,
-        height: int,
-        width: int,
         batch: int,
         workers: int,
-        on_bad_frame: OnBadFrame = "stop",
-        min_confidence: float = 0.0,
-        cleaning: Cleaning | None = None,
         corruption: Corruption | None = None,
         share: Share = ALONE,
     ):
@@ -200,22 +161,15 @@ class EvaluationLoader:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
         cv2.setNumThreads(0)
         self._split = split
-        self._shape = (batch, frames, height, width)
+        self._batch, self._shape = batch, shape
         self._share = share
-        self._source = ClipSource(
-            split,
-            frames=frames,
-            corruption=corruption,
-            on_bad_frame=on_bad_frame,
-            min_confidence=min_confidence,
-            cleaning=cleaning,
-        )
+        self._source = ClipSource(split, shape, reading, corruption=corruption)
         self._tally = Tally()
         self._workers = workers
 
     def __len__(self) -> int:
         """Batches, the last padded one included."""
-        return -(-len(self._split.tracklets) // self._shape[0])
+        return -(-len(self._split.tracklets) // self._batch)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -230,13 +184,13 @@ class EvaluationLoader:
     @property
     def rows_each(self) -> int:
         """Clips of every process but for the last ones: those of process r are the r-th so many of the split."""
-        return -(-len(self) // self._share.size) * self._shape[0]
+        return -(-len(self) // self._share.size) * self._batch
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """The process's clips once; raises DataError where a frame or skeleton cannot be read."""
         first = self._share.rank * self.rows_each
         end = min(first + self.rows_each, len(self._split.tracklets))
-        unread = (self._unread(start) for start in range(first, end, self._shape[0]))
+        unread = (self._unread(start) for start in range(first, end, self._batch))
         what = f"reading {self._split.name}"
         with closing(_read(unread, self._source, self._tally, self._workers, what)) as batches:
             for batch in batches:
@@ -245,15 +199,16 @@ class EvaluationLoader:
                 yield batch
 
     def _unread(self, start: int) -> Unread[ClipBatch]:
-        frames, joints = _empty(self._shape)
-        end = min(start + self._shape[0], len(self._split.tracklets))
+        frames, joints = _empty(self._batch, self._shape)
+        end = min(start + self._batch, len(self._split.tracklets))
         jobs = map(ClipJob, range(start, end))
         return Unread(ClipBatch(frames, joints, end - start), _rows(jobs, frames[: end - start], joints[: end - start]))
 
 
-def _empty(shape: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _empty(clips: int, shape: ClipShape) -> tuple[np.ndarray, np.ndarray]:
     """Memory for the frames [b t h w 3] uint8 and joints [b t j 3] float32 of clips."""
-    return np.empty((*shape, 3), np.uint8), np.empty((*shape[:2], NUMBER_OF_JOINTS, 3), np.float32)
+    joints = np.empty((clips, shape.frames, NUMBER_OF_JOINTS, 3), np.float32)
+    return np.empty((clips, *shape, 3), np.uint8), joints
 
 
 def _alternate(first: Iterable[T], second: Iterable[T]) -> Iterator[T]:

@@ -17,17 +17,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache, partial
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from star.data.augmentation import AugmentationOptions
 from star.data.coco import MIRRORED
-from star.data.colour import COLOURS_KEPT, UNCHANGED, Colour, ColourOptions, draw_colour, recolour
-from star.types import Modality
-
-DrawnPer = Literal["clip", "frame"]
+from star.data.colour import UNCHANGED, Colour, draw_colour, recolour
+from star.types import ClipShape, Modality
 
 ERASED = (124, 116, 104)
 """ImageNet's mean colour, RGB, as uint8."""
@@ -57,87 +56,46 @@ PLAIN = Augmentation()
 """Only the resize, as at test."""
 
 
-def draw_augmentation(
-    rng: np.random.Generator,
-    *,
-    height: int,
-    width: int,
-    pad: int,
-    flip: float,
-    erase: float,
-    erase_area: tuple[float, float],
-    erase_aspect: tuple[float, float],
-) -> Augmentation:
+def draw_augmentation(rng: np.random.Generator, height: int, width: int, options: AugmentationOptions) -> Augmentation:
     """Draw the geometry of one frame, or of a whole clip; colours stay as they are.
 
     Args:
         rng: the clip's own.
-        height: of the augmented frame.
-        width: of the augmented frame.
-        pad: pixels around the resized frame before the crop.
-        flip: probability.
-        erase: probability.
-        erase_area: range of the erased share of the frame.
-        erase_aspect: range of height / width of the erased rectangle, uniform in its logarithm.
+        height, width: of the augmented frame.
+        options: of the augmentation.
     """
+    pad = options.pad
     down, right = (pad - int(offset) for offset in rng.integers(0, 2 * pad, size=2, endpoint=True))
-    mirrored = bool(rng.random() < flip)
-    erased = _draw_rectangle(rng, height, width, erase_area, erase_aspect) if rng.random() < erase else None
+    mirrored = bool(rng.random() < options.flip)
+    erased = _draw_rectangle(rng, height, width, options) if rng.random() < options.erase else None
     return Augmentation(right, down, mirrored, erased)
 
 
 def draw_clip(
-    rng: np.random.Generator,
-    modality: Modality,
-    frames: int,
-    *,
-    geometry: DrawnPer = "clip",
-    erase_per: DrawnPer = "clip",
-    colour: ColourOptions = COLOURS_KEPT,
-    height: int,
-    width: int,
-    pad: int,
-    flip: float,
-    erase: float,
-    erase_area: tuple[float, float],
-    erase_aspect: tuple[float, float],
+    rng: np.random.Generator, modality: Modality, shape: ClipShape, options: AugmentationOptions
 ) -> list[Augmentation]:
     """Draw the augmentation of each frame of one clip.
 
     Draws per frame start with the draw the whole clip would have had, so a clip's first frame and its colours do not
-    depend on `geometry` and `erase_per`.
+    depend on `geometry` and `erase_per`. Colours are always drawn for the clip.
 
     Args:
         rng: the clip's own.
         modality: of the clip; some colour options are for one modality.
-        frames: t.
-        geometry: whether crop and flip are drawn for the clip or for every frame.
-        erase_per: the same for the erasing, its probability included.
-        colour: always drawn for the clip.
-        height, width, pad, flip, erase, erase_area, erase_aspect: see `draw_augmentation`.
+        shape: of the clip.
+        options: of the augmentation.
 
     Returns:
         t augmentations.
     """
-    draw = partial(
-        draw_augmentation,
-        rng,
-        height=height,
-        width=width,
-        pad=pad,
-        flip=flip,
-        erase=erase,
-        erase_area=erase_area,
-        erase_aspect=erase_aspect,
-    )
-    first = draw()
-    first = first._replace(colour=draw_colour(rng, modality, colour))
-    drawn = [first] * frames
-    if "frame" in (geometry, erase_per):
-        for row in range(1, frames):
-            own = draw()
-            placed = own if geometry == "frame" else first
-            erased = own.erased if erase_per == "frame" else first.erased
+    first = draw_augmentation(rng, shape.height, shape.width, options)
+    first = first._replace(colour=draw_colour(rng, modality, options))
+    drawn = [first] * shape.frames
+    if "frame" in (options.geometry, options.erase_per):
+        for row in range(1, shape.frames):
+            own = draw_augmentation(rng, shape.height, shape.width, options)
+            placed = own if options.geometry == "frame" else first
+            erased = own.erased if options.erase_per == "frame" else first.erased
             drawn[row] = placed._replace(erased=erased, colour=first.colour)
     return drawn
 
@@ -217,12 +175,14 @@ def _place(image: np.ndarray, flip: bool, right: int, down: int, out: np.ndarray
 
 
 def _draw_rectangle(
-    rng: np.random.Generator, height: int, width: int, area: tuple[float, float], aspect: tuple[float, float]
+    rng: np.random.Generator, height: int, width: int, options: AugmentationOptions
 ) -> tuple[int, int, int, int] | None:
     """Random erasing (Zhong et al., 2020); None if no rectangle of a hundred fits into the frame."""
+    smallest, largest = options.erase_area
+    lowest, highest = map(math.log, options.erase_aspect)
     for _ in range(_ERASE_ATTEMPTS):
-        pixels = height * width * rng.uniform(*area)
-        ratio = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
+        pixels = height * width * rng.uniform(smallest, largest)
+        ratio = math.exp(rng.uniform(lowest, highest))
         rows, columns = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
         if 0 < rows < height and 0 < columns < width:
             top = int(rng.integers(0, height - rows, endpoint=True))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from star.config.network import reads_joints
 from star.config.schema import Config
 from star.config.slots import fill_slot
 from star.data.batch_plan import Sampler
-from star.data.cleaning import Cleaning
-from star.data.colour import ColourOptions
+from star.data.clip import Reading
 from star.data.corruption import Corruption
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.matches import require_matches
 from star.data.skeleton_source import require_skeletons
 from star.engine.read_data import read_dataset
 from star.errors import ConfigError, Problem
-from star.types import ALONE, Share, Split, VideoReIDData
+from star.types import ALONE, ClipShape, Share, Split, VideoReIDData
 
 
 def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
@@ -36,7 +33,7 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
     require_matches(data)
     if reads_joints(config):
         require_skeletons(data)
-    return corrupted(data, _corruption(config) or Corruption())
+    return corrupted(data, dataset.corruption)
 
 
 def corrupted(data: VideoReIDData, corruption: Corruption) -> VideoReIDData:
@@ -45,62 +42,51 @@ def corrupted(data: VideoReIDData, corruption: Corruption) -> VideoReIDData:
 
 
 def train_loader(config: Config, data: VideoReIDData, share: Share = ALONE) -> TrainLoader:
-    """Batches of P x K clips of both modalities, or a process's share of them."""
-    dataset, schedule = config.dataset, config.schedule
-    augmentation = dataset.augmentation
+    """Batches of P x K clips of both modalities, or a process's share of them.
+
+    Raises:
+        ConfigError: the sampler cannot be made of the configuration.
+        DataError: too few identities for P, or plans that do not fit the split.
+    """
+    split = _read_by_network(config, data.train)
     return TrainLoader(
-        _read_by_network(config, data.train),
-        frames=dataset.frames,
-        height=dataset.height,
-        width=dataset.width,
-        pad=augmentation.pad,
-        flip=augmentation.flip,
-        erase=augmentation.erase,
-        erase_area=(augmentation.erase_area[0], augmentation.erase_area[1]),
-        erase_aspect=(augmentation.erase_aspect[0], augmentation.erase_aspect[1]),
-        geometry=augmentation.geometry,
-        erase_per=augmentation.erase_per,
-        colour=ColourOptions(**{name: getattr(augmentation, name) for name in ColourOptions._fields}),
-        identities=schedule.identities,
-        tracklets=schedule.tracklets,
-        batches=schedule.batches_per_epoch,
+        split,
+        _sampler(config, split),
+        config.schedule.identities * config.schedule.tracklets,
+        _shape(config),
+        _reading(config),
+        augmentation=config.dataset.augmentation,
         seed=config.seed,
         workers=config.hardware.loader_workers,
-        on_bad_frame=dataset.on_bad_frame,
-        min_confidence=dataset.min_confidence,
-        cleaning=_cleaning(config),
         share=share,
-        sampler=_sampler(config),
     )
 
 
-def _sampler(config: Config) -> Callable[..., Sampler]:
-    """The sampler's class with the configuration's arguments, called with what it names."""
+def _sampler(config: Config, split: Split) -> Sampler:
     problems: list[Problem] = []
     slot = fill_slot(config, "sampler", problems)
     if slot is None or problems:
         raise ConfigError(problems)
-
-    def sampler(**given: Any) -> Sampler:
-        return slot.target(**slot.arguments, **{name: given[name] for name in slot.given})
-
-    return sampler
+    schedule = config.schedule
+    given = {
+        "split": split,
+        "identities": schedule.identities,
+        "tracklets": schedule.tracklets,
+        "seed": config.seed,
+        "batches": schedule.batches_per_epoch,
+    }
+    return slot.target(**slot.arguments, **{name: given[name] for name in slot.given})
 
 
 def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> EvaluationLoader:
     """Clips of a test split in order, or a process's share of them."""
-    dataset = config.dataset
     return EvaluationLoader(
         _read_by_network(config, split),
-        frames=dataset.frames,
-        height=dataset.height,
-        width=dataset.width,
+        _shape(config),
+        _reading(config),
         batch=config.schedule.evaluation_batch,
         workers=config.hardware.loader_workers,
-        on_bad_frame=dataset.on_bad_frame,
-        min_confidence=dataset.min_confidence,
-        cleaning=_cleaning(config),
-        corruption=_corruption(config),
+        corruption=config.dataset.corruption,
         share=share,
     )
 
@@ -110,13 +96,9 @@ def _read_by_network(config: Config, split: Split) -> Split:
     return split if reads_joints(config) else replace(split, skeletons=None)
 
 
-def _cleaning(config: Config) -> Cleaning | None:
-    options = config.dataset.cleaning
-    cleaning = Cleaning(**{name: getattr(options, name) for name in Cleaning._fields})
-    return cleaning if cleaning.used else None
+def _shape(config: Config) -> ClipShape:
+    return ClipShape(config.dataset.frames, config.dataset.height, config.dataset.width)
 
 
-def _corruption(config: Config) -> Corruption | None:
-    options = config.dataset.corruption
-    corruption = Corruption(**{name: getattr(options, name) for name in Corruption._fields})
-    return corruption if corruption.used else None
+def _reading(config: Config) -> Reading:
+    return Reading(config.dataset.on_bad_frame, config.dataset.min_confidence, config.dataset.cleaning)

@@ -43,6 +43,11 @@ def select_device(hardware: Hardware) -> None:
     ms.set_context(mode=ms.PYNATIVE_MODE)
 
 
+def simulated() -> bool:
+    """Whether MindSpore simulates the device: then every result is zero, so nothing may depend on one."""
+    return os.environ.get("MS_SIMULATION_LEVEL", "") != ""
+
+
 def _reason(error: Exception) -> str:
     """The first sentence of an error, without the rulings MindSpore draws around it."""
     lines = [line.strip() for line in str(error).splitlines()]

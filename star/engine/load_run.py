@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from star.config.check import check_config
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.schema import Corruption as CorruptionConfig
 from star.config.stored import RUN_FILE, stored_config
 from star.data.corruption import Corruption
 from star.engine.build_data import load_data
@@ -118,5 +117,4 @@ def load_run(
 
 def with_corruption(config: Config, corruption: Corruption) -> Config:
     """The configuration with other corruption of the test clips."""
-    options = CorruptionConfig(**corruption._asdict())
-    return replace(config, dataset=replace(config.dataset, corruption=options))
+    return replace(config, dataset=replace(config.dataset, corruption=corruption))

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.loaders import evaluation_loader
 from support.packing import OPTIONS, batches, pack_one, same
 from support.tiny_vcm import write_tiny_vcm
 
 from star.data.check import check_dataset
 from star.data.decode import decode_frame, load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.loader import EvaluationLoader
 from star.data.pack.encoding import Storage
 from star.data.pack.store import Pack
 from star.errors import DataError
@@ -133,7 +133,8 @@ def folder(tmp_path):
 
 
 def _clip(data, policy):
-    loader = EvaluationLoader(data.query, frames=4, height=HEIGHT, width=WIDTH, batch=2, workers=1, on_bad_frame=policy)
+    shape = {"frames": 4, "height": HEIGHT, "width": WIDTH}
+    loader = evaluation_loader(data.query, **shape, batch=2, workers=1, on_bad_frame=policy)
     clip = next(iter(loader)).frames[0]
     return clip, {name: loader.counts[name] for name in ("bad_frames", "bad_files")}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +13,8 @@ from star.data.cleaning import Cleaning, clean
 from star.data.coco import MIRRORED
 from star.data.joints import FrameJoints, fill_missing
 
-INTERPOLATE = Cleaning(True, max_gap=5, filter="none", window=7, order=2, min_cutoff=0.2, beta=1.0)
-FILTERS = {name: INTERPOLATE._replace(filter=name) for name in ("savitzky_golay", "one_euro")}
+INTERPOLATE = Cleaning(interpolate=True, max_gap=5, filter="none", window=7, order=2, min_cutoff=0.2, beta=1.0)
+FILTERS = {name: replace(INTERPOLATE, filter=name) for name in ("savitzky_golay", "one_euro")}
 
 
 def tracklet(joints: np.ndarray, present: np.ndarray | None = None) -> FrameJoints:
@@ -106,7 +108,7 @@ def test_an_unsure_neighbour_has_less_say():
 def test_filling_equals_its_plain_twin(seed, max_gap):
     random = np.random.default_rng(seed)
     joints, present = random.random((15, 17, 3)) + 0.01, random.random((15, 17)) < 0.6
-    found = clean(tracklet(joints, present), INTERPOLATE._replace(max_gap=max_gap))
+    found = clean(tracklet(joints, present), replace(INTERPOLATE, max_gap=max_gap))
     stored = tracklet(joints, present).joints.astype(float)
     for j in range(17):
         there = [t for t in range(15) if present[t, j]]
@@ -171,7 +173,7 @@ def test_savitzky_golay_is_scipys_on_every_run():
     present = np.ones((48, 17), bool)
     present[20:30] = False
     present[34] = present[37] = False
-    found = clean(tracklet(true, present), FILTERS["savitzky_golay"]._replace(interpolate=False)).joints
+    found = clean(tracklet(true, present), replace(FILTERS["savitzky_golay"], interpolate=False)).joints
     for start, end, window in ((0, 20, 7), (30, 34, 3), (38, 48, 7)):
         expected = savgol_filter(true[start:end, :, :2].astype(float), window, 2, axis=0)
         assert np.allclose(found[start:end, :, :2], expected, atol=1e-6)
@@ -194,8 +196,8 @@ def test_the_input_is_left_alone_and_nothing_is_done_when_off():
     given_, present = walk(), holes((48, 17))
     stored = tracklet(given_, present)
     before = [array.copy() for array in stored]
-    found = clean(stored, INTERPOLATE._replace(interpolate=False))
-    assert not INTERPOLATE._replace(interpolate=False).used and INTERPOLATE.used and FILTERS["one_euro"].used
+    found = clean(stored, replace(INTERPOLATE, interpolate=False))
+    assert not replace(INTERPOLATE, interpolate=False).used and INTERPOLATE.used and FILTERS["one_euro"].used
     assert all(np.array_equal(one, other) for one, other in zip(found, before, strict=True))
     clean(stored, FILTERS["savitzky_golay"])
     assert all(np.array_equal(one, other) for one, other in zip(stored, before, strict=True))

@@ -3,11 +3,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from star.data.colour import COLOURS_KEPT, LUMINANCE, UNCHANGED, Colour, ColourOptions, draw_colour, recolour
+from star.data.augmentation import AugmentationOptions
+from star.data.colour import LUMINANCE, UNCHANGED, Colour, draw_colour, recolour
 
 FACTORS = st.floats(0.0, 2.0)
 SEEDS = st.integers(0, 2**32 - 1)
-OFTEN = ColourOptions(0.4, 0.5, 0.6, 0.7, brightness=0.5, contrast=0.4, saturation=0.3)
+
+
+def _options(**options):
+    return AugmentationOptions(pad=0, flip=0, erase=0, erase_area=[0.1, 0.2], erase_aspect=[1, 1], **options)
+
+
+OFTEN = _options(
+    weighted_greyscale=0.4,
+    channel_exchange=0.5,
+    colour_jitter=0.6,
+    infrared_jitter=0.7,
+    brightness=0.5,
+    contrast=0.4,
+    saturation=0.3,
+)
 
 
 def _frame(seed, height=24, width=16):
@@ -55,7 +70,7 @@ def test_an_exchanged_channel_is_copied_exactly(channel):
 def test_nothing_drawn_changes_nothing():
     frame = _frame(0)
     assert np.array_equal(_recoloured(frame, UNCHANGED), frame)
-    assert set(_draws("visible", COLOURS_KEPT) + _draws("infrared", COLOURS_KEPT)) == {UNCHANGED}
+    assert set(_draws("visible", _options(brightness=0.5)) + _draws("infrared", _options())) == {UNCHANGED}
 
 
 def test_a_jitter_keeps_infrared_frames_without_colour():
@@ -86,7 +101,7 @@ def test_probabilities_and_ranges_are_used():
 @given(seed=SEEDS)
 def test_an_option_leaves_the_draws_of_the_others_alone(seed):
     def draw(**options):
-        return draw_colour(np.random.default_rng(seed), "visible", ColourOptions(brightness=0.5, **options))
+        return draw_colour(np.random.default_rng(seed), "visible", _options(brightness=0.5, **options))
 
     both, jittered, grey = (
         draw(colour_jitter=1, weighted_greyscale=1),

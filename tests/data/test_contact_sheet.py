@@ -1,11 +1,13 @@
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
+from support.loaders import train_loader
 
 from star.data.coco import BONES
 from star.data.contact_sheet import augmented_sheet, contact_sheet
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.loader import TrainLoader
 from star.data.skeleton_picture import draw_skeleton
 from star.errors import DataError
 
@@ -74,9 +76,8 @@ def test_missing_joints_are_not_drawn():
 
 
 def test_augmented_sheet_shows_the_frames_and_joints_of_the_batch(whole, tmp_path):
-    shape = {"frames": 3, "height": 48, "width": 24}
-    moves = {"pad": 4, "flip": 0.5, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
-    loader = TrainLoader(whole.train, **shape, **moves, identities=2, tracklets=2, seed=0, workers=1, geometry="frame")
+    shape: dict[str, Any] = {"frames": 3, "height": 48, "width": 24}
+    loader = train_loader(whole.train, **shape, erase=0.0, workers=1, geometry="frame")
     batch = next(iter(loader.epoch(0)))
     drawn = _picture(augmented_sheet(batch, whole.train.identities, tmp_path / "new" / "drawn.png", rows=3))
     bare = batch._replace(visible_joints=0 * batch.visible_joints, infrared_joints=0 * batch.infrared_joints)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.loaders import evaluation_loader
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints
 
 from star.data.corruption import GREY, Corruption
-from star.data.loader import EvaluationLoader
 
 KEYS = [f"0001/ir/D2/{n}" for n in range(1, 201)]
 CLIP: dict[str, Any] = {"frames": 4, "height": HEIGHT, "width": WIDTH, "batch": 4}
@@ -29,7 +29,7 @@ def _apply(corruption, keys=KEYS, change=None):
 
 
 def _batches(split, corruption=None, workers=2):
-    return list(EvaluationLoader(split, workers=workers, corruption=corruption, **CLIP))
+    return list(evaluation_loader(split, workers=workers, corruption=corruption, **CLIP))
 
 
 def _same(first, second):
@@ -122,7 +122,7 @@ def test_a_repeated_frame_keeps_one_skeleton():
 def test_tracklets_and_seeds_differ():
     corruption = Corruption(occlusion=0.1)
     places = {corruption.block(key, HEIGHT, WIDTH) for key in KEYS[:20]}
-    places |= {corruption._replace(seed=1).block(KEYS[0], HEIGHT, WIDTH)}
+    places |= {replace(corruption, seed=1).block(KEYS[0], HEIGHT, WIDTH)}
     assert len(places) > 15
 
 
@@ -137,7 +137,7 @@ def test_clips_do_not_depend_on_workers_batches_or_the_other_tracklets(whole):
     assert _same(_batches(whole.query, corruption, workers=1), reference)
     assert not _same(reference, _batches(whole.query))
     single: dict[str, Any] = CLIP | {"batch": 1}
-    alone = EvaluationLoader(whole.query, workers=1, corruption=corruption, **single)
+    alone = evaluation_loader(whole.query, workers=1, corruption=corruption, **single)
     clips = [(batch.frames[0], batch.joints[0]) for batch in alone]
     rows = [(b.frames[row], b.joints[row]) for b in reference for row in range(b.count)]
     assert _same(clips, rows)

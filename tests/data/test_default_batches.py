@@ -4,13 +4,12 @@ import hashlib
 
 import numpy as np
 import pytest
+from support.loaders import train_loader
 from support.tiny_vcm import plain_joints, write_skeletons, write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
-from star.data.loader import TrainLoader
 
-DEFAULTS = {"pad": 4, "flip": 0.5, "erase": 0.5, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
 CHECKSUMS = {
     (48, 24): ("c78f0ef13002a70a", "7ff3c446faab705c"),
     (64, 40): ("b9b3928431a17c63", "d6d05840d0d720af"),
@@ -26,8 +25,8 @@ def _checksum(*arrays):
 
 
 def _batches(data, height, width, **options):
-    shape = {"frames": 4, "height": height, "width": width, "identities": 2, "tracklets": 2}
-    return list(TrainLoader(data.train, **shape, **DEFAULTS, **options, seed=0, workers=2).epoch(0))
+    loader = train_loader(data.train, frames=4, height=height, width=width, **options)
+    return list(loader.epoch(0))
 
 
 def _joints(batches):

@@ -1,33 +1,38 @@
 """Joints follow the pixels, whatever is drawn, frame by frame."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.loaders import STILL, train_loader
 from support.tiny_vcm import write_jpeg, write_tiny_vcm
 
+from star.data.augmentation import AugmentationOptions
 from star.data.coco import MIRRORED
-from star.data.colour import ColourOptions
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
-from star.data.loader import TrainLoader
 from star.data.skeletons import SkeletonWriter, index_sha256
 from star.data.transforms import ERASED, PLAIN, augment_frame, augment_joints, draw_clip
-from star.types import Modality
+from star.types import ClipShape, Modality
 
 FRAMES = 4
-MOVING = {"pad": 6, "flip": 0.5, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
+MOVING = STILL | {"pad": 6, "flip": 0.5}
 ERASING = MOVING | {"erase": 0.7}
-COLOURS = ColourOptions(0.3, 0.4, 0.5, 0.5, brightness=0.5, contrast=0.5, saturation=0.5)
+COLOURS: dict[str, Any] = {
+    **{"weighted_greyscale": 0.3, "channel_exchange": 0.4, "colour_jitter": 0.5, "infrared_jitter": 0.5},
+    **{"brightness": 0.5, "contrast": 0.5, "saturation": 0.5},
+}
 SEEDS = st.integers(0, 2**32 - 1)
 PER = st.sampled_from(["clip", "frame"])
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 NOSE, LEFT, RIGHT = 0, 5, 6
 
 
-def _draw(seed, modality: Modality = "visible", *, height=96, width=48, **options):
+def _draw(seed, modality: Modality = "visible", *, height=96, width=48, **options: Any):
     rng = np.random.default_rng(seed)
-    return draw_clip(rng, modality, FRAMES, height=height, width=width, **(MOVING | options))
+    return draw_clip(rng, modality, ClipShape(FRAMES, height, width), AugmentationOptions(**(MOVING | options)))
 
 
 def _marked(height, width, joints, spread=0.025):
@@ -62,7 +67,7 @@ def test_a_mark_painted_at_a_joint_is_found_at_the_moved_joint(seed, stored, siz
     joints = rng.random((FRAMES, 17, 3)).astype(np.float32)
     joints[:, joint, :2] = rng.uniform(0.3, 0.7, (FRAMES, 2))
     height, width = size
-    augmentations = _draw(seed, modality, height=height, width=width, geometry=geometry, colour=COLOURS)
+    augmentations = _draw(seed, modality, height=height, width=width, geometry=geometry, **COLOURS)
     moved = augment_joints(joints, augmentations, height, width)
     for row, augmentation in enumerate(augmentations):
         out = np.empty((height, width, 3), np.uint8)
@@ -75,13 +80,13 @@ def test_a_mark_painted_at_a_joint_is_found_at_the_moved_joint(seed, stored, siz
 @EXAMPLES
 @given(seed=SEEDS, geometry=PER, erase_per=PER)
 def test_what_is_drawn_per_clip_is_one_for_all_frames(seed, geometry, erase_per):
-    drawn = _draw(seed, geometry=geometry, erase_per=erase_per, colour=COLOURS, erase=0.7)
+    drawn = _draw(seed, geometry=geometry, erase_per=erase_per, **COLOURS, erase=0.7)
     assert len({a.colour for a in drawn}) == 1
     if geometry == "clip":
         assert len({a[:3] for a in drawn}) == 1
     if erase_per == "clip":
         assert len({a.erased for a in drawn}) == 1
-    assert drawn[0] == _draw(seed, colour=COLOURS, erase=0.7)[0]
+    assert drawn[0] == _draw(seed, **COLOURS, erase=0.7)[0]
 
 
 def test_draws_per_frame_differ_within_a_clip_and_are_as_frequent():
@@ -140,22 +145,15 @@ def marked(tmp_path_factory):
     return read_hitsz_vcm(tiny.root)
 
 
-def _batches(data, **options):
-    loader = TrainLoader(
-        data.train,
-        **({"frames": FRAMES, "height": 96, "width": 48, **MOVING} | options),
-        identities=2,
-        tracklets=2,
-        seed=0,
-        workers=2,
-    )
-    return list(loader.epoch(0))
+def _batches(data, **options: Any):
+    shape: dict[str, Any] = {"frames": FRAMES, "height": 96, "width": 48}
+    return list(train_loader(data.train, **(shape | MOVING | options)).epoch(0))
 
 
 @pytest.mark.parametrize("geometry", ["clip", "frame"])
 def test_marks_in_files_are_found_at_the_joints_of_the_batch(marked, geometry):
     flips = []
-    for batch in _batches(marked, geometry=geometry, colour=COLOURS):
+    for batch in _batches(marked, geometry=geometry, **COLOURS):
         halves = ((batch.visible, batch.visible_joints), (batch.infrared, batch.infrared_joints))
         for clips, joints in ((c.reshape(-1, *c.shape[2:]), j.reshape(-1, 17, 3)) for c, j in halves):
             for frame, frame_joints in zip(clips, joints, strict=True):
@@ -182,8 +180,8 @@ def test_a_missing_joint_takes_its_neighbours_place_before_the_frames_own_flip(m
 
 
 def test_colours_leave_joints_and_infrared_alone(marked):
-    options = ColourOptions(weighted_greyscale=0.4, channel_exchange=0.4, colour_jitter=0.8, brightness=0.5)
-    for plain, coloured in zip(_batches(marked), _batches(marked, colour=options), strict=True):
+    options = {"weighted_greyscale": 0.4, "channel_exchange": 0.4, "colour_jitter": 0.8, "brightness": 0.5}
+    for plain, coloured in zip(_batches(marked), _batches(marked, **options), strict=True):
         assert np.array_equal(plain.infrared, coloured.infrared)
         assert np.array_equal(plain.infrared_joints, coloured.infrared_joints)
         assert np.array_equal(plain.visible_joints, coloured.visible_joints)
@@ -191,14 +189,14 @@ def test_colours_leave_joints_and_infrared_alone(marked):
 
 
 def test_infrared_jitter_leaves_visible_alone(marked):
-    options = ColourOptions(infrared_jitter=1.0, brightness=0.5)
-    for plain, jittered in zip(_batches(marked), _batches(marked, colour=options), strict=True):
+    options = {"infrared_jitter": 1.0, "brightness": 0.5}
+    for plain, jittered in zip(_batches(marked), _batches(marked, **options), strict=True):
         assert np.array_equal(plain.visible, jittered.visible) and not np.array_equal(plain.infrared, jittered.infrared)
         assert np.array_equal(plain.infrared_joints, jittered.infrared_joints)
 
 
 def test_grey_clips_have_three_equal_channels_outside_the_erased_rectangle(whole):
-    for batch in _batches(whole, colour=ColourOptions(weighted_greyscale=1.0)):
+    for batch in _batches(whole, weighted_greyscale=1.0):
         assert np.ptp(batch.visible.astype(int), axis=-1).max() == 0
 
 

@@ -8,37 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.loaders import MOVING, STILL, evaluation_loader, train_loader
 from support.odd_source import OddFrames
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_skeletons, write_tiny_vcm
 
 from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
-from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.sampler import epoch_plan
 from star.errors import DataError
 from star.types import Share, Split
 
-SHAPE = {"frames": 4, "height": HEIGHT, "width": WIDTH}
-STILL = {"pad": 0, "flip": 0.0, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
-MOVING = STILL | {"pad": 4, "flip": 0.5, "erase": 0.5}
+SHAPE: dict[str, Any] = {"frames": 4, "height": HEIGHT, "width": WIDTH}
 
 
-def _train(data, *, augmentation=None, **changes):
-    options: dict[str, Any] = {
-        "identities": 2,
-        "tracklets": 2,
-        "seed": 0,
-        "workers": 2,
-        **SHAPE,
-        **(augmentation or MOVING),
-    }
-    return TrainLoader(data.train, **(options | changes))
+def _train(data, **changes: Any):
+    return train_loader(data.train, **(SHAPE | changes))
 
 
-def _evaluation(split, **changes):
-    options: dict[str, Any] = {"batch": 4, "workers": 2, **SHAPE}
-    return EvaluationLoader(split, **(options | changes))
+def _evaluation(split, **changes: Any):
+    return evaluation_loader(split, **(SHAPE | changes))
 
 
 def _same(first, second):
@@ -61,7 +50,7 @@ def test_batches_have_the_promised_shapes_and_pairs(whole):
 
 
 def test_clips_hold_the_pixels_and_joints_of_their_tracklet(whole):
-    loader = _train(whole, augmentation=STILL)
+    loader = _train(whole, **STILL)
     plan = epoch_plan(whole.train, identities=2, tracklets=2, seed=0, epoch=0)
     expected = plain_joints() / np.array([WIDTH, HEIGHT, 1], np.float32)
     for batch, planned in zip(loader.epoch(0), plan, strict=True):
@@ -87,7 +76,7 @@ def test_seed_and_epoch_change_the_batches(whole):
 
 
 def test_augmentation_is_one_a_clip_and_differs_between_clips(whole):
-    batch = next(iter(_train(whole, augmentation=MOVING).epoch(0)))
+    batch = next(iter(_train(whole, **MOVING).epoch(0)))
     shifts = batch.visible_joints[..., :2].mean(axis=2)
     assert np.allclose(shifts, shifts[:, :1], atol=1e-6)
     assert len(np.unique(shifts[:, 0].round(4), axis=0)) > 1
@@ -265,7 +254,8 @@ def test_epochs_need_no_more_descriptors(whole):
 SCRIPT = """
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.loader import EvaluationLoader
-loader = EvaluationLoader(read_hitsz_vcm({root!r}).query, frames=4, height=48, width=24, batch=2, workers=2)
+from star.types import ClipShape
+loader = EvaluationLoader(read_hitsz_vcm({root!r}).query, ClipShape(4, 48, 24), batch=2, workers=2)
 for batch in loader:
     print("read", flush=True)
     input()

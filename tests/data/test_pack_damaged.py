@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.loaders import evaluation_loader
 from support.packing import OPTIONS, pack_one
 from support.tiny_vcm import write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.loader import EvaluationLoader
 from star.data.pack.archive import Record
 from star.data.pack.store import Pack
 from star.data.pack.verify import verify_pack
@@ -194,7 +194,7 @@ def damaged(good, content, tmp_path):
 
 
 def _clips(data, policy):
-    loader = EvaluationLoader(data.query, frames=4, height=48, width=24, batch=4, workers=2, on_bad_frame=policy)
+    loader = evaluation_loader(data.query, frames=4, height=48, width=24, batch=4, workers=2, on_bad_frame=policy)
     return next(iter(loader)).frames, loader.counts
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.loaders import evaluation_loader, train_loader
 from support.packing import packed
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_jpeg, write_tiny_vcm
 
@@ -23,7 +24,7 @@ from star.data.tracklet_joints import TrackletJoints
 from star.errors import DataError
 from star.types import Split, Tracklet, VideoReIDData
 
-INTERPOLATE = Cleaning(True, max_gap=5, filter="none", window=7, order=2, min_cutoff=0.2, beta=1.0)
+INTERPOLATE = Cleaning(interpolate=True, max_gap=5, filter="none", window=7, order=2, min_cutoff=0.2, beta=1.0)
 MISSING = (3, 4, 9)
 """Frames of every tracklet, from 0, without a skeleton."""
 KEYS = tuple(f"0001/ir/D2/{n}" for n in range(1, 13))
@@ -80,7 +81,7 @@ def test_a_tracklet_is_read_once_and_its_clips_depend_on_nothing_else(split):
 
 def test_frames_without_a_readable_header_take_no_part(split):
     (split.frames.path / f"{KEYS[7]}.jpg").write_bytes(b"\xff\xd8 no header")
-    found = TrackletJoints(split, INTERPOLATE._replace(max_gap=1), 0.0).read(KEYS, KEYS)
+    found = TrackletJoints(split, replace(INTERPOLATE, max_gap=1), 0.0).read(KEYS, KEYS)
     assert np.flatnonzero(~found.present[:, 0]).tolist() == [3, 4]
     assert np.allclose(found.joints[7, :, 0], 0.08) and found.interpolated[7].all()
 
@@ -113,13 +114,12 @@ def data(tmp_path_factory) -> VideoReIDData:
 
 
 def evaluation(split, workers=2, **options) -> EvaluationLoader:
-    return EvaluationLoader(split, frames=12, height=HEIGHT, width=WIDTH, batch=4, workers=workers, **options)
+    return evaluation_loader(split, frames=12, height=HEIGHT, width=WIDTH, workers=workers, **options)
 
 
 def training(data, workers, **options) -> TrainLoader:
-    still = {"erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
     shape = {"frames": 4, "height": HEIGHT, "width": WIDTH, "pad": 3, "flip": 0.5}
-    return TrainLoader(data.train, identities=2, tracklets=2, seed=0, workers=workers, **shape, **still, **options)
+    return train_loader(data.train, workers=workers, erase=0.0, **shape, **options)
 
 
 def test_filled_joints_are_sure_and_counted_once_a_use(data, caplog):
@@ -141,7 +141,7 @@ def test_filled_joints_are_sure_and_counted_once_a_use(data, caplog):
 
 
 def test_what_is_not_filled_follows_the_policy_of_missing_joints(data):
-    loader = evaluation(data.query, cleaning=INTERPOLATE._replace(max_gap=1))
+    loader = evaluation(data.query, cleaning=replace(INTERPOLATE, max_gap=1))
     clip = next(iter(loader)).joints[0]
     assert (clip[[3, 4], :, 2] == 0).all() and (clip[9, :, 2] > 0).all()
     stored = next(iter(evaluation(data.query))).joints[0]
@@ -153,7 +153,7 @@ def test_what_is_not_filled_follows_the_policy_of_missing_joints(data):
 
 @pytest.mark.parametrize("filter_name", ["none", "savitzky_golay", "one_euro"])
 def test_batches_do_not_depend_on_workers_or_on_what_was_read_before(data, filter_name):
-    cleaning = INTERPOLATE._replace(filter=filter_name)
+    cleaning = replace(INTERPOLATE, filter=filter_name)
     reference = list(training(data, 1, cleaning=cleaning).epoch(1))
     other = training(data, 3, cleaning=cleaning)
     list(other.epoch(0))
@@ -170,7 +170,7 @@ def test_cleaning_does_nothing_without_skeletons(data):
 def test_joints_from_a_pack_are_those_of_the_folder(data, tmp_path, storage):
     """The skeletons of a pack are in pixels of its frames, which change their sizes."""
     again = packed(data, tmp_path / "a.pack", data.train.frames.path.parent, storage)
-    cleaning = INTERPOLATE._replace(filter="savitzky_golay")
+    cleaning = replace(INTERPOLATE, filter="savitzky_golay")
     loaders = [evaluation(source.query, cleaning=cleaning) for source in (again, data)]
     for stored, folder in zip(*loaders, strict=True):
         if storage.size is None:

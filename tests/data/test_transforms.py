@@ -1,21 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from star.data.augmentation import AugmentationOptions
 from star.data.coco import MIRRORED
 from star.data.transforms import ERASED, PLAIN, Augmentation, augment_frame, augment_joints, draw_augmentation
 
 HEIGHT, WIDTH = 64, 32
-DRAW = {
-    "height": HEIGHT,
-    "width": WIDTH,
-    "pad": 5,
-    "flip": 0.5,
-    "erase": 0.5,
-    "erase_area": (0.02, 0.4),
-    "erase_aspect": (0.3, 3.3),
-}
+DRAW = AugmentationOptions(pad=5, flip=0.5, erase=0.5, erase_area=[0.02, 0.4], erase_aspect=[0.3, 3.3])
 
 
 def _augment(frame, augmentation, height=HEIGHT, width=WIDTH):
@@ -43,7 +38,7 @@ def test_equals_the_chain_of_single_steps(size):
     frame = random.integers(0, 256, (*size, 3), np.uint8)
     resized = _augment(frame, PLAIN)
     for seed in range(30):
-        augmentation = draw_augmentation(np.random.default_rng(seed), **DRAW)
+        augmentation = draw_augmentation(np.random.default_rng(seed), HEIGHT, WIDTH, DRAW)
         assert np.array_equal(_augment(frame, augmentation), _plain_chain(resized, augmentation, 5))
 
 
@@ -95,7 +90,7 @@ def test_flip_swaps_left_and_right_and_twice_is_nothing():
 
 
 def test_draws_stay_in_their_ranges_and_use_them():
-    draws = [draw_augmentation(np.random.default_rng(seed), **DRAW) for seed in range(400)]
+    draws = [draw_augmentation(np.random.default_rng(seed), HEIGHT, WIDTH, DRAW) for seed in range(400)]
     assert {d.right for d in draws} == {d.down for d in draws} == set(range(-5, 6))
     assert 0.4 < np.mean([d.flip for d in draws]) < 0.6
     erased = [d.erased for d in draws if d.erased]
@@ -107,5 +102,5 @@ def test_draws_stay_in_their_ranges_and_use_them():
 
 
 def test_probability_zero_and_no_padding_change_nothing():
-    still = DRAW | {"pad": 0, "flip": 0.0, "erase": 0.0}
-    assert all(draw_augmentation(np.random.default_rng(seed), **still) == PLAIN for seed in range(20))
+    still = replace(DRAW, pad=0, flip=0.0, erase=0.0)
+    assert all(draw_augmentation(np.random.default_rng(seed), HEIGHT, WIDTH, still) == PLAIN for seed in range(20))

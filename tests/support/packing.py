@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.loaders import evaluation_loader, train_loader
 
-from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.pack.contents import View
 from star.data.pack.encoding import Storage
 from star.data.pack.store import Pack
@@ -45,13 +45,10 @@ def unpacked(path: Path, folder: Path) -> Path:
 def batches(data: VideoReIDData, height: int, width: int, **changes: Any) -> list[tuple[np.ndarray, ...]]:
     """One epoch of augmented training batches, then every test split."""
     options: dict[str, Any] = {"frames": 4, "height": height, "width": width, "workers": 2}
-    augmentation = {"pad": 4, "flip": 0.5, "erase": 0.5, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
-    loader = TrainLoader(
-        data.train, **augmentation, identities=2, tracklets=2, seed=3, batches=4, **(options | changes)
-    )
+    loader = train_loader(data.train, seed=3, batches=4, **(options | changes))
     found: list[tuple[np.ndarray, ...]] = [tuple(batch) for batch in loader.epoch(1)]
     for split in data.test_splits:
-        found += [batch[:2] for batch in EvaluationLoader(split, batch=4, **(options | changes))]
+        found += [batch[:2] for batch in evaluation_loader(split, **(options | changes))]
     return found
 
 

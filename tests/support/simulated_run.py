@@ -1,8 +1,9 @@
-"""A whole training with rankings in MindSpore's simulation: `simulated_run.py FOLDER OVERRIDE ...`."""
+"""A whole training in MindSpore's simulation, its graphs in FOLDER/graphs: `simulated_run.py FOLDER OVERRIDE ...`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -14,11 +15,19 @@ def main(folder: Path, overrides: list[str]) -> None:
     from star.engine.signals import StopSignals
     from star.tracking.null_tracker import NullTracker
 
+    class CountingTracker(NullTracker):
+        """Prints with every point how many graphs there are by then."""
+
+        def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+            graphs = len(list((folder / "graphs").glob("graph_build_*.ir")))
+            print(f"step {step}: {graphs} graphs", flush=True)
+            super().log_metrics(metrics, step)
+
     config = check_overrides(overrides, here=False)
     data = load_data(config)
     assert any(len(split.tracklets) % config.schedule.evaluation_batch for split in data.test_splits)
     about = {"experiment": "", "run_name": "", "params": {}, "tags": {}, "spool": folder / "spool", "run_id": None}
-    tracker = NullTracker(**about)
+    tracker = CountingTracker(**about)
     loader = train_loader(config, data)
     trainer = build_trainer(config, data, loader, tracker, folder / "checkpoints", StopSignals(), Processes())
     trainer.fit()

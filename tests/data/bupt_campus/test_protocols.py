@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.loaders import train_loader
 from support.tiny_bupt import TinyBupt, write_tiny_bupt
 from support.tiny_vcm import plain_joints
 
@@ -11,7 +12,6 @@ from star.data import bupt_campus
 from star.data.bupt_campus import read_bupt_campus
 from star.data.check import check_dataset, format_report
 from star.data.decode import load_frame
-from star.data.loader import TrainLoader
 from star.data.matches import count_valid
 from star.data.subset import limit_identities
 from star.errors import DataError
@@ -128,22 +128,9 @@ def test_fake_infrared_frames_stand_in_for_visible_ones(pattern: TinyBupt):
 
 def test_batches_pair_modalities_of_primary_and_auxiliary_identities(pattern: TinyBupt):
     data = read_bupt_campus(pattern.root, auxiliary=True, fake_infrared=True)
-    loader = TrainLoader(
-        data.train,
-        frames=2,
-        height=32,
-        width=16,
-        pad=2,
-        flip=0.5,
-        erase=0.0,
-        erase_area=(0.1, 0.2),
-        erase_aspect=(0.5, 2.0),
-        identities=6,
-        tracklets=2,
-        seed=0,
-        workers=1,
-        batches=1,
-    )
+    moves = {"pad": 2, "flip": 0.5, "erase": 0.0}
+    shape = {"frames": 2, "height": 32, "width": 16}
+    loader = train_loader(data.train, **shape, **moves, identities=6, workers=1, batches=1)
     (batch,) = loader.epoch(0)
     assert sorted(set(batch.identities.tolist())) == [0, 1, 2, 3, 4, 5]
     assert np.ptp(batch.visible, axis=-1).max() <= 1 and batch.visible_joints[..., 2].max() > 0
