@@ -11,6 +11,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ _COMMANDS = {"star-pack": ("pack", PackConfig), "star-skeletons": ("skeletons", 
 """Commands with a configuration of their own: its file, without the ending, and its schema."""
 _WEIGHT = "of the term in the sum of all"
 _LEVELS = "star.synthetic.levels.Levels"
+_DOCS = Path(__file__).parents[1]
 _PAGE = re.compile(r"\bdocs/(\w+)\.md\b")
 _STUDY = re.compile(r"\bexperiments/(\w+)\b")
 
@@ -93,7 +95,7 @@ def _section(group: Group) -> Iterator[str]:
         yield f"`_target_` names {_text(place.kind.words)}."
         if place.kept:
             kept = ", ".join(f"`{name}`" for name in place.kept)
-            yield f"Keys of every choice, whatever its class: {kept} ([extending.md](extending.md))."
+            yield f"Keys of every choice, whatever its class: {kept} ([{_title('extending')}](extending.md))."
         yield ""
     yield from ["| choice | what it is |", "|---|---|"]
     for choice, file in group.files.items():
@@ -209,14 +211,16 @@ def _fields(kind: Any) -> Mapping[str, tuple[Any, Mapping[str, Any]]]:
 
 
 def _table(rows: list[Row]) -> list[str]:
-    lines = ["| key | default | meaning |", "|---|---|---|"]
+    lines = ['<div class="keys" markdown>', "", "| key | default | meaning |", "|---|---|---|"]
     for row in rows:
-        key, default = (f"`{text}`" if text else "" for text in (row.key, row.default))
+        key = row.key.replace(".", ".<wbr>").replace("_", "&#95;")
+        key = f"<code>{key}</code>" if key else ""
+        default = f"`{row.default}`" if row.default else ""
         meaning = _text(row.meaning)
         if row.accepts and not _says(row.meaning, row.accepts):
             meaning += f" <small>{row.accepts}</small>"
-        lines.append(f"| {_cell(key)} | {_cell(default)} | {_cell(meaning)} |")
-    return [*lines, ""]
+        lines.append(f"| {key} | {_cell(default)} | {_cell(meaning)} |")
+    return [*lines, "", "</div>", ""]
 
 
 def _says(meaning: str, accepts: str) -> bool:
@@ -228,12 +232,19 @@ def _says(meaning: str, accepts: str) -> bool:
 def _text(comment: str) -> str:
     """A comment as Markdown, with links to the pages and studies it names."""
     escaped = comment.replace("<", "&lt;")
-    escaped = _PAGE.sub(r"[\1.md](\1.md)", escaped)
+    escaped = _PAGE.sub(lambda match: f"[{_title(match[1])}]({match[1]}.md)", escaped)
     return _STUDY.sub(r"[experiments/\1](../experiments/\1/README.md)", escaped)
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+@cache
+def _title(page: str) -> str:
+    """The heading of a page of docs/, without what comes after a colon."""
+    heading = (_DOCS / f"{page}.md").read_text(encoding="utf-8").partition("\n")[0]
+    return heading.lstrip("# ").partition(":")[0]
 
 
 def _cell(text: str) -> str:

@@ -54,6 +54,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return "\n".join(line if code else _LINK.sub(relink, line) for line, code in _lines(markdown))
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """Give the search its index as a script too: pages opened from the file system cannot read a JSON file."""
+    folder = Path(config.site_dir) / "search"
+    index = (folder / "search_index.json").read_text(encoding="utf-8")
+    (folder / "search_index.js").write_text(f"var __index = {index}", encoding="utf-8")
+
+
 def _included(root: Path) -> list[str]:
     found = [path.relative_to(root).as_posix() for pattern in INCLUDED for path in sorted(root.glob(pattern))]
     return [*found, *RENAMED]
