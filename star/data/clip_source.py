@@ -1,10 +1,9 @@
-"""The clips a loader asks for, drawn and read; a process of its own can have a copy."""
+"""The clips a loader asks for, drawn and read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,20 +29,21 @@ class ClipJob(NamedTuple):
     entropy: tuple[int, ...] | None = None
 
 
-class Chosen(NamedTuple):
-    """Keys and augmentations of the frames of a clip."""
+class Row(NamedTuple):
+    """A clip to read, and where its frames [t h w 3] uint8 and joints [t j 3] float32 go."""
 
-    keys: list[str]
-    augmentations: list[Augmentation]
+    job: ClipJob
+    frames: np.ndarray
+    joints: np.ndarray
 
 
 class ClipSource:
-    """Chooses and reads the clips of a split; safe to use from several threads, and can be pickled.
+    """Chooses and reads the clips of a split; safe to use from several threads.
 
     Args:
         split: where the clips are.
         frames: t.
-        draw: the augmentations of a clip from its generator, modality and t; picklable.
+        draw: the augmentations of a clip from its generator, modality and t.
         corruption: of every clip; None: as they are.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
     """
@@ -63,14 +63,19 @@ class ClipSource:
         self._frames = frames
         self._draw = draw
         self._corruption = corruption
-        reading = {"on_bad_frame": on_bad_frame, "min_confidence": min_confidence, "cleaning": cleaning}
-        self._reader = ClipReader(split, **reading)
-        self._copy = partial(ClipSource, split, frames=frames, draw=draw, corruption=corruption, **reading)
+        self._reader = ClipReader(split, on_bad_frame=on_bad_frame, min_confidence=min_confidence, cleaning=cleaning)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._copy, ()
+    def read(self, rows: Sequence[Row]) -> list[Found]:
+        """Read clips into their places in a batch.
 
-    def choose(self, job: ClipJob) -> Chosen:
+        All choices come before the first frame: Python's work is cheaper at a stretch than between frames.
+
+        Raises:
+            DataError: see `ClipReader.read`; the rest of the clips is left.
+        """
+        return [self._read(row, *choice) for row, choice in [(row, self._choose(row.job)) for row in rows]]
+
+    def _choose(self, job: ClipJob) -> tuple[list[str], list[Augmentation]]:
         """Draw the frames of a clip and what is done to them."""
         tracklet = self._split.tracklets[job.tracklet]
         count = len(tracklet.frames)
@@ -80,22 +85,11 @@ class ClipSource:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(job.entropy)))
             positions = clip_positions(count, self._frames, rng)
             augmentations = self._draw(rng, tracklet.modality, self._frames)
-        return Chosen([tracklet.frames[i] for i in positions.tolist()], augmentations)
+        return [tracklet.frames[i] for i in positions.tolist()], augmentations
 
-    def read(self, job: ClipJob, chosen: Chosen, frames: np.ndarray, joints: np.ndarray) -> Found:
-        """Read a clip into its place in a batch.
-
-        Args:
-            job: the clip.
-            chosen: what `choose` gave for it.
-            frames: [t h w 3] uint8.
-            joints: [t j 3] float32.
-
-        Raises:
-            DataError: see `ClipReader.read`.
-        """
-        whole = self._split.tracklets[job.tracklet].frames
-        found = self._reader.read(whole, *chosen, frames, joints)
+    def _read(self, row: Row, keys: list[str], augmentations: list[Augmentation]) -> Found:
+        whole = self._split.tracklets[row.job.tracklet].frames
+        found = self._reader.read(whole, keys, augmentations, row.frames, row.joints)
         if self._corruption is not None:
-            self._corruption.apply(chosen.keys, whole[0], frames, joints)
+            self._corruption.apply(keys, whole[0], row.frames, row.joints)
         return found

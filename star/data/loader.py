@@ -1,4 +1,4 @@
-"""Batches of clips, read ahead of the consumer by one thread or by processes (`star.data.crew`).
+"""Batches of clips, read ahead of the consumer by threads.
 
 Every random choice of a clip comes from its own generator, seeded by (seed, epoch, batch, row), so the batches do not
 depend on the number of workers or on where an epoch is entered.
@@ -7,27 +7,28 @@ depend on the number of workers or on where an epoch is entered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from star.data.batch_plan import BatchPlan, MixedPlan, Sampler, check_plan
 from star.data.cleaning import Cleaning
-from star.data.clip import OnBadFrame
-from star.data.clip_source import ClipJob, ClipSource
+from star.data.clip import OnBadFrame, Tally
+from star.data.clip_source import ClipJob, ClipSource, Row
 from star.data.colour import COLOURS_KEPT, ColourOptions
 from star.data.corruption import Corruption
-from star.data.crew import Crew
-from star.data.memory import BatchMemory, keep_freed_memory
-from star.data.prefetch import Batch, Filling
+from star.data.prefetch import Batch, Unread, prefetch
 from star.data.sampler import PairedSampler, unpaired_identities
 from star.data.transforms import DrawnPer, draw_clip
 from star.errors import DataError
-from star.types import ALONE, AnyBatch, ClipBatch, MixedBatch, Share, Split, TrainBatch
+from star.types import ALONE, NUMBER_OF_JOINTS, AnyBatch, ClipBatch, MixedBatch, Share, Split, TrainBatch
+
+T = TypeVar("T")
 
 _CLIP_STREAM = 2
 
@@ -45,7 +46,7 @@ class TrainLoader:
         identities, tracklets: P and K, of every batch.
         sampler: class that plans the epochs, see `star.data.batch_plan.Sampler`.
         seed: of everything drawn here.
-        workers: processes that read; 1: a thread. They do not change the batches.
+        workers: threads that read. They do not change the batches.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         batches: per epoch; None: as the sampler has it.
         share: rows of every batch that are read; they are drawn as if all were. Its size divides P.
@@ -81,7 +82,6 @@ class TrainLoader:
         sampler: Callable[..., Sampler] = PairedSampler,
     ):
         cv2.setNumThreads(0)
-        keep_freed_memory()
         self._seed = seed
         self._split = split
         self._batch_rows = identities * tracklets
@@ -99,7 +99,7 @@ class TrainLoader:
             erase_area=erase_area,
             erase_aspect=erase_aspect,
         )
-        source = ClipSource(
+        self._source = ClipSource(
             split,
             frames=frames,
             draw=draw,
@@ -107,7 +107,8 @@ class TrainLoader:
             min_confidence=min_confidence,
             cleaning=cleaning,
         )
-        self._crew = Crew(source, workers, keep_memory=True)
+        self._tally = Tally()
+        self._workers = workers
         self._shape = (self._rows.stop - self._rows.start, frames, height, width)
         self._sampler = sampler(split=split, identities=identities, tracklets=tracklets, seed=seed, batches=batches)
         self.batches_per_epoch = self._sampler.batches_per_epoch
@@ -122,7 +123,7 @@ class TrainLoader:
     @property
     def counts(self) -> dict[str, int]:
         """What was read and what was wrong with it so far, see `Tally.counts`."""
-        return self._crew.tally.counts
+        return self._tally.counts
 
     def _plan(self, epoch: int) -> Sequence[BatchPlan] | Sequence[MixedPlan]:
         plan = self._sampler.plan(epoch)
@@ -138,32 +139,30 @@ class TrainLoader:
             DataError: while iterating, a frame or skeleton that cannot be read; names the file.
         """
         plan = self._plan(epoch)
-        steps = (partial(self._prepare, epoch, number, plan[number]) for number in range(start_batch, len(plan)))
-        return _filled(self._crew, steps, f"training epoch {epoch}")
+        unread = (self._unread(epoch, number, plan[number]) for number in range(start_batch, len(plan)))
+        return _read(unread, self._source, self._tally, self._workers, f"training epoch {epoch}")
 
-    def _prepare(self, epoch: int, number: int, plan: BatchPlan | MixedPlan, memory: BatchMemory) -> Filling[AnyBatch]:
+    def _unread(self, epoch: int, number: int, plan: BatchPlan | MixedPlan) -> Unread[AnyBatch]:
         if isinstance(plan, MixedPlan):
-            return self._prepare_mixed(epoch, number, plan, memory)
-        visible, infrared = memory.empty_clips(self._shape), memory.empty_clips(self._shape)
-        rows = self._rows
-        batch = TrainBatch(visible.frames, infrared.frames, visible.joints, infrared.joints, plan.labels[rows])
-        pairs = zip(plan.visible[rows].tolist(), plan.infrared[rows].tolist(), strict=True)
-        jobs = [
-            ClipJob(tracklet, (_CLIP_STREAM, self._seed, epoch, number, place))
-            for place, tracklet in enumerate((tracklet for pair in pairs for tracklet in pair), 2 * rows.start)
-        ]
-        return Filling(batch, [visible, infrared], jobs)
+            return self._unread_mixed(epoch, number, plan)
+        (visible, visible_joints), (infrared, infrared_joints) = _empty(self._shape), _empty(self._shape)
+        batch = TrainBatch(visible, infrared, visible_joints, infrared_joints, plan.labels[self._rows])
+        tracklets = _alternate(plan.visible[self._rows].tolist(), plan.infrared[self._rows].tolist())
+        jobs = self._jobs(epoch, number, tracklets, 2 * self._rows.start)
+        return Unread(batch, _rows(jobs, _alternate(visible, infrared), _alternate(visible_joints, infrared_joints)))
 
-    def _prepare_mixed(self, epoch: int, number: int, plan: MixedPlan, memory: BatchMemory) -> Filling[AnyBatch]:
-        clips, rows = memory.empty_clips(self._shape), self._rows
-        chosen = plan.tracklets[rows].tolist()
+    def _unread_mixed(self, epoch: int, number: int, plan: MixedPlan) -> Unread[AnyBatch]:
+        frames, joints = _empty(self._shape)
+        chosen = plan.tracklets[self._rows].tolist()
         modality = [int(self._split.tracklets[tracklet].modality == "infrared") for tracklet in chosen]
-        batch = MixedBatch(clips.frames, clips.joints, plan.labels[rows], np.array(modality, np.int32))
-        jobs = [
-            ClipJob(tracklet, (_CLIP_STREAM, self._seed, epoch, number, place))
-            for place, tracklet in enumerate(chosen, rows.start)
-        ]
-        return Filling(batch, [clips], jobs)
+        batch = MixedBatch(frames, joints, plan.labels[self._rows], np.array(modality, np.int32))
+        jobs = self._jobs(epoch, number, chosen, self._rows.start)
+        return Unread(batch, _rows(jobs, frames, joints))
+
+    def _jobs(self, epoch: int, number: int, tracklets: Iterable[int], start: int) -> list[ClipJob]:
+        """The clips of a batch in order, each with a generator of its own; `start`: place of the first in the batch."""
+        seeds = (_CLIP_STREAM, self._seed, epoch, number)
+        return [ClipJob(tracklet, (*seeds, place)) for place, tracklet in enumerate(tracklets, start)]
 
 
 class EvaluationLoader:
@@ -173,7 +172,7 @@ class EvaluationLoader:
         split: tracklets of one modality.
         frames, height, width: t, h and w of a clip.
         batch: clips a batch; the last batch is padded with copies of its last clip.
-        workers: processes that read; 1: a thread.
+        workers: threads that read.
         on_bad_frame, min_confidence, cleaning: see `star.data.clip.ClipReader`.
         corruption: makes the clips harder; None: as they are.
         share: which batches are read: the same number for every process, but for the last ones.
@@ -200,11 +199,10 @@ class EvaluationLoader:
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
         cv2.setNumThreads(0)
-        keep_freed_memory()
         self._split = split
         self._shape = (batch, frames, height, width)
         self._share = share
-        source = ClipSource(
+        self._source = ClipSource(
             split,
             frames=frames,
             corruption=corruption,
@@ -212,7 +210,8 @@ class EvaluationLoader:
             min_confidence=min_confidence,
             cleaning=cleaning,
         )
-        self._crew = Crew(source, workers, keep_memory=False)
+        self._tally = Tally()
+        self._workers = workers
 
     def __len__(self) -> int:
         """Batches, the last padded one included."""
@@ -221,7 +220,7 @@ class EvaluationLoader:
     @property
     def counts(self) -> dict[str, int]:
         """What was read and what was wrong with it so far, see `Tally.counts`."""
-        return self._crew.tally.counts
+        return self._tally.counts
 
     @property
     def clips(self) -> int:
@@ -237,29 +236,47 @@ class EvaluationLoader:
         """The process's clips once; raises DataError where a frame or skeleton cannot be read."""
         first = self._share.rank * self.rows_each
         end = min(first + self.rows_each, len(self._split.tracklets))
-        steps = (partial(self._prepare, start) for start in range(first, end, self._shape[0]))
-        with closing(_filled(self._crew, steps, f"reading {self._split.name}")) as batches:
+        unread = (self._unread(start) for start in range(first, end, self._shape[0]))
+        what = f"reading {self._split.name}"
+        with closing(_read(unread, self._source, self._tally, self._workers, what)) as batches:
             for batch in batches:
                 batch.frames[batch.count :] = batch.frames[batch.count - 1]
                 batch.joints[batch.count :] = batch.joints[batch.count - 1]
                 yield batch
 
-    def _prepare(self, start: int, memory: BatchMemory) -> Filling[ClipBatch]:
-        clips = memory.empty_clips(self._shape)
+    def _unread(self, start: int) -> Unread[ClipBatch]:
+        frames, joints = _empty(self._shape)
         end = min(start + self._shape[0], len(self._split.tracklets))
-        batch = ClipBatch(clips.frames, clips.joints, end - start)
-        return Filling(batch, [clips], [ClipJob(tracklet) for tracklet in range(start, end)])
+        jobs = map(ClipJob, range(start, end))
+        return Unread(ClipBatch(frames, joints, end - start), _rows(jobs, frames[: end - start], joints[: end - start]))
 
 
-def _filled(
-    crew: Crew, steps: Iterator[Callable[[BatchMemory], Filling[Batch]]], what: str
+def _empty(shape: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for the frames [b t h w 3] uint8 and joints [b t j 3] float32 of clips."""
+    return np.empty((*shape, 3), np.uint8), np.empty((*shape[:2], NUMBER_OF_JOINTS, 3), np.float32)
+
+
+def _alternate(first: Iterable[T], second: Iterable[T]) -> Iterator[T]:
+    """The first of both, the second of both, and so on."""
+    return chain.from_iterable(zip(first, second, strict=True))
+
+
+def _rows(jobs: Iterable[ClipJob], frames: Iterable[np.ndarray], joints: Iterable[np.ndarray]) -> list[Row]:
+    return [Row(*row) for row in zip(jobs, frames, joints, strict=True)]
+
+
+def _read(
+    batches: Iterable[Unread[Batch]], source: ClipSource, tally: Tally, workers: int, what: str
 ) -> Generator[Batch, None, None]:
-    """The filled batches; what was wrong with the data is logged at the end, the first time as a warning."""
-    before = crew.tally.counts
+    """Prefetch; what was wrong with the data is logged at the end, the first time as a warning."""
+    before = tally.counts
     try:
-        yield from crew.fill(steps)
+        yield from prefetch(batches, source, tally, workers)
     finally:
-        wrong = {n: count - before[n] for n, count in crew.tally.counts.items() if n != "frames" and count > before[n]}
+        after = tally.counts
+        wrong = {
+            name: count - before[name] for name, count in after.items() if name != "frames" and count > before[name]
+        }
         if wrong:
             level = logging.DEBUG if before["frames"] else logging.WARNING
             _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))

@@ -20,7 +20,6 @@ import threading
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -95,9 +94,6 @@ class Hdf5Skeletons:
         except (OSError, RuntimeError, KeyError) as error:
             raise _unreadable(path, error) from error
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Hdf5Skeletons, (self.path,)
-
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32: x, y in pixels of the stored frame, confidence; None if the file has no such frame.
 
@@ -166,9 +162,6 @@ class NpySkeletons:
             self._names = {name for name in os.listdir(path) if name.endswith(".npy")}
         except OSError as error:
             raise DataError(f"skeleton folder {path} cannot be read: {error.strerror}") from error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return NpySkeletons, (self.path,)
 
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32 as in `Hdf5Skeletons.read`."""

@@ -55,8 +55,8 @@ def stand_in() -> Path:
         DryRunError: no C++ compiler, or what it said.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "star"
-    mark = hashlib.sha256(b"".join(path.read_bytes() for path in (Path(__file__), _GRAPH_ENGINE))).hexdigest()[:12]
-    folder = cache / f"cann-stand-in-{version('mindspore')}-{mark}"
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (Path(__file__), _GRAPH_ENGINE))).hexdigest()[:12]
+    folder = cache / f"cann-stand-in-{version('mindspore')}-{digest}"
     if folder.is_dir():
         return folder
     try:

@@ -101,7 +101,13 @@ def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Pat
         ProcessError: a process was lost, or ended with an error; the others have been ended.
         SystemExit: a signal has ended the run, which has a checkpoint.
     """
-    command = [sys.executable, "-c", "from star.cli import train; train()", *overrides, f"hydra.run.dir='{folder}'"]
+    command = [
+        sys.executable,
+        "-c",
+        "from star.cli.train import train; train()",
+        *overrides,
+        f"hydra.run.dir='{folder}'",
+    ]
     share_cores = hardware.target == "CPU"
     run_workers(command, hardware.processes, folder, device_id=hardware.device_id, share_cores=share_cores)
 

@@ -67,7 +67,7 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     logger.info("protocol %s", data.protocol)
     for line in describe(evaluation.scores, chance):
         logger.info(line)
-    return sum(final[f"{direction}/mAP"] for direction in DIRECTIONS) / len(DIRECTIONS)
+    return evaluation.mean_map()
 
 
 def chance_levels(data: VideoReIDData) -> dict[Direction, dict[str, float]]:

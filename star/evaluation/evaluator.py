@@ -29,6 +29,10 @@ class Evaluation(NamedTuple):
         """Percentages by `<direction>/<score>`."""
         return {f"{d}/{name}": value for d, s in self.scores.items() for name, value in s.as_metrics().items()}
 
+    def mean_map(self) -> float:
+        """Mean mAP of the directions in percent."""
+        return sum(scores.as_metrics()["mAP"] for scores in self.scores.values()) / len(self.scores)
+
 
 def embed(
     embedder: Callable[[Tensor, Tensor], Tensor],

@@ -108,16 +108,16 @@ def hardest(own: PerQuery, other: PerQuery, better: bool, count: int = QUERIES) 
 
 def _opened(run: RunRecord, open_data: OpenData, opened: dict[str, VideoReIDData | str]) -> VideoReIDData | str:
     """The data set, or why there is none; each is opened once."""
-    mark = run.tags.get("data_fingerprint", "")
-    if mark not in opened:
+    fingerprint = run.tags.get("data_fingerprint", "")
+    if fingerprint not in opened:
         try:
             data = open_data(run)
-            if data.fingerprint != mark:
-                raise DataError(f"the data set on disk has fingerprint {data.fingerprint}, the runs had {mark}")
-            opened[mark] = data
+            if data.fingerprint != fingerprint:
+                raise DataError(f"the data set on disk has fingerprint {data.fingerprint}, the runs had {fingerprint}")
+            opened[fingerprint] = data
         except StarError as error:
-            opened[mark] = f"no queries are drawn: {error}"
-    return opened[mark]
+            opened[fingerprint] = f"no queries are drawn: {error}"
+    return opened[fingerprint]
 
 
 def _fits(queries: PerQuery, data: VideoReIDData, direction: Direction) -> bool:

@@ -24,7 +24,7 @@ from star.tracking.runs import RunRecord, read_run_folder
 
 logger = logging.getLogger(__name__)
 
-STAR_TRAIN = (sys.executable, "-c", "from star.cli import train; train()")
+STAR_TRAIN = (sys.executable, "-c", "from star.cli.train import train; train()")
 CONSOLE = "console.log"
 GRACE_SECONDS = 45.0
 _POLL_SECONDS = 0.2

@@ -90,9 +90,9 @@ class Planner:
         states = find_row_states(Rows(study, self._outputs), study_runs(self._uri, study.name))
         tasks, outdated = [], []
         for row_state in sorted(states, key=lambda row_state: study.seeds.index(row_state.seed)):
-            mark = self._mark(row_state)
-            tasks.append(self._task(row_state, mark))
-            if tasks[-1].action == "keep" and mark and row_state.run and _made_otherwise(row_state.run, mark):
+            current = self._current_fingerprint(row_state)
+            tasks.append(self._task(row_state, current))
+            if tasks[-1].action == "keep" and current and row_state.run and _made_otherwise(row_state.run, current):
                 outdated.append(row_state)
         notes = []
         if outdated:
@@ -101,41 +101,41 @@ class Planner:
         stale = [s.run for s in states if s.state == "killed" and s.run and s.run.status == "RUNNING"]
         return Plan(self._checked, tasks, stale, notes)
 
-    def _task(self, row_state: RowState, mark: Fingerprint | None) -> Task:
+    def _task(self, row_state: RowState, current: Fingerprint | None) -> Task:
         row, seed, run = row_state.row, row_state.seed, row_state.run
         if row_state.state == "running":
             return Task(row, seed, "wait", run, row_state.note)
         note = ""
         if row_state.state == "finished" and run:
-            note = self._why_again(run, mark)
+            note = self._why_again(run, current)
             if not note:
                 return Task(row, seed, "keep", run)
         elsewhere = None
-        if mark is not None:
+        if current is not None:
             experiment = self._checked.configs[row.name, seed].tracker.experiment
-            elsewhere = find_finished(self._uri, experiment, mark.digest)
+            elsewhere = find_finished(self._uri, experiment, current.digest)
         if elsewhere:
             return Task(row, seed, "take over", elsewhere, f"finished in study {elsewhere.tags.get('study')}")
         if row_state.state in ("killed", "failed") and run:
-            continued, note = _continuation(run, mark)
+            continued, note = _continuation(run, current)
             if continued:
                 return Task(row, seed, "resume", run, note)
         return Task(row, seed, "train", None, note)
 
-    def _why_again(self, run: RunRecord, mark: Fingerprint | None) -> str:
+    def _why_again(self, run: RunRecord, current: Fingerprint | None) -> str:
         """Why a finished run does not count; empty if it does."""
         trained = _fingerprint_of(run)
-        if mark is None or trained is None:
+        if current is None or trained is None:
             return ""
-        if trained.data != mark.data:
+        if trained.data != current.data:
             return f"run {run.run_id[:8]} was trained on other data"
-        if trained.weights != mark.weights:
+        if trained.weights != current.weights:
             return f"run {run.run_id[:8]} began with other weights"
-        if self._repeat_outdated and _made_otherwise(run, mark):
+        if self._repeat_outdated and _made_otherwise(run, current):
             return f"run {run.run_id[:8]} was made with other code or packages"
         return ""
 
-    def _mark(self, row_state: RowState) -> Fingerprint | None:
+    def _current_fingerprint(self, row_state: RowState) -> Fingerprint | None:
         """The fingerprint that a run trained now would have; None while its data are not known or not on disk."""
         config = self._checked.configs.get((row_state.row.name, row_state.seed))
         if config is None:
@@ -167,17 +167,17 @@ def _is_on_disk(config: Config) -> bool:
     return (Path(str(config.dataset.root)).expanduser() / digest[:16]).is_dir()
 
 
-def _continuation(run: RunRecord, mark: Fingerprint | None) -> tuple[bool, str]:
+def _continuation(run: RunRecord, current: Fingerprint | None) -> tuple[bool, str]:
     """Whether a run can be continued, and what to say about it."""
     done = epochs_done(run)
     if done is None:
         return False, f"run {run.run_id[:8]} ended before its first checkpoint"
     epochs = run.params.get("schedule.epochs", "?")
     trained = _fingerprint_of(run)
-    if trained is not None and trained == mark:
+    if trained is not None and trained == current:
         return True, f"after epoch {done}/{epochs}"
     note = f"run {run.run_id[:8]} ended after epoch {done}/{epochs}"
-    if trained is not None and mark is not None and trained[:3] == mark[:3]:
+    if trained is not None and current is not None and trained[:3] == current[:3]:
         by_hand = f"star-train resume={run.run_id[:8]} would continue it"
         return False, f"{note} with other code or packages; {by_hand}"
     return False, f"{note}, but on other data or hardware"
@@ -190,7 +190,7 @@ def _fingerprint_of(run: RunRecord) -> Fingerprint | None:
         return None
 
 
-def _made_otherwise(run: RunRecord, mark: Fingerprint) -> bool:
+def _made_otherwise(run: RunRecord, current: Fingerprint) -> bool:
     """Whether code or packages have changed since."""
     trained = _fingerprint_of(run)
-    return trained is not None and trained.software != mark.software
+    return trained is not None and trained.software != current.software

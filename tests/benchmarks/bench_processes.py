@@ -36,7 +36,7 @@ def clips_per_second(folder: Path) -> list[float]:
 
 def measure(prefix: Sequence[str], overrides: Sequence[str], folder: Path, outputs: Path) -> tuple[list[float], float]:
     """Clips a second of each step, and the largest process in GB."""
-    code = "from star.cli import train; train()"
+    code = "from star.cli.train import train; train()"
     command = [*prefix, sys.executable, "-c", code, *RUN, *overrides, f"hydra.run.dir='{folder}'"]
     environment = {**os.environ, "STAR_OUTPUTS": str(outputs), "OMP_NUM_THREADS": "1"}
     with (outputs / "console.log").open("a") as log:

@@ -109,7 +109,7 @@ def test_an_installation_of_ones_own_comes_first(
 def test_the_plugin_loads_up_to_the_missing_device(tmp_path: Path):
     write_driver(tmp_path, users_of_the_driver(), str(compiler()))
     environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "STAR_OUTPUTS": str(tmp_path), "CUDA_HOME": ""}
-    command = [sys.executable, "-c", "from star.cli import train; train()", "experiment=baseline", "size=cpu"]
+    command = [sys.executable, "-c", "from star.cli.train import train; train()", "experiment=baseline", "size=cpu"]
     done = subprocess.run(
         [*command, "hardware=gpu", "tracker=none"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )

@@ -267,7 +267,7 @@ def test_the_commands_take_the_option(folder: Callable[..., Path], tmp_path: Pat
     mine = folder("my folder")
     shown = ["--cfg", "job"] if command == "train" else ["--config-only"]
     arguments = ["--config-dir", str(mine), *shown, *REST, "aggregation=own", "aggregation.power=7"]
-    code = f"from star.cli import {command}; {command}()"
+    code = f"from star.cli.{command} import {command}; {command}()"
     environment = os.environ | {"STAR_OUTPUTS": str(tmp_path / "outputs")}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment

@@ -1,19 +1,12 @@
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.tiny_vcm import TinyVcm, write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.worker_pool import WorkerPool, shared_pool
 from star.types import VideoReIDData
-
-
-@pytest.fixture(scope="session", autouse=True)
-def pair_of_processes() -> Iterator[WorkerPool]:
-    """Loaders with two workers share these, so that not every test starts its own."""
-    yield shared_pool(2)
 
 
 @pytest.fixture(scope="session")

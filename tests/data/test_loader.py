@@ -1,11 +1,15 @@
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
-import time
 from typing import Any
 
 import numpy as np
 import pytest
-from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_skeletons
+from support.odd_source import OddFrames
+from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_skeletons, write_tiny_vcm
 
 from star.data.decode import load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
@@ -13,7 +17,7 @@ from star.data.index import read_names
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.sampler import epoch_plan
 from star.errors import DataError
-from star.types import Share
+from star.types import Share, Split
 
 SHAPE = {"frames": 4, "height": HEIGHT, "width": WIDTH}
 STILL = {"pad": 0, "flip": 0.0, "erase": 0.0, "erase_area": (0.02, 0.4), "erase_aspect": (0.3, 3.3)}
@@ -200,15 +204,84 @@ def test_leaving_early_leaves_a_loader_that_can_be_used(whole, workers):
         next(batches)
         batches.close()
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("star-loader")]
-        read = loader.counts["frames"]
-        time.sleep(0.02)
-        assert loader.counts["frames"] == read and read < 6 * 4 * 8 * 4
     assert _same([next(loader.epoch(1))], expected[:1])
     evaluation = _evaluation(whole.query, batch=1, workers=workers)
     expected = list(_evaluation(whole.query, batch=1))
     for _ in evaluation:
         break
     assert _same(evaluation, expected)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_loaders_take_turns(whole, workers):
+    """Two epochs, a test split and the same test split again, one batch of each in turn."""
+
+    def turns(workers):
+        loaders = [_train(whole, batches=6, workers=workers), *(_evaluation(whole.query, batch=1) for _ in range(2))]
+        iterators = [loaders[0].epoch(0), loaders[0].epoch(1), *map(iter, loaders[1:])]
+        return [batch for together in zip(*iterators, strict=True) for batch in together]
+
+    assert _same(turns(workers), turns(1))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batches_that_are_kept_stay_as_they_were(whole, workers):
+    loader = _train(whole, batches=30, workers=workers)
+    copies = [batch.visible.copy() for batch in loader.epoch(0)]
+    kept = [batch.visible[:, 1:] for batch in loader.epoch(0)]
+    assert all(np.array_equal(a[:, 1:], b) for a, b in zip(copies, kept, strict=True))
+
+
+def test_the_first_of_several_errors_is_raised(tmp_path):
+    """Tracklets 1 and 3 are the first ones of two workers' parts of the batch of 6."""
+    data = read_hitsz_vcm(write_tiny_vcm(tmp_path / "vcm").root)
+    for tracklet in (1, 3):
+        (data.query.frames.path / f"{data.query.tracklets[tracklet].frames[0]}.jpg").unlink()
+    said = []
+    for workers in (1, 2, 3):
+        with pytest.raises(DataError) as caught:
+            list(_evaluation(data.query, workers=workers, batch=6))
+        said.append(str(caught.value))
+    assert data.query.tracklets[1].frames[0] in said[0] and said == [said[0]] * 3
+
+
+def test_any_other_error_arrives_as_it_was(whole):
+    split = Split("odd", OddFrames(), whole.query.tracklets)
+    with pytest.raises(ZeroDivisionError, match="cannot"):
+        list(_evaluation(split))
+
+
+def test_epochs_need_no_more_descriptors(whole):
+    loader, evaluation = _train(whole, batches=3), _evaluation(whole.query)
+
+    def epochs(numbers):
+        for epoch in numbers:
+            assert list(loader.epoch(epoch)) and list(evaluation) and list(_evaluation(whole.gallery))
+        return len(os.listdir("/proc/self/fd"))
+
+    assert epochs(range(2)) == epochs(range(2, 8))
+
+
+SCRIPT = """
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.loader import EvaluationLoader
+loader = EvaluationLoader(read_hitsz_vcm({root!r}).query, frames=4, height=48, width=24, batch=2, workers=2)
+for batch in loader:
+    print("read", flush=True)
+    input()
+"""
+
+
+def test_a_script_that_is_interrupted_ends_at_once(tmp_path, pattern):
+    """Without a main guard, in the middle of an epoch, by Ctrl-C."""
+    (tmp_path / "script.py").write_text(SCRIPT.format(root=str(pattern.root)))
+    command = [sys.executable, str(tmp_path / "script.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
+        assert process.stdout and process.stdout.readline() == "read\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert errors.count("Traceback") == 1 and errors.endswith("KeyboardInterrupt\n")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

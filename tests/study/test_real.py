@@ -19,7 +19,7 @@ from support.tiny_vcm import write_tiny_vcm
 from star.study.launcher import is_installed
 from star.tracking.runs import RunRecord
 
-STATUS_WITHOUT_MINDSPORE = "import sys; sys.modules['mindspore'] = None; from star.cli import study; study()"
+STATUS_WITHOUT_MINDSPORE = "import sys; sys.modules['mindspore'] = None; from star.cli.study import study; study()"
 Real = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -45,7 +45,7 @@ def test_stale_runs_are_shown_and_closed(bench: Bench, monkeypatch: pytest.Monke
 
 
 def test_the_command_needs_no_mindspore(tmp_path: Path):
-    code = "import sys; sys.modules['mindspore'] = None; from star.cli_store import stale; stale()"
+    code = "import sys; sys.modules['mindspore'] = None; from star.cli.stale import stale; stale()"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "STAR_OUTPUTS": str(tmp_path)}, capture_output=True, text=True
     )

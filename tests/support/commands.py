@@ -22,7 +22,7 @@ ON_ASCEND = (*SMALL, "schedule.evaluation_batch=2", "tracker=none", "hardware=as
 
 def start(name: str, arguments: tuple[str, ...], outputs: Path) -> subprocess.Popen[str]:
     """Start `star-<name>` as a process of its own."""
-    code = f"from star.cli import {name}; {name}()"
+    code = f"from star.cli.{name} import {name}; {name}()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "STAR_OUTPUTS": str(outputs)},

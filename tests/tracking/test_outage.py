@@ -98,7 +98,7 @@ def test_everything_arrives_once_and_in_order(server: MLflowServer, tmp_path: Pa
         assert unsent_events(spool) > 30
         server.start()
     if unsent_events(spool):  # a slow machine may not send everything in the seconds a run waits at its end
-        code = "from star.cli_store import sync; sync()"
+        code = "from star.cli.sync import sync; sync()"
         environment = {**os.environ, "STAR_OUTPUTS": str(outputs)}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

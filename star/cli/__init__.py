@@ -1,0 +1,1 @@
+"""The commands, one a file: parsing only. MindSpore is imported by what they call, after the check."""

@@ -1,0 +1,55 @@
+"""The command `star-check`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from star.cli.command import exit_with, log_to_terminal
+from star.errors import StarError
+
+
+def check() -> None:
+    """`star-check [OVERRIDES]`: check a configuration and its data set."""
+    exit_with(_check)
+
+
+def _check(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("star-check", description=check.__doc__)
+    parser.add_argument("overrides", nargs="*", help="overrides of the configuration as for star-train, "
+                        "e.g. dataset=synthetic")  # fmt: skip
+    parser.add_argument("--config-only", action="store_true", help="do not read the data set")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
+    parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
+    dry = parser.add_argument_group("without a device (docs/ascend.md)")
+    dry.add_argument("--dry-run", action="store_true", help="with hardware=ascend: compile the job for Ascend in "
+                     "MindSpore's simulation instead of reading the data set; needs no device, no driver")  # fmt: skip
+    dry.add_argument("--identities", type=int, metavar="K", help="classes of the classifiers in a dry run (default: "
+                     "the identities of one batch)")  # fmt: skip
+    dry.add_argument("--kernels", action="store_true", help="list the kernels of a dry run")
+    options = parser.parse_intermixed_args(list(arguments))
+    from star.config.check import check_overrides
+
+    if not options.dry_run and (options.kernels or options.identities is not None):
+        parser.error("--identities and --kernels belong to --dry-run")
+    if options.identities is not None and options.identities < 1:
+        parser.error(f"--identities: given {options.identities}, expected a number from 1")
+    log_to_terminal()
+    config = check_overrides(options.overrides, here=not options.dry_run)
+    from star.engine.describe_network import describe_network
+
+    sys.stdout.write(f"the configuration is valid\n\n{describe_network(config)}\n")
+    if options.dry_run:
+        from star.dry_run.command import dry_run
+        from star.dry_run.report import as_text
+
+        found = dry_run(config, options.identities)
+        sys.stdout.write(f"\n{as_text(found, options.kernels)}\n")
+        if not found.compiles:
+            raise StarError("not every graph compiles once")
+    elif not options.config_only:
+        from star.engine.check_data import check_data
+
+        sys.stdout.write(check_data(config, sheet=options.sheet, augmented=options.augmented) + "\n")

@@ -1,0 +1,42 @@
+"""What all commands share: errors become a message and an exit code, and messages go to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+from star.errors import StarError
+
+
+def exit_with(command: Callable[[Sequence[str]], None]) -> None:
+    """Run a command; an error that is the input's fault becomes one message and exit code 1.
+
+    `--config-dir FOLDER` is taken from the arguments of every command.
+    """
+    from star.config.folders import take_config_folders
+
+    try:
+        command(take_config_folders(sys.argv[1:]))
+    except StarError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+def log_to_terminal() -> None:
+    """Beside the progress bar on a terminal; elsewhere one plain line a message."""
+    from rich import get_console
+    from rich.logging import RichHandler
+
+    handler: logging.Handler
+    if get_console().is_terminal:
+        handler = RichHandler(show_path=False, show_level=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setLevel(logging.INFO)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

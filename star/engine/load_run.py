@@ -1,0 +1,122 @@
+"""A stored run, ready to rank the test set: its configuration, its data and its network with a checkpoint's weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from star.config.check import check_config
+from star.config.paths import outputs_folder
+from star.config.schema import Config
+from star.config.schema import Corruption as CorruptionConfig
+from star.config.stored import RUN_FILE, stored_config
+from star.data.corruption import Corruption
+from star.engine.build_data import load_data
+from star.engine.checkpoint import load_checkpoint
+from star.tracking.artifacts import add_artifact
+from star.tracking.store import store_uri
+from star.types import Modality, VideoReIDData
+
+if TYPE_CHECKING:
+    from star.evaluation.evaluator import Evaluation
+    from star.models.network import Network
+
+
+class LoadedRun(NamedTuple):
+    """A run whose network can be used.
+
+    Attributes:
+        folder: of the run.
+        config: checked; with the overrides it was loaded with.
+        data: its data set.
+        model: with the weights of the checkpoint.
+        embedders: of the model by modality, compiled at their first call.
+        state: of the checkpoint: `epoch`, `step`, `scores` and more.
+    """
+
+    folder: Path
+    config: Config
+    data: VideoReIDData
+    model: Network
+    embedders: Mapping[Modality, Callable]
+    state: Mapping[str, Any]
+
+    def evaluate(self, corruption: Corruption | None = None) -> Evaluation:
+        """Rank the test set.
+
+        Args:
+            corruption: of the clips; None: as the run's configuration has it.
+        """
+        from star.engine.build_network import build_evaluation
+
+        config = self.config if corruption is None else with_corruption(self.config, corruption)
+        return build_evaluation(config, self.model, self.data, self.embedders)()
+
+    def differences(self, scores: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+        """The scores that are not those the run had when it wrote the checkpoint: now and then, by name."""
+        then = self.state["scores"]
+        return {name: (value, then[name]) for name, value in scores.items() if then.get(name) != value}
+
+    def add_artifacts(self, paths: Sequence[Path], into: str = "", *, uri: str | None = None) -> None:
+        """Copy files to the run's artifacts, if the run is in a store.
+
+        Args:
+            paths: of the files.
+            into: folder of the artifacts; the top one by default.
+            uri: of the store; None: the one the run names.
+
+        Raises:
+            TrackingError: the store cannot be written, or does not have the run.
+        """
+        tracker = self.config.tracker
+        if tracker.kind != "mlflow":
+            return
+        run_id = json.loads((self.folder / RUN_FILE).read_text())["run_id"]
+        for path in paths:
+            add_artifact(uri or store_uri(tracker.uri, outputs_folder()), run_id, path, into)
+
+
+def load_run(
+    folder: Path,
+    overrides: Sequence[str] = (),
+    checkpoint: Literal["last", "best"] = "last",
+    *,
+    corruption: Corruption | None = None,
+) -> LoadedRun:
+    """Read a run's data set and build its network.
+
+    A checkpoint has all weights, so the pretrained ones the run began with are not needed.
+
+    Args:
+        folder: of the run.
+        overrides: on top of the run's configuration, e.g. another `dataset.root`.
+        checkpoint: which of the run's checkpoints.
+        corruption: of the test clips, instead of the run's.
+
+    Raises:
+        ConfigError: the folder has no configuration, or an override does not fit.
+        DataError: the data set cannot be read.
+        CheckpointError: the checkpoint is missing, damaged or of another network.
+    """
+    config = check_config(stored_config(folder, ["backbone.pretrained=null", *overrides]))
+    if corruption is not None:
+        config = with_corruption(config, corruption)
+    data = load_data(config)
+    tensors, state = load_checkpoint(folder / "checkpoints", checkpoint)
+    from star.engine.build_network import build_embedders, build_model
+    from star.engine.hardware import select_device
+    from star.engine.train_state import NetworkState
+
+    select_device(config.hardware)
+    model = build_model(config, identities=len(data.train.identities))
+    NetworkState(model).restore(tensors)
+    return LoadedRun(folder, config, data, model, build_embedders(config, model), state)
+
+
+def with_corruption(config: Config, corruption: Corruption) -> Config:
+    """The configuration with other corruption of the test clips."""
+    options = CorruptionConfig(**corruption._asdict())
+    return replace(config, dataset=replace(config.dataset, corruption=options))
