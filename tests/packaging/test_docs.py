@@ -19,6 +19,9 @@ LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link
 """Elements that make a browser load something, and the attribute that says what; a link of text is none."""
 STYLE_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
+SOURCE_FILE = re.compile(r"`((?:star|tests|models|losses|engine|data|evaluation)/[\w/]+\.py)`")
+NAMES_OF_FILE = re.compile(r"`([\w/]+\.py)`: (`[\w.]+`(?:, `[\w.]+`)*)")
+FILE_OF_NAME = re.compile(r"(`[\w.]+(?:\(\w*\))?`)\s+\(`(star/[\w/]+\.py)`")
 PAGE_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 
 
@@ -137,6 +140,25 @@ def test_links_between_pages_also_work_in_the_repository(project):
     for page in [*(project / "docs").glob("*.md"), *project.glob("experiments/*/README.md")]:
         for link in PAGE_LINK.findall(page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_files_and_names_that_pages_point_to_exist(project):
+    for page in (project / "docs").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for path in SOURCE_FILE.findall(text):
+            assert (project / path).is_file() or (project / "star" / path).is_file(), f"{page.name}: {path}"
+    named = [
+        *NAMES_OF_FILE.findall((project / "docs" / "paper_and_code.md").read_text(encoding="utf-8")),
+        *(
+            (b, a)
+            for a, b in FILE_OF_NAME.findall((project / "docs" / "how_a_step_works.md").read_text(encoding="utf-8"))
+        ),
+    ]
+    assert len(named) > 30
+    for path, names in named:
+        source = (project / "star" / path.removeprefix("star/")).read_text(encoding="utf-8")
+        for name in re.findall(r"(\w+)(?:\(\w*\))?`", names):
+            assert re.search(rf"(?:class|def) {name}\b", source), f"{name} in {path}"
 
 
 def test_a_link_to_a_file_without_a_page_is_text(site):
