@@ -122,6 +122,6 @@ def _first_paragraph(kind: Any) -> str:
 def _accepts(annotation: Any) -> str:
     text = str(annotation)
     try:
-        return describe_hint(eval(text, dict(_NAMES)))  # noqa: S307 - an annotation of this checkout
+        return describe_hint(eval(text, dict(_NAMES)))
     except NameError:
         return text

@@ -97,11 +97,11 @@ def _section(group: Group) -> Iterator[str]:
             kept = ", ".join(f"`{name}`" for name in place.kept)
             yield f"Keys of every choice, whatever its class: {kept} ([{_title('extending')}](extending.md))."
         yield ""
-    yield from ["| choice | what it is |", "|---|---|"]
+    yield from ['<div class="choices" markdown>', "", "| choice | what it is |", "|---|---|"]
     for choice, file in group.files.items():
         usual = " (usual)" if choice == group.usual else ""
         yield f"| `{group.name}={choice}`{usual} | {_cell(_about(group, file))} |"
-    yield ""
+    yield from ["", "</div>", ""]
     if any(file.choices for file in group.files.values()) and group.name != "hydra":
         return
     tables = {choice: list(_rows(group, file)) for choice, file in group.files.items()}
@@ -121,7 +121,7 @@ def _about(group: Group, file: ConfFile) -> str:
     text = [_text(file.about)] if file.about else []
     words = ", ".join(f"`{override}`" for override in sets)
     if file.parent:
-        text.append(f"`{file.parent}` with {words}." if words else f"`{file.parent}` and the keys below.")
+        text.append(f"As `{file.parent}` with {words}." if words else f"As `{file.parent}`, and the keys below.")
     elif words:
         text.append(f"{words}.")
     return " ".join(text)
