@@ -49,9 +49,17 @@ class ConfFile(NamedTuple):
 
     @property
     def choices(self) -> dict[str, str]:
-        """Choices of groups, its own or those it overrides."""
-        pairs = [pair for entry in self.defaults if isinstance(entry, dict) for pair in entry.items()]
-        return {group.removeprefix("override ").lstrip("/"): choice for group, choice in pairs}
+        """What it chooses in each group."""
+        return {group: choice for group, choice in self._entries() if not group.startswith("override ")}
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """Groups in which it chooses something else than conf/train.yaml does."""
+        prefix = "override /"
+        return {group.removeprefix(prefix): choice for group, choice in self._entries() if group.startswith(prefix)}
+
+    def _entries(self) -> list[tuple[str, str]]:
+        return [pair for entry in self.defaults if isinstance(entry, dict) for pair in entry.items()]
 
 
 def read_conf(path: Path) -> ConfFile:

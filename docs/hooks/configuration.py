@@ -26,7 +26,8 @@ from star.config.validate import describe
 
 _COMMANDS = {"star-pack": ("pack", PackConfig), "star-skeletons": ("skeletons", SkeletonsConfig)}
 """Commands with a configuration of their own: its file, without the ending, and its schema."""
-_WEIGHT = "of the term in the sum of all"
+_KEPT = {"weight": "of the term in the sum of all"}
+"""Keys of a slot that are neither arguments of its class nor have a comment."""
 _LEVELS = "star.synthetic.levels.Levels"
 _DOCS = Path(__file__).parents[1]
 _PAGE = re.compile(r"\bdocs/(\w+)\.md\b")
@@ -102,8 +103,8 @@ def _section(group: Group) -> Iterator[str]:
         usual = " (usual)" if choice == group.usual else ""
         yield f"| `{group.name}={choice}`{usual} | {_cell(_about(group, file))} |"
     yield from ["", "</div>", ""]
-    if any(file.choices for file in group.files.values()) and group.name != "hydra":
-        return
+    if any(file.overrides for file in group.files.values()):
+        return  # the keys are those of other groups
     tables = {choice: list(_rows(group, file)) for choice, file in group.files.items()}
     tables = {choice: rows for choice, rows in tables.items() if rows}
     for choice, rows in tables.items():
@@ -115,7 +116,7 @@ def _section(group: Group) -> Iterator[str]:
 def _about(group: Group, file: ConfFile) -> str:
     """The comment of a choice and what it changes in others."""
     own = {key.path for key in _own_keys(group, file)} if file.parent else set()
-    sets = [f"{name}={choice}" for name, choice in file.choices.items() if group.name != "hydra"]
+    sets = [f"{name}={choice}" for name, choice in file.overrides.items()]
     if file.parent or sets:
         sets += [f"{key.path}={key.value}" for key in file.keys if key.value is not None and key.path not in own]
     text = [_text(file.about)] if file.about else []
@@ -138,21 +139,21 @@ def _own_keys(group: Group, file: ConfFile) -> list[Key]:
 
 
 def _rows(group: Group, file: ConfFile) -> Iterator[Row]:
+    """The keys that a file adds to those it builds on; behind those of a class, its arguments that no file sets."""
     keys = _own_keys(group, file)
-    targets = {path: key.value for key in keys if (path := _node(key.path)) is not None and key.value != "null"}
-    classes = {path: _class(group, path, str(target)) for path, target in targets.items()}
+    classes = {
+        parent: _class(group, parent, str(key.value))
+        for key in keys
+        for parent, _, name in [key.path.rpartition(".")]
+        if name == "_target_" and key.value != "null"
+    }
     levels = attributes_of(group.root, _LEVELS) if any(key.path.startswith("generate.") for key in keys) else {}
     for index, key in enumerate(keys):
         parent, _, name = key.path.rpartition(".")
         owner = classes.get(parent)
         row = _row(group.schema, f"{group.name}.", key)
-        if owner and name == "_target_":
-            row = row._replace(meaning=owner.about)
-        elif owner and name in owner.arguments:
-            argument = owner.arguments[name]
-            row = row._replace(meaning=row.meaning or argument.meaning, accepts=argument.accepts)
-        elif owner and name == "weight":
-            row = row._replace(meaning=row.meaning or _WEIGHT)
+        if owner:
+            row = _explained(row, owner, name)
         elif parent == "generate":
             row = row._replace(meaning=row.meaning or levels.get(name, ""))
         yield from _shown(key, row)
@@ -160,9 +161,14 @@ def _rows(group: Group, file: ConfFile) -> Iterator[Row]:
             yield from _arguments_left(f"{group.name}.{parent}".rstrip("."), owner, {k.path for k in keys}, parent)
 
 
-def _node(path: str) -> str | None:
-    parent, _, name = path.rpartition(".")
-    return parent if name == "_target_" else None
+def _explained(row: Row, owner: ReadClass, name: str) -> Row:
+    """A row with what the class says of a key, where the file says nothing."""
+    if name == "_target_":
+        return row._replace(meaning=owner.about)
+    if name in owner.arguments:
+        argument = owner.arguments[name]
+        return row._replace(meaning=row.meaning or argument.meaning, accepts=argument.accepts)
+    return row._replace(meaning=row.meaning or _KEPT.get(name, ""))
 
 
 def _class(group: Group, path: str, target: str) -> ReadClass:
