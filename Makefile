@@ -41,6 +41,7 @@ lint: $(VENV)/.dev ## check style and types
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/.dev ## build the documentation site in outputs/site, warnings are errors
+	@# The variable silences an announcement that the theme prints.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 ui: $(VENV)/.runtime ## open the runs in MLflow at http://127.0.0.1:5000
