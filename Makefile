@@ -7,7 +7,7 @@ STUDY := experiments/quickstart
 STORE := sqlite:///outputs/mlflow.db
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench gpu-check lint ui clean
+.PHONY: help demo test test-slow bench gpu-check lint docs ui clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,10 @@ lint: $(VENV)/.dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.dev ## build the documentation site in outputs/site, warnings are errors
+	@# The variable silences an announcement that the theme prints.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 ui: $(VENV)/.runtime ## open the runs in MLflow at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri $(STORE)

@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -23,6 +22,9 @@ from star.config.folders import config_folders, search_path
 from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable  # importlib.resources.abc exists from Python 3.11 on only
 
 CONFIG_MODULE = "star.conf"
 _CALLED = ("_target_", "()", "class")

@@ -53,7 +53,7 @@ def check_arguments(
     for name, value in values.items():
         problems.extend(_problems_of(f"{key}.{name}", name, value, signature, given, own))
     problems.extend(
-        Problem(f"{key}.{name}", "nothing", _describe(signature.hints[name]))
+        Problem(f"{key}.{name}", "nothing", describe_hint(signature.hints[name]))
         for name, parameter in signature.named.items()
         if parameter.default is inspect.Parameter.empty and name not in values and name not in given
     )
@@ -85,7 +85,7 @@ def _problems_of(
         derived = f"no such key here (derived: the builder gives {name}; leave it out)"
         problems.append(Problem(key, _words(value), derived))
     elif not problems and not _accepts(named[name], signature.hints[name], value):
-        problems.append(Problem(key, _words(value), _describe(signature.hints[name])))
+        problems.append(Problem(key, _words(value), describe_hint(signature.hints[name])))
     return problems
 
 
@@ -222,17 +222,17 @@ def _of_elements(bounds: Mapping[str, Any]) -> dict[str, Any]:
     return {**bounds, "length": None}
 
 
-def _describe(hint: Any, outer: Mapping[str, Any] | None = None) -> str:
+def describe_hint(hint: Any, outer: Mapping[str, Any] | None = None) -> str:
     """What a value must be, in words."""
     hint, bounds = _unpack(hint, outer or {})
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe(argument, bounds) for argument in arguments)
+        return " or ".join(describe_hint(argument, bounds) for argument in arguments)
     if origin in _LISTS:
         return _describe_list(_elements(hint), bounds)
     if origin in _GROUPS:
         each = arguments[1] if arguments else Any
-        return "a group of keys" + ("" if each is Any else f", each {_describe(each, bounds)}")
+        return "a group of keys" + ("" if each is Any else f", each {describe_hint(each, bounds)}")
     if hint in (int, float):
         return describe(hint, bounds)
     if origin is Literal or hint in (bool, str, types.NoneType):
@@ -244,11 +244,11 @@ def _describe_list(elements: Any, bounds: Mapping[str, Any]) -> str:
     length = bounds.get("length")
     if isinstance(elements, tuple):
         if any(element != elements[0] for element in elements):
-            words = ", ".join(_describe(element, _of_elements(bounds)) for element in elements)
+            words = ", ".join(describe_hint(element, _of_elements(bounds)) for element in elements)
             return f"a list of {len(elements)}: {words}"
         elements, length = elements[0], len(elements)
     element, inner = _unpack(elements, _of_elements(bounds))
     if element in (int, float, str):
         return describe(list[element], {**inner, "length": length})
-    each = "" if element is Any else f", each {_describe(element, inner)}"
+    each = "" if element is Any else f", each {describe_hint(element, inner)}"
     return f"a list of {length}{each}" if length else f"a list{each}"

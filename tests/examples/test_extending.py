@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
-import shlex
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from support.pages import blocks_of, commands_of, console_of, is_shown_as, said_by_check, write_files
 from yaml import safe_load
 
 from star.config.check import check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.folders import take_config_folders
-from star.engine.describe_network import describe_network
-from star.errors import ConfigError
 from star.study.check import check_study
 from star.study.study import load_study
 
@@ -24,41 +20,9 @@ EXAMPLE = PROJECT / "examples" / "own_parts"
 FIRST_SECTION = "A loss of your own in ten minutes"
 
 
-class Block(NamedTuple):
-    """A block of code: the section it is in, the file the line before names, its language and text."""
-
-    section: str
-    file: str
-    language: str
-    text: str
-
-
-def _blocks() -> list[Block]:
-    found, section = [], ""
-    text = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
-    pattern = r"^## (?P<section>[^\n]+)$|(?P<before>[^\n]*)\n\n```(?P<language>\w+)\n(?P<text>.*?)^```$"
-    for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
-        section = match["section"] or section
-        if match["language"]:
-            files = re.findall(r"`([\w/]+\.\w+)`", match["before"])
-            found.append(Block(section, files[-1] if files else "", match["language"], match["text"]))
-    return found
-
-
-BLOCKS = _blocks()
-CONSOLE = [
-    (block.section, *command.split("\n", 1))
-    for block in BLOCKS
-    if block.language == "console"
-    for command in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
-]
-COMMANDS = [
-    (block.section, words)
-    for block in BLOCKS
-    if block.language == "bash"
-    for line in block.text.splitlines()
-    if (words := shlex.split(line, comments=True)) and words[0].startswith("star-")
-]
+BLOCKS = blocks_of("extending.md")
+CONSOLE = console_of(BLOCKS)
+COMMANDS = commands_of(BLOCKS)
 
 
 @pytest.fixture
@@ -67,25 +31,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     folder = EXAMPLE
     if request.param == FIRST_SECTION:
         folder = tmp_path
-        for block in BLOCKS:
-            if block.section == FIRST_SECTION and block.file:
-                path = folder / block.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
+        write_files([block for block in BLOCKS if block.section == FIRST_SECTION], folder)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("STAR_CONFIG_DIR", "")
     return folder
-
-
-def shown(arguments: list[str]) -> str:
-    """What `star-check` says of a configuration."""
-    overrides = [text for text in take_config_folders(arguments) if text != "--config-only"]
-    try:
-        config = check_overrides(overrides)
-    except ConfigError as error:
-        return f"error: {error}\n"
-    return f"the configuration is valid\n\n{describe_network(config)}\n"
 
 
 def code_of(text: str) -> str:
@@ -102,17 +52,13 @@ def test_there_is_something_to_compare():
     assert {"my_losses.py", "conf/loss/smooth.yaml"} <= {block.file for block in BLOCKS}
 
 
-@pytest.mark.parametrize(("place", "command", "output"), CONSOLE, indirect=["place"])
-def test_the_shown_output_is_the_real_one(place: Path, command: str, output: str):
-    """A line of three dots stands for any lines."""
-    program, *arguments = shlex.split(command)
-    assert program == "star-check"
-    expected = re.escape(output).replace(r"\.\.\." + "\\\n", r"(?:.*\n)*")
-    found = shown(arguments)
-    assert re.fullmatch(expected, found), found
+@pytest.mark.parametrize(("place", "words", "output"), CONSOLE, indirect=["place"])
+def test_the_shown_output_is_the_real_one(place: Path, words: list[str], output: str):
+    found = said_by_check(words)
+    assert is_shown_as(found, output), found
 
 
-@pytest.mark.parametrize(("place", "words"), COMMANDS, indirect=["place"])
+@pytest.mark.parametrize(("place", "words"), [call[:2] for call in COMMANDS], indirect=["place"])
 def test_the_commands_are_valid(place: Path, words: list[str]):
     program, *arguments = words
     rest = take_config_folders(arguments)

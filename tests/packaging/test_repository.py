@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 FOLDERS = {"conf", "docs", "examples", "experiments", "outputs", "star", "tests", ".ci"}
 FILES = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "constraints.txt", "pyproject.toml"),
-    *(".gitignore", ".pre-commit-config.yaml"),
+    *("mkdocs.yml", ".gitignore", ".pre-commit-config.yaml"),
 }
 LARGEST_FILE = 1_000_000
 MACHINE_PATH = re.compile(r"(?:^|[^\w.~/-])/(?:root|home|Users|work|tmp|mnt)/\w")
@@ -122,7 +122,7 @@ def canonical(name: str) -> str:
 
 def test_make_lists_its_targets(project):
     listed = subprocess.run(["make"], cwd=project, capture_output=True, text=True, check=True).stdout
-    assert all(f"make {target} " in listed for target in ("demo", "test", "lint", "ui"))
+    assert all(f"make {target} " in listed for target in ("demo", "test", "lint", "docs", "ui"))
 
 
 def test_make_says_which_python_it_needs(project, tmp_path):
