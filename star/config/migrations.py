@@ -87,10 +87,9 @@ def migrate(values: Values) -> Values:
 
 def migrate_settings(values: Values) -> Values:
     """As `migrate`, for the part of a configuration that a fingerprint keeps: what it left out is not added."""
-    kept = deepcopy(values)
-    before = kept.get("version", 1)
-    hardware, dataset = set(kept.get("hardware", {})), set(kept.get("dataset", {}))
-    values = migrate(kept)
+    before = values.get("version", 1)
+    hardware, dataset = set(values.get("hardware", {})), set(values.get("dataset", {}))
+    values = migrate(values)
     if before == 1:
         left_out = {
             "hardware": {"loss_scale", "loss_scale_window", "recompute", "sink_size", "batch_norm"} - hardware,

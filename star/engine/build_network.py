@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import mindspore as ms
-import numpy as np
 
 from star.config.network import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
@@ -16,16 +14,14 @@ from star.data.loader import TrainLoader
 from star.engine.build_data import evaluation_loader
 from star.engine.build_step import build_losses, build_step, learning_rates_of
 from star.engine.hardware import select_device
+from star.engine.learner import Learner
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.signals import StopSignals
-from star.engine.step import TrainStep
-from star.engine.train_state import NetworkState
-from star.engine.trainer import Trainer
+from star.engine.trainer import Pace, Trainer
 from star.errors import ConfigError
 from star.evaluation.evaluator import Evaluation, embed, rank_test_set
 from star.evaluation.protocols import clip_text
-from star.losses import WeightedLosses
 from star.models.batch_norm import use_global_batch_norm
 from star.models.build import build_parts, misfits, network_of
 from star.models.builder import Builder
@@ -80,40 +76,23 @@ def build_trainer(
     embedders = build_embedders(config, model)
     checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
     return Trainer(
-        step=learner.step,
-        state=learner.state,
-        loader=loader,
+        learner,
+        loader,
+        Pace(
+            epochs=config.schedule.epochs,
+            evaluate_every=config.schedule.evaluate_every,
+            log_every=config.tracker.log_every,
+            checkpoint_every=config.checkpoint_every,
+            sink_size=config.hardware.sink_size,
+        ),
         draw=draws_of_step(config, model, share),
         evaluate=build_evaluation(config, model, data, checked, processes),
         tracker=tracker,
-        rates=learner.rates,
         folder=folder,
         stop=stop,
-        epochs=config.schedule.epochs,
-        evaluate_every=config.schedule.evaluate_every,
-        log_every=config.tracker.log_every,
-        checkpoint_every=config.checkpoint_every,
-        sink_size=config.hardware.sink_size,
         processes=processes,
         profile=_step_profile(config, folder.parent) if processes.first else None,
     )
-
-
-class Learner(NamedTuple):
-    """A network with all that changes it.
-
-    Attributes:
-        model, losses: with their first values.
-        rates: [steps] learning rates by group of parameters.
-        step: one update.
-        state: the tensors it changes.
-    """
-
-    model: Network
-    losses: WeightedLosses
-    rates: dict[str, np.ndarray]
-    step: TrainStep
-    state: NetworkState
 
 
 def build_learner(config: Config, identities: int, batches: int, share: Share = ALONE) -> Learner:

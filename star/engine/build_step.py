@@ -14,7 +14,7 @@ from star.engine.all_reduce import RunningStatisticsMean
 from star.engine.loss_scale import LossScale
 from star.engine.phases import first_epochs
 from star.engine.schedule import learning_rates
-from star.engine.step import Further, TrainStep
+from star.engine.step import Further, Optimisers, TrainStep
 from star.engine.train_state import NetworkState
 from star.errors import ConfigError
 from star.losses import WeightedLosses
@@ -55,15 +55,13 @@ def build_step(
     step = TrainStep(
         model,
         losses,
-        optimisers.pop(0),
+        Optimisers(optimisers.pop(0), optimisers, further),
         graph=hardware.mode == "graph",
         clip_norm=schedule.clip_norm,
         processes=share.size,
         parts=schedule.accumulation_steps,
         loss_scale=loss_scale,
         even_out=RunningStatisticsMean(model, share.size) if local_norms else None,
-        later=optimisers,
-        further=further,
     )
     return step, NetworkState(model, step.optimisers, loss_scale, losses)
 

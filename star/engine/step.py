@@ -73,28 +73,41 @@ class Further(NamedTuple):
     terms: tuple[str, ...]
 
 
+class Optimisers(NamedTuple):
+    """All that move parameters, each its own ones.
+
+    Attributes:
+        main: over the parameters of model and losses that are trained from the start.
+        later: of parameters that only terms reach which count later, by the epoch they begin in.
+        further: step before the main one; then the model has been cut.
+    """
+
+    main: nn.Optimizer
+    later: Mapping[int, nn.Optimizer] = {}
+    further: Sequence[Further] = ()
+
+
 class TrainStep:
     """Apply one step to a network.
 
     Args:
         model: called with the tensors it names in `inputs`, those of the batch and what parts have drawn.
         losses: named terms and their weights.
-        optimiser: over the parameters of model and losses that are trained from the start.
+        optimisers: of all parameters that are trained.
         graph: compile the whole step; otherwise run it operator by operator.
         clip_norm: largest global norm of the gradients; None: no clipping.
         processes: that train together; gradients and losses are means over them.
-        parts: of every batch, one after the other; gradients and losses are means over them, too.
+        parts: of every batch, one after the other; gradients and losses are means over them, too; 1 with further
+            optimisers.
         loss_scale: for gradients in float16; a step whose gradients overflow is left out.
         even_out: gives the processes the same running statistics, at the end of every step; None: they have them.
-        later: optimisers of parameters that only terms reach which count later, by the epoch they begin in.
-        further: optimisers that step before the main one; then the model has been cut, and `parts` is 1.
     """
 
     def __init__(
         self,
         model: Any,
         losses: WeightedLosses,
-        optimiser: nn.Optimizer,
+        optimisers: Optimisers,
         *,
         graph: bool,
         clip_norm: float | None,
@@ -102,15 +115,13 @@ class TrainStep:
         parts: int = 1,
         loss_scale: LossScale | None = None,
         even_out: nn.Cell | None = None,
-        later: Mapping[int, nn.Optimizer] | None = None,
-        further: Sequence[Further] = (),
     ):
         self.inputs = tuple(model.inputs)
         self.parts = parts
         self.loss_scale = loss_scale
         self._model, self._losses = model, losses
-        self._optimisers = {0: optimiser, **(later or {})}
-        self._further = tuple(further)
+        self._optimisers = {0: optimisers.main, **optimisers.later}
+        self._further = tuple(optimisers.further)
         self._compiled: Callable[[Callable], Callable] = ms.jit if graph else lambda function: function
         self._moving = {"clip_norm": clip_norm, "processes": processes, "loss_scale": loss_scale}
         self._even_out = even_out

@@ -9,18 +9,17 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from star.data.loader import TrainLoader
 from star.engine.checkpoint import load_newest, save_checkpoint
+from star.engine.learner import Learner
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
 from star.engine.progress import TrainingProgress
 from star.engine.signals import StopSignals
-from star.engine.step import Launched, TrainStep
+from star.engine.step import Launched
 from star.engine.time_shares import TimeShares
-from star.engine.train_state import NetworkState
 from star.evaluation.evaluator import Evaluation
 from star.models.random_inputs import Arrays
 from star.types import DIRECTIONS, Tracker
@@ -62,24 +61,36 @@ class History:
     wrong_now: bool = False
 
 
-class Trainer:
-    """Train, rank, keep the last and the best weights.
+class Pace(NamedTuple):
+    """How long a run is, and what happens how often.
 
-    Args:
-        step: one update.
-        state: the tensors the step changes.
-        loader: batches of an epoch.
-        draw: random numbers of a step, for every part of its batch, a function of the step's number.
-        evaluate: ranks the test set with the present weights.
-        tracker: where losses and scores go.
-        rates: learning rates by group name, [steps] each.
-        folder: of the checkpoints.
-        stop: looked at after every step; a stop leaves a checkpoint.
+    Attributes:
         epochs: length of the run.
         evaluate_every: epochs between rankings; the last epoch is always ranked.
         log_every: steps between logged points.
         checkpoint_every: steps between checkpoints within an epoch; None: only at its end.
         sink_size: steps the device is given before the host waits for their losses.
+    """
+
+    epochs: int
+    evaluate_every: int
+    log_every: int
+    checkpoint_every: int | None
+    sink_size: int
+
+
+class Trainer:
+    """Train, rank, keep the last and the best weights.
+
+    Args:
+        learner: the network and all that changes it.
+        loader: batches of an epoch.
+        pace: length of the run and what happens how often.
+        draw: random numbers of a step, for every part of its batch, a function of the step's number.
+        evaluate: ranks the test set with the present weights.
+        tracker: where losses and scores go.
+        folder: of the checkpoints.
+        stop: looked at after every step; a stop leaves a checkpoint.
         processes: that train together; the first writes the checkpoints.
         profile: looks at some of the steps.
 
@@ -89,28 +100,21 @@ class Trainer:
 
     def __init__(
         self,
-        *,
-        step: TrainStep,
-        state: NetworkState,
+        learner: Learner,
         loader: TrainLoader,
+        pace: Pace,
+        *,
         draw: Callable[[int], Sequence[Arrays]],
         evaluate: Callable[[], Evaluation],
         tracker: Tracker,
-        rates: dict[str, np.ndarray],
         folder: Path,
         stop: StopSignals,
-        epochs: int,
-        evaluate_every: int,
-        log_every: int,
-        checkpoint_every: int | None,
-        sink_size: int,
         processes: Processes,
         profile: StepProfile | None = None,
     ):
-        self.step, self.state, self.loader, self.draw, self.evaluate = step, state, loader, draw, evaluate
-        self.tracker, self.rates, self.folder, self.stop = tracker, rates, folder, stop
-        self.epochs, self.evaluate_every, self.log_every = epochs, evaluate_every, log_every
-        self.checkpoint_every, self.sink_size = checkpoint_every, sink_size
+        self.step, self.state, self.rates = learner.step, learner.state, learner.rates
+        self.loader, self.pace, self.draw, self.evaluate = loader, pace, draw, evaluate
+        self.tracker, self.folder, self.stop = tracker, folder, stop
         self.processes, self.profile = processes, profile
         self.history = History()
         self._wrong_before: dict[str, int] = {}
@@ -148,11 +152,11 @@ class Trainer:
         history = self.history
         if self.processes.share.size > 1:
             self.processes.require_same(self.state.checksum(), "weights (their checksum)")
-        with TrainingProgress(self.epochs * self.loader.batches_per_epoch, history.step) as progress:
-            while history.epoch < self.epochs:
+        with TrainingProgress(self.pace.epochs * self.loader.batches_per_epoch, history.step) as progress:
+            while history.epoch < self.pace.epochs:
                 self._train_epoch(history.epoch, progress)
                 began = time.perf_counter()
-                ranked = history.epoch + 1 == self.epochs or (history.epoch + 1) % self.evaluate_every == 0
+                ranked = history.epoch + 1 == self.pace.epochs or (history.epoch + 1) % self.pace.evaluate_every == 0
                 if ranked:
                     progress.evaluating()
                     evaluation = self._evaluate()
@@ -182,7 +186,7 @@ class Trainer:
                 with self.shares.of("step"):
                     launched.append(self.step.launch(batch, self.draw(history.step + len(launched)), epoch))
                 due = self._is_due(len(launched))
-                if due or len(launched) == self.sink_size:
+                if due or len(launched) == self.pace.sink_size:
                     self._settle(launched, len(batch.inputs["identities"]), progress)
                 asked = self._stop_asked(launched)
                 if asked and launched:
@@ -216,8 +220,8 @@ class Trainer:
             history.seconds += seconds
             history.epoch_seconds += seconds
             history.sums = {name: history.sums.get(name, 0.0) + value for name, value in losses.items()}
-            progress.step(history.epoch, self.epochs, losses, clips_per_second)
-            if index % self.log_every == 0:
+            progress.step(history.epoch, self.pace.epochs, losses, clips_per_second)
+            if index % self.pace.log_every == 0:
                 points = {f"loss/{name}": value for name, value in losses.items()}
                 points |= {f"rate/{group}": float(rates[index]) for group, rates in self.rates.items()}
                 points |= {"throughput/clips_per_s": clips_per_second, **self.step.points()}
@@ -227,7 +231,7 @@ class Trainer:
 
     def _is_due(self, launched: int) -> bool:
         """Whether a checkpoint within the epoch is, after steps that were launched; its end has one anyway."""
-        every, step, batch = self.checkpoint_every, self.history.step + launched, self.history.batch + launched
+        every, step, batch = self.pace.checkpoint_every, self.history.step + launched, self.history.batch + launched
         return every is not None and step % every == 0 and batch < self.loader.batches_per_epoch
 
     def _evaluate(self) -> Evaluation:
@@ -247,7 +251,7 @@ class Trainer:
             name: max(value, history.best_on_test.get(name, value)) for name, value in scores.items()
         }
         self.tracker.log_metrics({n: v for n, v in scores.items() if n.endswith(_PER_EPOCH)}, history.step)
-        mean = sum(scores[f"{direction}/mAP"] for direction in DIRECTIONS) / len(DIRECTIONS)
+        mean = evaluation.mean_map()
         if mean > history.best_mean:
             history.best_mean = mean
             self._save("best")
@@ -273,7 +277,7 @@ class Trainer:
 
     def _report_epoch(self, losses: dict[str, float], seconds: float, ranked: bool) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        line = f"epoch {self.history.epoch}/{self.epochs}  {terms}  {seconds:.1f} s"
+        line = f"epoch {self.history.epoch}/{self.pace.epochs}  {terms}  {seconds:.1f} s"
         if ranked:
             scores = self.history.scores
             line += "".join(f"  {d} R1 {scores[f'{d}/R1']:.2f} mAP {scores[f'{d}/mAP']:.2f}" for d in DIRECTIONS)

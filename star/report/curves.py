@@ -112,11 +112,10 @@ def over_epochs(points: Sequence[tuple[int, float]], steps_per_epoch: float) -> 
         points: (step, value), steps from 0.
         steps_per_epoch: steps of an epoch.
     """
-    sums: dict[int, list[float]] = {}
-    for step, value in points:
-        if np.isfinite(value):
-            sums.setdefault(int(step // steps_per_epoch) + 1, []).append(value)
-    return np.array([[epoch, float(np.mean(values))] for epoch, values in sorted(sums.items())]).reshape(-1, 2).T
+    steps, values = np.array(points, dtype=np.float64).reshape(-1, 2).T
+    finite = np.isfinite(values)
+    epochs, place = np.unique(steps[finite] // steps_per_epoch + 1, return_inverse=True)
+    return np.stack([epochs, np.bincount(place, values[finite]) / np.bincount(place)])
 
 
 def _draw_levels(panel: Axes, rows: Mapping[str, Mapping[float, Sequence[float]]]) -> None:

@@ -19,7 +19,7 @@ from star.engine.build_data import load_data, train_loader
 from star.engine.optimisers import SGD
 from star.engine.processes import Processes
 from star.engine.signals import StopSignals
-from star.engine.step import TrainStep
+from star.engine.step import Optimisers, TrainStep
 from star.engine.trainer import Trainer
 from star.losses import WeightedLosses
 from star.tracking.null_tracker import NullTracker
@@ -123,7 +123,9 @@ class Sum(nn.Cell):
 def test_a_short_training_batch_would_compile_the_step_again(compiled: list[str]):
     model = Scale()
     optimiser = SGD(weight_decay=0.0).build([([model.weight], np.ones(4, np.float32), 1.0)])
-    step = TrainStep(model, WeightedLosses({"sum": Sum()}, {"sum": 1.0}), optimiser, graph=True, clip_norm=None)
+    step = TrainStep(
+        model, WeightedLosses({"sum": Sum()}, {"sum": 1.0}), Optimisers(optimiser), graph=True, clip_norm=None
+    )
     for number, clips in enumerate((4, 4, 4, 3)):
         x = np.ones((clips, 3), np.float32)
         step(TrainBatch(x, x, x, x, np.zeros(clips, np.int32)), [{}], number)

@@ -8,7 +8,7 @@ import pytest
 from mindspore import Parameter, Tensor, nn, ops
 
 from star.engine.optimisers import SGD
-from star.engine.step import TrainStep
+from star.engine.step import Optimisers, TrainStep
 from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
 from star.types import TrainBatch
@@ -55,7 +55,7 @@ def make_step(*, graph: bool, clip_norm: float | None = None) -> tuple[Quadratic
     losses = WeightedLosses(
         {"first": HalfSquare("clip_features"), "second": HalfSquare("frame_features")}, {"first": 1.0, "second": 0.5}
     )
-    return model, TrainStep(model, losses, optimiser, graph=graph, clip_norm=clip_norm)
+    return model, TrainStep(model, losses, Optimisers(optimiser), graph=graph, clip_norm=clip_norm)
 
 
 def torch_sgd(weight: np.ndarray, gradient_of, rates: np.ndarray) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 
 from star.engine.processes import Processes
 from star.engine.signals import StopSignals
-from star.engine.trainer import Trainer
+from star.engine.trainer import Pace, Trainer
 from star.types import DIRECTIONS, Share
 
 BATCHES = 5
@@ -52,23 +52,17 @@ def test_processes_agree_only_while_no_step_is_running(sink_size: int, asked: in
     batches = [SimpleNamespace(inputs={"identities": np.zeros(8)}) for _ in range(BATCHES)]
     scores = {f"{direction}/{score}": 50.0 for direction in DIRECTIONS for score in ("R1", "mAP")}
     stand_ins: dict[str, Any] = {
-        "step": steps,
-        "state": SimpleNamespace(tensors=dict, checksum=str),
+        "learner": SimpleNamespace(step=steps, state=SimpleNamespace(tensors=dict, checksum=str), rates={}),
         "loader": SimpleNamespace(batches_per_epoch=BATCHES, counts={}, epoch=lambda *_: (batch for batch in batches)),
         "draw": lambda step: None,
-        "evaluate": lambda: SimpleNamespace(metrics=lambda: scores),
+        "evaluate": lambda: SimpleNamespace(metrics=lambda: scores, mean_map=lambda: 50.0),
         "tracker": SimpleNamespace(log_metrics=lambda values, step: None),
     }
     trainer = Trainer(
         **stand_ins,
-        rates={},
+        pace=Pace(epochs=1, evaluate_every=1, log_every=1, checkpoint_every=None, sink_size=sink_size),
         folder=tmp_path / "checkpoints",
         stop=StopSignals(agree),
-        epochs=1,
-        evaluate_every=1,
-        log_every=1,
-        checkpoint_every=None,
-        sink_size=sink_size,
         processes=OfTwo(),
     )
     trainer.fit()
