@@ -65,7 +65,7 @@ def _frames(partial: Path) -> int:
         return 0
     file = os.open(partial, os.O_RDONLY)
     try:
-        return sum(record.name.endswith(".jpg") for record, _ in scan_records(file))
+        return sum(record.filename.endswith(".jpg") for record, _ in scan_records(file))
     finally:
         os.close(file)
 

@@ -1,8 +1,8 @@
 """Packs a data set with the code of one checkout, and reads it round by round when asked to.
 
-`python pack_rounds.py FILE OVERRIDES PACKING...` (PYTHONPATH names the checkout; OVERRIDES is a JSON list about the data
-set, PACKING are those of `star-pack`, none: the folder is read): prints the checksum of 50 training batches, then for
-each line of standard input the processor seconds of a round of 384 frames.
+`python pack_rounds.py FILE OVERRIDES PACKING...` (PYTHONPATH names the checkout; OVERRIDES is a JSON list about the
+data set, PACKING are those of `star-pack`, none: the folder is read): prints the checksum of 50 training batches, then
+for each line of standard input the processor seconds of a round of 384 frames.
 """
 
 from __future__ import annotations

@@ -84,10 +84,12 @@ class Pack:
         refuse_earlier(self._file, self.path)
         try:
             with open(self._file, "rb", closefd=False) as file, ZipFile(file) as archive:
-                records, comment = archive.infolist(), archive.comment
+                records = archive.infolist()
+                file.seek(-len(directory_hash(())), os.SEEK_END)
+                end = file.read()
         except _UNREADABLE:
-            records, comment = [], b""
-        if not records or records[0].filename != ABOUT or comment != directory_hash(records).encode():
+            records, end = [], b""
+        if not records or records[0].filename != ABOUT or end != directory_hash(records).encode():
             raise DataError(f"{self.path} is no pack, or one that is cut or damaged; copy it again, or make it anew")
         return records
 
