@@ -205,7 +205,8 @@ def test_frames_whose_names_are_not_ascii(tmp_path):
 def test_what_a_run_may_choose_needs_no_other_pack(tmp_path):
     root = write_tiny_bupt(tmp_path / "bupt", frames=6).root
     pack_one(read_bupt_campus(root, auxiliary=True), tmp_path / "a.pack", root)
-    for options in ({}, {"auxiliary": True}, {"same_camera_filter": False}, {"min_frames": 6}):
+    choices: list[dict[str, Any]] = [{}, {"auxiliary": True}, {"same_camera_filter": False}, {"min_frames": 6}]
+    for options in choices:
         folder, again = read_bupt_campus(root, **options), unpack(tmp_path / "a.pack", **options)
         assert _without_sources(again) == _without_sources(folder)
 

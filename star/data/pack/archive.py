@@ -12,11 +12,11 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from zipfile import ZipFile, ZipInfo
 
-_LOCAL = struct.Struct("<4s5H3L2H")
-_SIGNATURE = b"PK\3\4"
+_FIXED_LENGTH = 30  # of a header without name and extra field
+_SIZE, _SIZE_PLACE = struct.Struct("<L"), 22
 _FRAME_SIZE = struct.Struct("<2H2L")
 _FRAME_SIZE_ID = 0x7453  # private: height and width of the frame before it was packed
 _UNIX, _UNIX_FILE = 3, 0o100644 << 16
@@ -47,7 +47,7 @@ def frame_size(record: ZipInfo) -> tuple[int, int]:
 
 def data_start(record: ZipInfo) -> int:
     """Offset of the data."""
-    return record.header_offset + _LOCAL.size + len(record.filename.encode()) + _FRAME_SIZE.size
+    return record.header_offset + _header_length(record.filename)
 
 
 def data_end(record: ZipInfo) -> int:
@@ -55,27 +55,24 @@ def data_end(record: ZipInfo) -> int:
     return data_start(record) + record.file_size
 
 
-def scan_records(file: int) -> Iterator[tuple[ZipInfo, bytes]]:
-    """The whole records of an archive and their data; ends at the first that is cut off or damaged.
+def read_record(file: int, name: str, start: int) -> tuple[ZipInfo, bytes] | None:
+    """The record at `start` and its data, where checksum and every byte of the header are right.
 
     Args:
         file: descriptor, open for reading.
+        name: that the record has.
+        start: offset of its header.
+
+    Returns:
+        None if the record is cut off or damaged, or of another name.
     """
-    start = 0
-    while True:
-        fixed = os.pread(file, _LOCAL.size, start)
-        if len(fixed) < _LOCAL.size or not fixed.startswith(_SIGNATURE):
-            return
-        size, _, name_length, extra_length = _LOCAL.unpack(fixed)[7:]
-        rest = os.pread(file, name_length + extra_length + size, start + _LOCAL.size)
-        name, extra = rest[:name_length].decode(errors="replace"), rest[name_length:][:extra_length]
-        data = rest[name_length + extra_length :]
-        sides = _FRAME_SIZE.unpack(extra)[2:] if len(extra) == _FRAME_SIZE.size else (0, 0)
-        record = make_record(name, len(data), zlib.crc32(data), start, sides)
-        if fixed + rest != record.FileHeader() + data:
-            return
-        yield record, data
-        start = data_end(record)
+    header = os.pread(file, _header_length(name), start)
+    if len(header) < _header_length(name):
+        return None
+    (size,), sides = _SIZE.unpack_from(header, _SIZE_PLACE), _FRAME_SIZE.unpack(header[-_FRAME_SIZE.size :])[2:]
+    data = os.pread(file, size, start + len(header))
+    record = make_record(name, len(data), zlib.crc32(data), start, sides)
+    return (record, data) if record.FileHeader() == header else None
 
 
 def directory_hash(records: Sequence[ZipInfo]) -> str:
@@ -98,6 +95,10 @@ def encode_directory(records: Sequence[ZipInfo], start: int) -> bytes:
         archive.infolist().extend(records)
         archive.comment = directory_hash(records).encode()
     return file.getvalue()
+
+
+def _header_length(name: str) -> int:
+    return _FIXED_LENGTH + len(name.encode()) + _FRAME_SIZE.size
 
 
 class _FileEnd(io.BytesIO):

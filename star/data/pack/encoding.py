@@ -1,4 +1,4 @@
-"""The bytes of one frame in a pack: as they are, or resized once and encoded again."""
+"""What a pack stores of one frame: its bytes as they are, or resized once and encoded again, and joints that fit."""
 
 from __future__ import annotations
 
@@ -60,6 +60,23 @@ def encode_frame(frame: Frame, storage: Storage) -> EncodedFrame:
         return EncodedFrame(data, problem=error)
     height, width = pixels.shape[:2]
     return EncodedFrame(data if storage.size is None else _resized(pixels, storage, storage.size), (height, width))
+
+
+def read_joints(frame: Frame, size: tuple[int, int], storage: Storage) -> np.ndarray | None:
+    """[j 3] in pixels of the packed frame; None if it has none, or the frame cannot be resized.
+
+    Args:
+        frame: a packed frame.
+        size: (height, width) before it was packed; (0, 0) if it cannot be decoded.
+        storage: how it is stored.
+    """
+    joints = frame.skeletons.read(frame.key) if frame.skeletons else None
+    if joints is None or storage.size is None:
+        return joints
+    if size == (0, 0):
+        return None
+    (height, width), (new_height, new_width) = size, storage.size
+    return (joints * np.array([new_width / width, new_height / height, 1])).astype(np.float32)
 
 
 def _resized(pixels: np.ndarray, storage: Storage, size: tuple[int, int]) -> bytes:

@@ -7,7 +7,6 @@ interruptions, so the finished file does not either.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zlib
@@ -18,19 +17,17 @@ from pathlib import Path
 from zipfile import ZipInfo
 
 import cv2
-import numpy as np
 
-from star.data.pack.archive import data_end, encode_directory, frame_size, make_record, scan_records
+from star.data.pack.archive import data_end, encode_directory, frame_size, make_record, read_record
 from star.data.pack.contents import Contents
-from star.data.pack.encoding import EncodedFrame, Storage, encode_frame
+from star.data.pack.encoding import EncodedFrame, Storage, encode_frame, read_joints
 from star.data.pack.partial import PartialFile
+from star.data.pack.skeletons import encode_skeletons
 from star.data.pack.store import ABOUT, FORMAT, PROBLEMS, SKELETONS, Pack
 from star.errors import DataError
-from star.types import NUMBER_OF_JOINTS
 
 Progress = Callable[[int, int], None]
 
-_SKELETON = np.dtype([("present", "<i4"), ("joints", "<f4", (NUMBER_OF_JOINTS, 3))])
 _CHUNK = 512
 _REPORT_EVERY = 64
 
@@ -113,24 +110,25 @@ class _Writer:
             DataError: the file is of other contents.
         """
         about = json.dumps(self._about, indent=1, sort_keys=True).encode()
-        header = make_record(ABOUT, len(about), zlib.crc32(about), 0).FileHeader()
-        beginning = os.pread(file.descriptor, len(header + about), 0)
-        if not (header + about).startswith(beginning):
+        first = make_record(ABOUT, len(about), zlib.crc32(about), 0)
+        expected = first.FileHeader() + about
+        found = os.pread(file.descriptor, len(expected), 0)
+        if not expected.startswith(found):
             raise DataError(
                 f"{file.path} is the beginning of another pack, or something else; delete it, or give another pack.out"
             )
-        if len(beginning) < len(header + about):
+        if found != expected:
             file.cut(0)
-            self._append(file, ABOUT, about)
-            return 0
-        found = scan_records(file.descriptor)
-        self._records.append(next(found)[0])
-        for frame, (record, data) in zip(self._contents.frames, found, strict=False):
-            if record.filename != frame.name:
+            file.append(expected)
+        self._records.append(first)
+        for frame in self._contents.frames:
+            whole = read_record(file.descriptor, frame.name, data_end(self._records[-1]))
+            if whole is None:
                 break
+            record, data = whole
             if frame_size(record) == (0, 0):
                 encoded = encode_frame(frame, self._storage)
-                if encoded.problem is None or encoded.data != data:  # repaired meanwhile
+                if encoded.problem is None or encoded.data != data:  # it was repaired
                     break
                 self._pass_over(encoded.problem)
             self._records.append(record)
@@ -155,9 +153,11 @@ class _Writer:
 
     def write_rest(self, file: PartialFile) -> None:
         """Append index files, skeletons, problems and the directory."""
-        rest = dict(self._contents.index)
+        frames, rest = self._contents.frames, dict(self._contents.index)
         if self._about["skeletons"]:
-            rest[SKELETONS] = self._skeletons()
+            sizes = map(frame_size, self._records[1:])
+            joints = [read_joints(frame, size, self._storage) for frame, size in zip(frames, sizes, strict=True)]
+            rest[SKELETONS] = encode_skeletons(joints)
         if self._problems:
             lines = "\n".join(map(str, self._problems))
             rest[PROBLEMS] = lines.replace(f"{self._contents.root}/", "").encode()
@@ -185,19 +185,3 @@ class _Writer:
             for start in range(self.frames, len(self._contents.frames), _CHUNK):
                 chunk = self._contents.frames[start : start + _CHUNK]
                 yield from pool.map(partial(encode_frame, storage=self._storage), chunk)
-
-    def _skeletons(self) -> bytes:
-        """An entry for each frame as .npy; joints are in pixels of the packed frames."""
-        table = np.zeros(len(self._contents.frames), _SKELETON)
-        for entry, frame, record in zip(table, self._contents.frames, self._records[1:], strict=True):
-            joints = frame.skeletons.read(frame.key) if frame.skeletons else None
-            height, width = frame_size(record)
-            if joints is not None and self._storage.size is not None:
-                (new_height, new_width), known = self._storage.size, height and width
-                scale = np.array([new_width / width, new_height / height, 1]) if known else None
-                joints = None if scale is None else (joints * scale).astype(np.float32)
-            if joints is not None:
-                entry["present"], entry["joints"] = True, joints
-        buffer = io.BytesIO()
-        np.save(buffer, table, allow_pickle=False)
-        return buffer.getvalue()
