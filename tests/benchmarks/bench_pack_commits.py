@@ -19,8 +19,11 @@ import pytest
 COMMIT = os.environ.get("STAR_BENCH_COMMIT")
 ROUNDS = int(os.environ.get("STAR_BENCH_ROUNDS", "100"))
 LARGEST_RATIO = 1.05
-PACKING = {"files": ["pack.workers=1"], "resized": ["pack.size=[288,144]"], "raw": ["pack.size=[288,144]"]}
-PACKING["raw"].append("pack.encoding=raw")
+PACKING = {
+    "files": ["pack.workers=1"],
+    "resized": ["pack.size=[288,144]"],
+    "raw": ["pack.size=[288,144]", "pack.encoding=raw"],
+}
 
 
 @pytest.fixture(scope="module")
