@@ -155,7 +155,7 @@ def protocol_text(name: str, min_frames: int, same_camera_filter: bool) -> str:
 
 def _require_frames(names: NameList, folder: Folder) -> None:
     first = folder / names.keys[0].split("/")[0]
-    if not first.is_dir():
+    if isinstance(first, Path) and not first.is_dir():  # a pack has the frames of tracklets alone
         raise DataError(f"{names.path} names frames of {first.name}, but there is no folder {first}")
 
 

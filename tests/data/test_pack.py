@@ -169,6 +169,16 @@ def test_no_skeletons(tmp_path):
     assert all(split.skeletons is None for split in again.splits)
 
 
+def test_listed_frames_of_no_tracklet_are_not_packed(tmp_path):
+    tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
+    tracks = tiny.index / "track_train_info.txt"
+    tracks.write_text("\n".join(tracks.read_text().splitlines()[4:]))
+    data = read_hitsz_vcm(tiny.root)
+    again = packed(data, tmp_path / "a.pack", tiny.root)
+    assert _without_sources(again) == _without_sources(data)
+    assert not [name for name in frame_names(tmp_path / "a.pack") if name.startswith("Train/0001/")]
+
+
 def test_frames_without_a_skeleton_stay_without(tmp_path):
     tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
     listed = read_names(tiny.index / "train_name.txt")

@@ -247,7 +247,7 @@ def test_the_file_another_process_has_just_finished_is_taken(root, data, referen
 
     monkeypatch.setattr(PartialFile, "__init__", slower)
     assert pack_one(data, path, root) == 336
-    assert path.read_bytes() == reference.read_bytes()
+    assert path.read_bytes() == reference.read_bytes() and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_system_without_locks_is_a_warning(root, data, reference, tmp_path, monkeypatch, caplog):

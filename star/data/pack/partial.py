@@ -57,6 +57,11 @@ class PartialFile:
         os.ftruncate(self.descriptor, length)
         self.end = length
 
+    def drop_if_empty(self) -> None:
+        """Remove the partial file unless something was written."""
+        if not self.end:
+            self.path.unlink(missing_ok=True)
+
     def publish(self) -> None:
         """Give the file its own name, once its bytes are on the disk."""
         os.fsync(self.descriptor)

@@ -63,6 +63,7 @@ def pack_dataset(
         return writer.check_finished(path)
     with PartialFile(path) as file:
         if path.exists():  # another process was quicker
+            file.drop_if_empty()
             return writer.check_finished(path)
         try:
             kept = writer.continue_file(file)
