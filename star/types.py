@@ -39,10 +39,17 @@ class Tracklet(NamedTuple):
 class SkeletonStore(Protocol):
     """Where the joints of a split are read from."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The folder or file they are in."""
+        ...
 
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32: x, y in pixels of the stored frame, confidence in 0..1; None if the frame has none."""
+        ...
+
+    def provenance(self) -> str:
+        """What a fingerprint needs to know about them."""
         ...
 
 
@@ -50,8 +57,8 @@ class FrameSource(Protocol):
     """Where the encoded frames of a split are read from; safe to use from several threads."""
 
     @property
-    def path(self) -> Path:
-        """The folder or file all frames are in."""
+    def path(self) -> Any:
+        """The folder or file all frames are in, on disk or in a pack."""
         ...
 
     def read(self, key: str) -> bytes:

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Literal
 
 from star.data.bupt_index import CampusIndex, missing_files, read_index
-from star.data.bupt_lists import AUXILIARY_FILE, PATHS_FILE, TEST_FILES, TRAIN_FILES
+from star.data.bupt_lists import AUXILIARY_FILE, TEST_FILES, TRAIN_FILES
+from star.data.folder import Folder
 from star.data.hitsz_vcm import protocol_text
 from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
@@ -53,7 +54,7 @@ _PUBLISHED_DROP64 = {
 
 
 def read_bupt_campus(
-    root: Path | str | None,
+    root: Folder | str | None,
     *,
     protocol: Protocol = "full",
     same_camera_filter: bool | None = None,
@@ -66,7 +67,7 @@ def read_bupt_campus(
     """Read the index files and look which frames are there; frames are opened later, by the loader.
 
     Args:
-        root: the data set's folder, with `DATA` and the index files.
+        root: the data set's folder, with `DATA` and the index files, or a pack of it.
         protocol: which queries and gallery tracklets are ranked.
         same_camera_filter: leave gallery tracklets of the query's identity and camera out of its ranking; None: as
             the protocol was published, `full` with the filter, `official_drop64` without.
@@ -109,13 +110,14 @@ def read_bupt_campus(
     used = (TRAIN_FILES[: 1 + auxiliary], TEST_FILES)
     notes += missing_files(frames, [track for files in used for file in files for track in index.tracks[file]])
 
-    stores = open_skeletons(index.root, None if skeletons is None else Path(skeletons))
+    sources = {"train": frames, "test": frames}
+    stores = open_skeletons(index.root, None if skeletons is None else Path(skeletons), sources)
     if stores:
         for split, keys in index.keys().items():
             check_origin(stores[split], keys=keys, index_sha256=index_sha256(keys), frames=frames)
     digest = hashlib.sha256()
-    for file in (PATHS_FILE, *index.tracks):
-        digest.update(hashlib.sha256((index.root / file).read_bytes()).digest())
+    for file in index.files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     for split in sorted(stores):
         digest.update(stores[split].provenance().encode())
     splits = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,9 @@ from star.data.bupt_lists import (
     TrackLine,
     read_track_lines,
 )
-from star.data.frames import read_file
+from star.data.folder import Folder, list_files
+from star.data.frames import read_frame_file
+from star.data.pack.folder import PackFolder
 from star.errors import DataError
 from star.types import Tracklet
 
@@ -42,7 +43,7 @@ class CampusFrames:
         suffixes: by key, of the frames whose file is no `.jpg`.
     """
 
-    path: Path
+    path: Folder
     visible: str = FOLDERS["visible"]
     suffixes: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,13 +53,17 @@ class CampusFrames:
         Raises:
             DataError: the file is missing or cannot be read; names it.
         """
-        return read_file(self.name(key))
+        return read_frame_file(self.path, self.file(key))
 
     def name(self, key: str) -> str:
         """The file, for messages."""
+        return f"{self.path}/{self.file(key)}"
+
+    def file(self, key: str) -> str:
+        """The file, below `path`."""
         identity, modality, rest = key.split("/", 2)
         folder = FOLDERS["infrared"] if modality == KEY_FOLDERS["infrared"] else self.visible
-        return f"{self.path}/{identity}/{folder}/{rest}{self.suffixes.get(key, SUFFIX)}"
+        return f"{identity}/{folder}/{rest}{self.suffixes.get(key, SUFFIX)}"
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,15 @@ class CampusIndex:
         notes: oddities a user should know.
     """
 
-    root: Path
+    root: Folder
     tracks: dict[str, list[tuple[TrackLine, Tracklet]]]
     suffixes: dict[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Folder, ...]:
+        """The index files."""
+        return tuple(self.root / file for file in (PATHS_FILE, *self.tracks))
 
     def frames(self, *, fake_infrared: bool = False) -> CampusFrames:
         """Where the frames are; `fake_infrared` takes the visible ones from `FakeIR`."""
@@ -89,7 +99,7 @@ class CampusIndex:
         }
 
 
-def read_index(root: Path | str | None) -> CampusIndex:
+def read_index(root: Folder | str | None) -> CampusIndex:
     """Read the lists and the frame table.
 
     Raises:
@@ -124,9 +134,9 @@ def missing_files(frames: CampusFrames, tracks: Sequence[tuple[TrackLine, Trackl
     missing = named = 0
     first = ""
     for line, tracklet in tracks:
-        folder = frames.name(tracklet.frames[0]).rpartition("/")[0]
+        folder = frames.file(tracklet.frames[0]).rpartition("/")[0]
         if folder not in folders:
-            folders[folder] = _listed(folder)
+            folders[folder] = set(list_files(frames.path / folder))
         start = tracklet.frames[0].rindex("/") + 1
         there = folders[folder]
         absent = [key for key in tracklet.frames if key[start:] + frames.suffixes.get(key, SUFFIX) not in there]
@@ -141,16 +151,9 @@ def missing_files(frames: CampusFrames, tracks: Sequence[tuple[TrackLine, Trackl
     return [f"{missing} of {named} frames that {PATHS_FILE} names are not on disk, first {first}"] if missing else []
 
 
-def _listed(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    except OSError as error:
-        raise DataError(f"folder {folder} cannot be read: {error.strerror}") from error
-
-
-def _find_root(root: Path | str | None) -> Path:
+def _find_root(root: Folder | str | None) -> Folder:
+    if isinstance(root, PackFolder):
+        return root
     expected = f"the folder with {FRAMES_FOLDER} and {', '.join(INDEX_FILES)}"
     if root is None or not str(root):
         raise DataError(f"dataset.root is not set: expected {expected}; give dataset.root=<folder>")

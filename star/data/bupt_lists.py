@@ -18,9 +18,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from star.data.folder import Folder
 from star.data.index import read_lines
 from star.errors import DataError
 from star.types import Modality
@@ -52,7 +52,7 @@ class TrackLine(NamedTuple):
     modalities: tuple[Modality, ...]
 
 
-def read_track_lines(path: Path) -> list[TrackLine]:
+def read_track_lines(path: Folder) -> list[TrackLine]:
     """Parse one of the four lists.
 
     Raises:
@@ -86,12 +86,12 @@ class FrameTable:
         suffixes: by key, of the frames looked up so far whose file is no `.jpg`.
     """
 
-    path: Path
+    path: Folder
     entries: Mapping[str, Any]
     suffixes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path) -> FrameTable:
+    def read(cls, path: Folder) -> FrameTable:
         """Read the file.
 
         Raises:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from star.data.folder import Folder
+from star.data.pack.folder import PackFolder
 from star.errors import DataError
 
 _BLOCK = 1 << 16  # of one read; `open` would make three more system calls for a small file
@@ -20,7 +22,7 @@ class FolderFrames:
         suffix: of every file.
     """
 
-    path: Path
+    path: Folder
     suffix: str = ".jpg"
 
     def read(self, key: str) -> bytes:
@@ -29,15 +31,24 @@ class FolderFrames:
         Raises:
             DataError: the file is missing or cannot be read; names it.
         """
-        return read_file(self.name(key))
+        return read_frame_file(self.path, f"{key}{self.suffix}")
 
     def name(self, key: str) -> str:
         """The file, for messages."""
         return f"{self.path}/{key}{self.suffix}"
 
 
+def read_frame_file(folder: Folder, name: str) -> bytes:
+    """All bytes of one frame file in a folder, on disk or in a pack.
+
+    Raises:
+        DataError: the file is missing or cannot be read; names it.
+    """
+    return folder.read(name) if isinstance(folder, PackFolder) else read_file(f"{folder}/{name}")
+
+
 def read_file(path: Path | str) -> bytes:
-    """All bytes of one frame file.
+    """All bytes of one frame file on disk.
 
     Raises:
         DataError: the file is missing or cannot be read; names it.

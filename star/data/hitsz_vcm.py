@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from star.data.folder import Folder
 from star.data.frames import FolderFrames
 from star.data.index import INDEX_FILES, NameList, read_names, read_query_numbers, read_tracks, repetitions
 from star.data.sampler import unpaired_identities
@@ -40,13 +41,18 @@ class Layout(NamedTuple):
         train, test: folders of the frames.
     """
 
-    root: Path
-    index: Path
-    train: Path
-    test: Path
+    root: Folder
+    index: Folder
+    train: Folder
+    test: Folder
+
+    @property
+    def files(self) -> tuple[Folder, ...]:
+        """The index files."""
+        return tuple(self.index / name for name in INDEX_FILES)
 
 
-def find_layout(root: Path | str | None) -> Layout:
+def find_layout(root: Folder | str | None) -> Layout:
     """Tell the two folder layouts apart.
 
     Raises:
@@ -55,7 +61,7 @@ def find_layout(root: Path | str | None) -> Layout:
     expected = "the folder with Train, Test and info, or with the folders of the identities and the index files"
     if root is None or not str(root):
         raise DataError(f"dataset.root is not set: expected {expected}; give dataset.root=<folder>")
-    root = Path(root)
+    root = Path(root) if isinstance(root, str) else root
     if not root.is_dir():
         raise DataError(f"dataset.root: given {root}, which is not a folder; expected {expected}")
     index = root / "info" if (root / "info").is_dir() else root
@@ -71,7 +77,7 @@ def find_layout(root: Path | str | None) -> Layout:
 
 
 def read_hitsz_vcm(
-    root: Path | str | None,
+    root: Folder | str | None,
     *,
     skeletons: Path | str | None = None,
     min_frames: int = _PUBLISHED_MIN_FRAMES,
@@ -81,7 +87,7 @@ def read_hitsz_vcm(
     """Read the index files; frames are opened later, by the loader.
 
     Args:
-        root: the data set's folder.
+        root: the data set's folder, or a pack of it.
         skeletons: folder of the skeleton files; None searches the root and accepts that there are none.
         min_frames: shorter tracklets are left out of train, query and gallery.
         same_camera_filter: leave gallery tracklets of the query's identity and camera out of its ranking.
@@ -119,15 +125,15 @@ def read_hitsz_vcm(
             )
     notes += unpaired_identities(kept["train"])
 
-    stores = open_skeletons(layout.root, None if skeletons is None else Path(skeletons))
     frames = {"train": FolderFrames(layout.train), "test": FolderFrames(layout.test)}
+    stores = open_skeletons(layout.root, None if skeletons is None else Path(skeletons), frames)
     for split in frames:
         if split in stores:
             sha = index_sha256(names[split].names)
             check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
     digest = hashlib.sha256()
-    for file in INDEX_FILES:
-        digest.update(hashlib.sha256((layout.index / file).read_bytes()).digest())
+    for file in layout.files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     for split in sorted(stores):
         digest.update(stores[split].provenance().encode())
     query, gallery = (Split(p, frames["test"], tuple(kept[p]), stores.get("test")) for p in ("query", "gallery"))
@@ -147,9 +153,9 @@ def protocol_text(name: str, min_frames: int, same_camera_filter: bool) -> str:
     return f"{name}: {min_frames}-frame filter, {'' if same_camera_filter else 'no '}same-camera filter"
 
 
-def _require_frames(names: NameList, folder: Path) -> None:
+def _require_frames(names: NameList, folder: Folder) -> None:
     first = folder / names.keys[0].split("/")[0]
-    if not first.is_dir():
+    if isinstance(first, Path) and not first.is_dir():  # a pack has the frames of tracklets alone
         raise DataError(f"{names.path} names frames of {first.name}, but there is no folder {first}")
 
 

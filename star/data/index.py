@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from star.data.folder import Folder
 from star.errors import DataError
 from star.types import Modality, Tracklet
 
@@ -32,7 +32,7 @@ class NameList(NamedTuple):
         identities, modalities, cameras: [n] int64, the numbers in the names.
     """
 
-    path: Path
+    path: Folder
     names: list[str]
     keys: list[str]
     identities: np.ndarray
@@ -49,12 +49,12 @@ class TrackList(NamedTuple):
         notes: oddities a user should know.
     """
 
-    path: Path
+    path: Folder
     tracklets: list[Tracklet]
     notes: list[str]
 
 
-def read_names(path: Path) -> NameList:
+def read_names(path: Folder) -> NameList:
     """Parse `train_name.txt` or `test_name.txt`.
 
     Raises:
@@ -72,7 +72,7 @@ def read_names(path: Path) -> NameList:
     return NameList(path, names, keys, identities, modalities, cameras)
 
 
-def read_tracks(path: Path, names: NameList) -> TrackList:
+def read_tracks(path: Folder, names: NameList) -> TrackList:
     """Parse `track_train_info.txt` or `track_test_info.txt` against its name list.
 
     Raises:
@@ -120,7 +120,7 @@ def repetitions(names: NameList, tracks: TrackList) -> list[str]:
     return notes
 
 
-def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
+def read_query_numbers(path: Folder, tracks: TrackList) -> list[int]:
     """Parse `query_IDX.txt`: 1-based track numbers, on one line or several.
 
     Returns:
@@ -151,7 +151,7 @@ def read_query_numbers(path: Path, tracks: TrackList) -> list[int]:
     return list(positions)
 
 
-def read_lines(path: Path, expected: Sequence[str] = INDEX_FILES) -> list[str]:
+def read_lines(path: Folder, expected: Sequence[str] = INDEX_FILES) -> list[str]:
     """The lines of an index file without the spaces around them; empty lines at the end are dropped.
 
     Args:

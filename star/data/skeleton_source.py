@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from star.data.decode import load_frame
+from star.data.folder import Folder
+from star.data.pack.folder import PackFolder
+from star.data.pack.skeletons import PackedSkeletons
 from star.data.skeletons import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
 from star.types import FrameSource, VideoReIDData
@@ -19,12 +22,16 @@ _SAMPLED_KEYS = 1000
 _SAMPLED_FRAMES = 20
 
 
-def open_skeletons(root: Path, folder: Path | None) -> dict[str, Hdf5Skeletons | NpySkeletons]:
+Store = Hdf5Skeletons | NpySkeletons | PackedSkeletons
+
+
+def open_skeletons(root: Folder, folder: Path | None, frames: Mapping[str, FrameSource]) -> Mapping[str, Store]:
     """Open the stores of both splits.
 
     Args:
         root: the data set's root, searched when no folder is given.
         folder: where `dataset-train.h5` and `dataset-test.h5`, or `.npy` files, are.
+        frames: of "train" and "test".
 
     Returns:
         Stores of "train" and "test"; empty if no folder is given and the root has none.
@@ -32,6 +39,8 @@ def open_skeletons(root: Path, folder: Path | None) -> dict[str, Hdf5Skeletons |
     Raises:
         DataError: the given folder has no skeletons, one of the two files is missing, or one cannot be opened.
     """
+    if isinstance(root, PackFolder):
+        return {split: PackedSkeletons(root, split, frames[split]) for split in root.pack.about["skeletons"]}
     place = folder or root
     paths = {split: place / name for split, name in HDF5_FILES.items()}
     present = [path for path in paths.values() if path.is_file()]
@@ -51,14 +60,12 @@ def open_skeletons(root: Path, folder: Path | None) -> dict[str, Hdf5Skeletons |
     return {}
 
 
-def check_origin(
-    store: Hdf5Skeletons | NpySkeletons, *, keys: list[str], index_sha256: str, frames: FrameSource
-) -> None:
+def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: FrameSource) -> None:
     """Refuse a store that was made from other frames.
 
     A store that names its name list must name this one. One that does not must hold at least half of a sample of 1,000
     frames. In both cases most confident joints of 20 frames spread over the split must lie inside their frame (frames
-    that cannot be decoded are passed over).
+    that cannot be decoded are passed over). Those of a pack were compared when it was packed.
 
     Args:
         store: the skeletons of one split.
@@ -69,6 +76,8 @@ def check_origin(
     Raises:
         DataError: the store is of another data set or split.
     """
+    if isinstance(store, PackedSkeletons):
+        return
     remedy = "give the folder of this data set's skeletons as dataset.skeletons, or make them with star-skeletons"
     stated = store.attributes.get("index_sha256")
     if stated is not None and stated != index_sha256:

@@ -62,4 +62,4 @@ def _verify(pack: Pack) -> str:
     if damaged:
         shown = [f"  {message}" for message in damaged[:_NAMED]] + (["  ..."] if len(damaged) > _NAMED else [])
         raise DataError("\n".join([f"pack {pack.path} is damaged in {len(damaged):,} places:", *shown]))
-    return f"pack {pack.path}: the checksums of its {len(pack):,} frames are right, index sha256 {pack.sha256}"
+    return f"pack {pack.path}: the checksums of its {pack.frames:,} frames are right, index sha256 {pack.sha256}"

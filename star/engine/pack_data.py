@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from star.config.pack import PackConfig, PackOptions
-from star.data.pack.contents import View
 from star.data.pack.encoding import Storage
 from star.data.pack.store import Pack
 from star.data.pack.writer import pack_dataset
 from star.engine.progress import counting
-from star.engine.read_data import dataset_root, views_to_pack
+from star.engine.read_data import contents_to_pack
 
 _NAMED = 10
 
@@ -24,35 +23,28 @@ def pack_data(config: PackConfig) -> str:
     Raises:
         DataError: see `pack_dataset`.
     """
-    dataset, options = config.dataset, config.pack
-    if dataset.pack is None:
-        root, kind = dataset_root(dataset, options.workers), dataset.kind
-        views = views_to_pack(dataset, root)
-    else:
-        root = Path(dataset.pack).expanduser()
-        pack = Pack(root)
-        kind = pack.kind
-        views = (View(given, pack.view(given)) for given in pack.options)
+    options = config.pack
+    path, storage = Path(str(options.out)).expanduser(), _storage(options)
+    contents = contents_to_pack(config.dataset, options.workers)
     with counting("packing", "frames") as show:
-        made = pack_dataset(
-            views,
-            Path(str(options.out)).expanduser(),
-            kind=kind,
-            root=root,
-            storage=_storage(options),
+        kept = pack_dataset(
+            contents,
+            path,
+            storage=storage,
             workers=options.workers,
-            skip_bad=dataset.on_bad_frame == "skip",
+            skip_bad=config.dataset.on_bad_frame == "skip",
             on_progress=show,
         )
+    pack = Pack(path)
     lines = [
-        f"{made.path}: {made.frames:,} frames ({made.kept:,} found done), {made.size / 1e6:,.1f} MB, {made.storage}",
-        f"index sha256 {made.sha256}",
+        f"{path}: {pack.frames:,} frames ({kept:,} found done), {path.stat().st_size / 1e6:,.1f} MB, {storage}",
+        f"index sha256 {pack.sha256}",
     ]
-    if made.problems:
-        lines.append(f"{len(made.problems):,} frames cannot be decoded and were left out:")
-        lines += [f"  {message}" for message in made.problems[:_NAMED]]
-        lines += ["  ..."] if len(made.problems) > _NAMED else []
-    return "\n".join([*lines, f"read it with dataset.pack={made.path}"])
+    if problems := pack.problems:
+        lines.append(f"{len(problems):,} of them cannot be decoded and are passed over with dataset.on_bad_frame=skip:")
+        lines += [f"  {message}" for message in problems[:_NAMED]]
+        lines += ["  ..."] if len(problems) > _NAMED else []
+    return "\n".join([*lines, f"read it with dataset.pack={path}"])
 
 
 def _storage(options: PackOptions) -> Storage:

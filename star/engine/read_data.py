@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from star.config.schema import Dataset
 from star.data.bupt_campus import read_bupt_campus
-from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.pack.contents import View
+from star.data.bupt_index import read_index
+from star.data.folder import Folder
+from star.data.hitsz_vcm import find_layout, read_hitsz_vcm
+from star.data.pack.contents import Contents, collect
+from star.data.pack.folder import PackFolder
 from star.data.pack.store import Pack
 from star.data.subset import limit_identities
 from star.engine.progress import counting
 from star.errors import DataError
 from star.synthetic import generate
 from star.types import VideoReIDData
-
-_OPTIONS = ("protocol", "same_camera_filter", "auxiliary", "fake_infrared", "min_frames")
 
 
 def read_dataset(dataset: Dataset, *, workers: int, limit: int | None = None) -> VideoReIDData:
@@ -34,10 +32,7 @@ def read_dataset(dataset: Dataset, *, workers: int, limit: int | None = None) ->
     Raises:
         DataError: the data set cannot be read.
     """
-    if dataset.pack is None:
-        data = _read_folder(dataset, dataset_root(dataset, workers))
-    else:
-        data = Pack(Path(dataset.pack).expanduser()).view(_view_options(dataset))
+    data = _read(dataset, dataset_root(dataset, workers)) if dataset.pack is None else _read_pack(dataset)
     return data if limit is None else limit_identities(data, limit)
 
 
@@ -54,56 +49,69 @@ def dataset_root(dataset: Dataset, workers: int) -> Path:
         return generate(root, workers=workers, progress=show, **(dataset.generate or {}))
 
 
-def views_to_pack(dataset: Dataset, root: Path) -> Iterator[View]:
-    """The data set as configured, then with the other options a run can be given without packing again.
-
-    These are the other values of `same_camera_filter`, the other `protocol`, and no filter of short tracklets, which
-    `star-check` uses. `auxiliary` and `fake_infrared`, which bring further frames, stay as they are.
+def contents_to_pack(dataset: Dataset, workers: int) -> Contents:
+    """The data set with every tracklet that a run may choose, from its folder or from another pack.
 
     Args:
         dataset: checked.
-        root: its folder.
+        workers: processes that generate.
 
     Raises:
-        DataError: the data set cannot be read with the configured options.
+        DataError: the data set cannot be read.
     """
-    yield View(_view_options(dataset), _read_folder(dataset, root))
-    campus = dataset.kind == "bupt_campus"
-    protocols = ("full", "official_drop64") if campus else (dataset.protocol,)
-    filters = (True, False, None) if campus else (True, False)
-    for protocol, same_camera, shortest in product(protocols, filters, {dataset.min_frames, 1}):
-        if protocol == "official_drop64" and shortest != 1:
-            continue
-        other = replace(dataset, protocol=protocol, same_camera_filter=same_camera, min_frames=shortest)
-        if other != dataset:
-            try:
-                yield View(_view_options(other), _read_folder(other, root))
-            except DataError:
-                continue
-
-
-def _read_folder(dataset: Dataset, root: Path) -> VideoReIDData:
-    return _reader(dataset)(
-        root,
-        same_camera_filter=dataset.same_camera_filter,
-        skeletons=None if dataset.skeletons is None else Path(dataset.skeletons).expanduser(),
-        min_frames=dataset.min_frames,
-        name=dataset.kind,
+    everything = replace(dataset, protocol="full", min_frames=1)
+    if dataset.pack is None:
+        root = dataset_root(dataset, workers)
+        return collect(_read(everything, root), root, _index_files(dataset.kind, root), _frame_options(dataset))
+    pack = Pack(Path(dataset.pack).expanduser())
+    options, root = pack.about["options"], PackFolder(pack)
+    everything = replace(
+        everything,
+        kind=options["dataset"],
+        auxiliary=options["dataset.auxiliary"],
+        fake_infrared=options["dataset.fake_infrared"],
     )
+    index = _index_files(everything.kind, root)
+    return collect(_read(everything, root), root, index, options, pack.about["resized"])
 
 
-def _reader(dataset: Dataset) -> Callable[..., VideoReIDData]:
+def _read_pack(dataset: Dataset) -> VideoReIDData:
+    pack = Pack(Path(str(dataset.pack)).expanduser())
+    packed = pack.about["options"]
+    told = "; ".join(
+        f"{key}: given {value}, packed {packed.get(key)}"
+        for key, value in _frame_options(dataset).items()
+        if value != packed.get(key) and (key, value) != ("dataset.auxiliary", False)
+    )
+    if told:
+        raise DataError(
+            f"pack {pack.path} holds other frames ({told}); give the options it was packed with, pack again with "
+            "yours, or read the folder (dataset.pack=null)"
+        )
+    return pack.restate(_read(dataset, PackFolder(pack)))
+
+
+def _read(dataset: Dataset, root: Folder) -> VideoReIDData:
+    skeletons = None if dataset.skeletons is None else Path(dataset.skeletons).expanduser()
+    options: dict[str, Any] = {"skeletons": skeletons, "min_frames": dataset.min_frames, "name": dataset.kind}
     if dataset.kind != "bupt_campus":
-        return read_hitsz_vcm
-    return partial(
-        read_bupt_campus,
+        return read_hitsz_vcm(root, same_camera_filter=bool(dataset.same_camera_filter), **options)
+    return read_bupt_campus(
+        root,
         protocol=dataset.protocol,
+        same_camera_filter=dataset.same_camera_filter,
         auxiliary=dataset.auxiliary,
         fake_infrared=dataset.fake_infrared,
+        **options,
     )
 
 
-def _view_options(dataset: Dataset) -> dict[str, Any]:
-    """What tells the views of packs apart, by key of the configuration."""
+def _index_files(kind: str, root: Folder) -> tuple[Folder, ...]:
+    return read_index(root).files if kind == "bupt_campus" else find_layout(root).files
+
+
+def _frame_options(dataset: Dataset) -> dict[str, Any]:
+    """What decides which frames there are, by key of the configuration."""
     levels = {f"dataset.generate.{key}": value for key, value in (dataset.generate or {}).items()}
-    return {"dataset": dataset.kind, **{f"dataset.{key}": getattr(dataset, key) for key in _OPTIONS}, **levels}
+    own = {"dataset.auxiliary": dataset.auxiliary, "dataset.fake_infrared": dataset.fake_infrared}
+    return {"dataset": dataset.kind, **own, **levels}

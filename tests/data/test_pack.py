@@ -1,6 +1,7 @@
 """A pack gives what the folder gives, whatever the data set."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.packing import OPTIONS, batches, pack_one, packed, same, unpacked
+from support.packing import batches, frame_names, pack_one, packed, same, unpack, unpacked
 from support.tiny_bupt import write_tiny_bupt
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_jpeg, write_skeletons, write_tiny_vcm
 
@@ -18,10 +19,11 @@ from star.data.bupt_campus import read_bupt_campus
 from star.data.decode import load_frame, read_frame
 from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.index import read_names
-from star.data.pack import archive
+from star.data.index import INDEX_FILES, read_names
 from star.data.pack.encoding import Storage
+from star.data.pack.folder import PackFolder
 from star.data.pack.store import Pack
+from star.data.pack.verify import verify_pack
 from star.data.subset import limit_identities
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
@@ -118,33 +120,35 @@ def test_bytes_do_not_depend_on_workers_and_any_zip_tool_reads_them(whole, tmp_p
     assert (tmp_path / "1.pack").read_bytes() == (tmp_path / "3.pack").read_bytes()
     with zipfile.ZipFile(tmp_path / "1.pack") as file:
         assert file.testzip() is None
-        frames = [name for name in file.namelist() if not name.startswith("star-pack/")]
-    assert len(frames) == len(set(frames)) == 560
+        assert len(set(file.namelist())) == len(file.namelist())
+    assert len(frame_names(tmp_path / "1.pack")) == 560
 
 
-def test_a_folder_unzipped_from_a_pack_has_the_same_files(whole, tmp_path):
+def test_a_folder_unzipped_from_a_pack_is_the_data_set_without_its_skeletons(whole, tmp_path):
     pack_one(whole, tmp_path / "a.pack", _root(whole))
     folder = unpacked(tmp_path / "a.pack", tmp_path / "folder")
-    files = sorted(path.relative_to(folder) for path in folder.rglob("*.jpg"))
-    assert len(files) == 560
+    files = [path.relative_to(folder) for path in folder.rglob("*.*") if path.parent.name != "star-pack"]
+    assert len(files) == 560 + len(INDEX_FILES)
     assert all((folder / file).read_bytes() == (_root(whole) / file).read_bytes() for file in files)
+    assert [split.tracklets for split in read_hitsz_vcm(folder).splits] == [split.tracklets for split in whole.splits]
 
 
 def test_archives_beyond_the_limits_of_plain_zip(whole, tmp_path, monkeypatch):
     pack_one(whole, tmp_path / "plain.pack", _root(whole))
-    monkeypatch.setattr(archive, "_LARGEST", 100_000)
-    monkeypatch.setattr(archive, "_MOST", 100)
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 200_000)
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 100)
     data = packed(whole, tmp_path / "wide.pack", _root(whole))
     with zipfile.ZipFile(tmp_path / "wide.pack") as file:
         assert file.testzip() is None and len(file.namelist()) > 560
-        assert max(info.header_offset for info in file.infolist()) > 100_000
+        assert max(info.header_offset for info in file.infolist()) > 200_000
+    assert verify_pack(Pack(tmp_path / "wide.pack")) == []
     assert same(batches(data, HEIGHT, WIDTH), batches(whole, HEIGHT, WIDTH))
     assert (tmp_path / "wide.pack").stat().st_size > (tmp_path / "plain.pack").stat().st_size
 
 
 def test_a_pack_can_be_packed_again(whole, tmp_path):
     once = packed(whole, tmp_path / "a.pack", _root(whole))
-    twice = packed(once, tmp_path / "b.pack", tmp_path / "a.pack", Storage((40, 20)))
+    twice = packed(once, tmp_path / "b.pack", PackFolder(Pack(tmp_path / "a.pack")), Storage((40, 20)))
     direct = packed(whole, tmp_path / "c.pack", _root(whole), Storage((40, 20)))
     assert same(batches(twice, 40, 20), batches(direct, 40, 20))
     assert (twice.protocol, twice.fingerprint) == (direct.protocol, direct.fingerprint)
@@ -165,6 +169,16 @@ def test_no_skeletons(tmp_path):
     assert all(split.skeletons is None for split in again.splits)
 
 
+def test_listed_frames_of_no_tracklet_are_not_packed(tmp_path):
+    tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
+    tracks = tiny.index / "track_train_info.txt"
+    tracks.write_text("\n".join(tracks.read_text().splitlines()[4:]))
+    data = read_hitsz_vcm(tiny.root)
+    again = packed(data, tmp_path / "a.pack", tiny.root)
+    assert _without_sources(again) == _without_sources(data)
+    assert not [name for name in frame_names(tmp_path / "a.pack") if name.startswith("Train/0001/")]
+
+
 def test_frames_without_a_skeleton_stay_without(tmp_path):
     tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
     listed = read_names(tiny.index / "train_name.txt")
@@ -177,10 +191,34 @@ def test_frames_without_a_skeleton_stay_without(tmp_path):
     assert same(batches(again, 48, 24), batches(data, 48, 24))
 
 
-def test_other_options_are_refused_with_their_names(whole, tmp_path):
-    pack_one(whole, tmp_path / "a.pack", _root(whole))
-    with pytest.raises(DataError, match=r"a.pack does not hold.*\(dataset.min_frames: given 6, packed 12\)"):
-        Pack(tmp_path / "a.pack").view(OPTIONS | {"dataset.min_frames": 6})
+def test_names_that_are_not_ascii(whole, tmp_path):
+    root = tmp_path / "数据集"
+    shutil.copytree(_root(whole), root)
+    data = read_hitsz_vcm(root)
+    assert same(batches(packed(data, root / "包.pack", root), 48, 24), batches(whole, 48, 24))
+
+
+def test_frames_whose_names_are_not_ascii(tmp_path):
+    root = write_tiny_bupt(tmp_path / "bupt").root
+    for folder in root.glob("DATA/*/*/LS3"):
+        for file in folder.iterdir():
+            file.rename(file.with_name(file.name.replace("_LS3_", "_摄像头_")))
+    table = root / "data_paths.json"
+    table.write_text(table.read_text().replace("_LS3_", "_摄像头_"))
+    data = read_bupt_campus(root)
+    again = packed(data, tmp_path / "a.pack", root)
+    assert same(batches(again, 48, 24), batches(data, 48, 24)) and verify_pack(Pack(tmp_path / "a.pack")) == []
+    with zipfile.ZipFile(tmp_path / "a.pack") as file:
+        assert any("摄像头" in name for name in file.namelist())
+
+
+def test_what_a_run_may_choose_needs_no_other_pack(tmp_path):
+    root = write_tiny_bupt(tmp_path / "bupt", frames=6).root
+    pack_one(read_bupt_campus(root, auxiliary=True), tmp_path / "a.pack", root)
+    choices: list[dict[str, Any]] = [{}, {"auxiliary": True}, {"same_camera_filter": False}, {"min_frames": 6}]
+    for options in choices:
+        folder, again = read_bupt_campus(root, **options), unpack(tmp_path / "a.pack", **options)
+        assert _without_sources(again) == _without_sources(folder)
 
 
 def test_identities_can_be_limited(whole, tmp_path):
@@ -195,11 +233,14 @@ def test_identities_can_be_limited(whole, tmp_path):
 _READER = """
 import os, sys
 from pathlib import Path
+from star.data.pack.folder import PackFolder
 from star.data.pack.store import Pack
+from star.data.pack.verify import verify_pack
 pack = Pack(Path(sys.argv[1]))
+names = [record.filename for record in pack.records()]
 if sys.argv[2] == "fork" and os.fork() == 0:
-    os._exit(0 if sum(sum(pack.read(row)) for row in range(len(pack))) == int(sys.argv[3]) else 1)
-total = sum(sum(pack.read(row)) for row in range(len(pack)))
+    os._exit(0 if sum(sum(pack.read(name)) for name in names) == int(sys.argv[3]) else 1)
+total = sum(sum(pack.read(name)) for name in names)
 forked = os.wait()[1] if sys.argv[2] == "fork" else 0
 sys.exit(forked or total != int(sys.argv[3]))
 """
@@ -209,7 +250,7 @@ sys.exit(forked or total != int(sys.argv[3]))
 def test_several_processes_read_at_once(whole, tmp_path, project, kind):
     pack_one(whole, tmp_path / "a.pack", _root(whole))
     pack = Pack(tmp_path / "a.pack")
-    total = sum(sum(pack.read(row)) for row in range(len(pack)))
+    total = sum(sum(pack.read(record.filename)) for record in pack.records())
     command = [sys.executable, "-c", _READER, str(tmp_path / "a.pack"), kind, str(total)]
     environment = os.environ | {"PYTHONPATH": str(project)}
     readers = [subprocess.Popen(command, env=environment) for _ in range(2)]

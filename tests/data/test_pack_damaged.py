@@ -1,19 +1,22 @@
 """Packs that are cut, changed or something else: one sentence that names the file, never a wrong frame."""
 
 import errno
+import json
 import os
 import random
+import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.loaders import evaluation_loader
-from support.packing import OPTIONS, pack_one
+from support.packing import frame_names, pack_one, unpack
 from support.tiny_vcm import write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.pack.archive import Record
+from star.data.pack import store
+from star.data.pack.archive import data_end, data_start
 from star.data.pack.store import Pack
 from star.data.pack.verify import verify_pack
 from star.errors import DataError
@@ -35,12 +38,6 @@ def content(good) -> bytes:
     return good.read_bytes()
 
 
-def _place(pack: Pack, row: int) -> Record:
-    record = pack.record(row)
-    assert record is not None
-    return record
-
-
 def _points(count, length, seed):
     return random.Random(seed).sample(range(1, length), count)
 
@@ -48,17 +45,17 @@ def _points(count, length, seed):
 @pytest.mark.parametrize("number", range(CUTS))
 def test_a_truncated_pack_is_not_opened(content, tmp_path, number):
     path = tmp_path / "a.pack"
-    near_the_end = [len(content) - back for back in (1, 5, 64, 87, 88, 200, 5000)]
+    near_the_end = [len(content) - back for back in (1, 5, 64, 86, 87, 200, 5000)]
     point = [*near_the_end, *_points(CUTS, len(content), 0)][number]
     path.write_bytes(content[:point])
-    with pytest.raises(DataError, match=rf"{path} (is truncated or was changed|is no pack)"):
+    with pytest.raises(DataError, match=rf"{path} is no pack, or one that is cut or damaged"):
         Pack(path)
 
 
 @pytest.mark.parametrize("number", range(FLIPS))
 def test_one_changed_bit_is_found_wherever_it_is(good, content, tmp_path, number):
     path = tmp_path / "a.pack"
-    ends = [len(content) - back for back in (1, 10, 20, 30, 40, 60, 70, 80, 87, 100)]
+    ends = [len(content) - back for back in (1, 10, 20, 64, 65, 66, 70, 75, 86, 100)]
     point = [*ends, *_points(FLIPS, len(content), 1)][number]
     damaged = bytearray(content)
     damaged[point] ^= 1 << number % 8
@@ -69,31 +66,30 @@ def test_one_changed_bit_is_found_wherever_it_is(good, content, tmp_path, number
         assert str(path) in str(error)
         return
     messages = verify_pack(pack)
-    rows = [row for row in range(len(pack)) if _place(pack, row).start <= point < _place(pack, row).end]
+    names = [r.filename for r in pack.records() if r.header_offset <= point < data_end(r)]
     assert len(messages) == 1 and str(path) in messages[0]
-    for row in rows:
-        assert pack.name(row) in messages[0]
+    assert all(f"{path}/{name} is damaged" in messages[0] for name in names)
     if "(checksum)" in messages[0]:
         with pytest.raises(DataError, match=r"is damaged \(checksum\)"):
-            pack.read(rows[0])
-    intact = Pack(good)
-    assert all(pack.read(row) == intact.read(row) for row in set(range(len(pack))) - set(rows))
+            pack.read(names[0])
+    intact, others = Pack(good), [r.filename for r in pack.records() if r.filename not in names]
+    assert all(pack.read(name) == intact.read(name) for name in others)
 
 
 def test_an_intact_pack_has_nothing_to_complain_about(good):
     done = []
     assert verify_pack(Pack(good), lambda frames, total: done.append((frames, total))) == []
-    assert done == [(256, 336), (336, 336)]
+    assert done == [(256, 343), (343, 343)]
 
 
 def test_every_damaged_frame_is_named(good, content, tmp_path):
     intact, damaged = Pack(good), bytearray(content)
-    rows = range(0, 300, 7)
-    for row in rows:
-        damaged[_place(intact, row).offset + 30] ^= 255
+    records = intact.records()[1:300:7]
+    for record in records:
+        damaged[data_start(record) + 30] ^= 255
     (tmp_path / "a.pack").write_bytes(damaged)
     pack = Pack(tmp_path / "a.pack")
-    assert verify_pack(pack) == [f"frame {pack.name(row)} is damaged (checksum)" for row in rows]
+    assert verify_pack(pack) == [f"{pack.path}/{record.filename} is damaged (checksum)" for record in records]
 
 
 FOREIGN = {
@@ -109,7 +105,7 @@ FOREIGN = {
 @pytest.mark.parametrize("name", FOREIGN)
 def test_other_files_are_no_packs(tmp_path, name):
     (tmp_path / "a.pack").write_bytes(FOREIGN[name])
-    with pytest.raises(DataError, match=r"a\.pack is no pack: \d+ bytes that do not begin like one"):
+    with pytest.raises(DataError, match=r"a\.pack is no pack, or one that is cut"):
         Pack(tmp_path / "a.pack")
 
 
@@ -144,53 +140,81 @@ def test_longer_shorter_and_joined(content, tmp_path, change):
         "two packs": content + content,
     }
     (tmp_path / "a.pack").write_bytes(changed[change])
-    with pytest.raises(DataError, match="a.pack is (truncated or was changed|damaged)"):
+    with pytest.raises(DataError, match="a.pack is no pack, or one that is cut or damaged"):
         Pack(tmp_path / "a.pack")
 
 
-def test_a_later_format_is_named(content, tmp_path):
-    (tmp_path / "a.pack").write_bytes(content.replace(b"star-pack   1 index", b"star-pack   2 index"))
+def test_a_later_format_is_named(good, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "FORMAT", 1)
     with pytest.raises(DataError, match="a.pack has format 2, expected 1; make it anew"):
-        Pack(tmp_path / "a.pack")
+        Pack(good)
+
+
+@pytest.mark.parametrize(
+    ("plan", "command"),
+    [
+        ({"dataset": "hitsz_vcm", "storage": "frames as they are"}, "dataset=hitsz_vcm dataset.root=ROOT pack.out={}"),
+        (
+            {"dataset": "bupt_campus", "storage": "frames stored at 288x144 as JPEG of quality 90"},
+            "dataset=bupt_campus dataset.root=ROOT pack.out={} 'pack.size=[288,144]' pack.quality=90",
+        ),
+        (
+            {"dataset": "synthetic", "storage": "frames stored at 64x32 uncompressed"},
+            "dataset=synthetic pack.out={} 'pack.size=[64,32]' pack.encoding=raw",
+        ),
+        (None, "dataset=hitsz_vcm dataset.root=ROOT pack.out={}"),
+    ],
+    ids=["as they are", "jpeg", "raw", "damaged"],
+)
+def test_a_pack_of_the_earlier_version_is_refused_with_the_command_for_a_new_one(tmp_path, plan, command):
+    path = tmp_path / "a.pack"
+    with zipfile.ZipFile(path, "w") as file:
+        first = zipfile.ZipInfo("star-pack/plan.json")
+        first.extra = struct.pack("<2H2L", 0x7453, 8, 0, 0)
+        file.writestr(first, json.dumps({"format": 1, **plan}) if plan else "damaged")
+        file.writestr("Train/0001/ir/D2/1.jpg", b"0" * 100)
+        file.comment = b"star-pack   1 index 00000000000000043980 000000001234 0badcafe"
+    with pytest.raises(DataError, match="a.pack is a pack of an earlier version, which is no longer read") as error:
+        Pack(path)
+    assert str(error.value).endswith(f": star-pack {command.format(path)}")
 
 
 def test_a_disk_that_fails_while_reading(good, monkeypatch):
-    pack = Pack(good)
+    pack, name = Pack(good), frame_names(good)[3]
 
     def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "pread", fail)
-    with pytest.raises(DataError, match=r"frame .*a.pack/Train/.*jpg cannot be read: Input/output error"):
-        pack.read(3)
+    with pytest.raises(DataError, match=rf"a.pack/{name} cannot be read: Input/output error"):
+        pack.read(name)
 
 
 def test_a_file_cut_while_it_is_open(content, tmp_path):
     (tmp_path / "a.pack").write_bytes(content)
     pack = Pack(tmp_path / "a.pack")
-    pack.read(300)
-    os.truncate(tmp_path / "a.pack", _place(pack, 300).offset + 10)
+    record = pack.records()[300]
+    pack.read(record.filename)
+    os.truncate(tmp_path / "a.pack", data_start(record) + 10)
     with pytest.raises(DataError, match=r"is damaged \(checksum\)"):
-        pack.read(300)
+        pack.read(record.filename)
 
 
 def test_frames_that_are_not_there(good):
-    frames = Pack(good).view(OPTIONS).train.frames
-    with pytest.raises(DataError, match=r"frame 9999/ir/D1/1 is not in pack .*a\.pack"):
+    frames = unpack(good).train.frames
+    with pytest.raises(DataError, match=r"a\.pack/Train/9999/ir/D1/1.jpg is missing"):
         frames.read("9999/ir/D1/1")
-    assert frames.name("9999/ir/D1/1").endswith("a.pack/9999/ir/D1/1")
+    assert frames.name("9999/ir/D1/1").endswith("a.pack/Train/9999/ir/D1/1.jpg")
 
 
 @pytest.fixture
 def damaged(good, content, tmp_path):
     """A pack whose first query's fourth frame is damaged."""
-    pack = Pack(good)
-    name = pack.view(OPTIONS).query.tracklets[0].frames[3]
-    row = pack.rows_of(1)[name]
+    name = f"Test/{unpack(good).query.tracklets[0].frames[3]}.jpg"
     changed = bytearray(content)
-    changed[_place(pack, row).offset + 100] ^= 255
+    changed[next(data_start(r) for r in Pack(good).records() if r.filename == name) + 100] ^= 255
     (tmp_path / "a.pack").write_bytes(changed)
-    return Pack(tmp_path / "a.pack").view(OPTIONS)
+    return unpack(tmp_path / "a.pack")
 
 
 def _clips(data, policy):
@@ -202,6 +226,6 @@ def test_a_damaged_frame_stops_the_loader_or_is_skipped_and_counted(damaged, goo
     with pytest.raises(DataError, match=r"a.pack/Test/.*jpg is damaged \(checksum\).*on_bad_frame=skip"):
         _clips(damaged, "stop")
     clips, counts = _clips(damaged, "skip")
-    whole, _ = _clips(Pack(good).view(OPTIONS), "stop")
+    whole, _ = _clips(unpack(good), "stop")
     assert np.array_equal(clips[0], whole[0][[0, 0, 2, 3]]) and np.array_equal(clips[1:], whole[1:])
     assert counts["bad_files"] == 1 and counts["bad_frames"] == 1

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.packing import batches, pack_one, same
-from support.tiny_vcm import write_jpeg, write_tiny_vcm
+from support.packing import batches, pack_one, same, unpack
+from support.tiny_vcm import write_tiny_vcm
 
-from star.data.decode import read_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.pack.archive import data_end, data_start
 from star.data.pack.encoding import Storage
 from star.data.pack.partial import PartialFile
 from star.data.pack.store import Pack
@@ -57,18 +57,17 @@ def _drive(project, root, path, *moments):
 
 def _moments(reference) -> dict[str, list]:
     """Bytes at which to kill: inside every kind of record, and anywhere."""
-    pack = Pack(reference)
-    first = pack._offsets[0]
-    index = min(place[0] for place in pack.about["parts"].values())
+    records = Pack(reference).records()
     length = reference.stat().st_size
     anywhere = sorted(random.Random(0).sample(range(length), KILLS))
     return {
         "nothing written": [0],
-        "in the plan": [60],
-        "in the header of a frame": [first - 20],
-        "in a frame": [first + 100],
-        "between frames": [pack._offsets[200] + pack._sizes[200]],
-        "in the index": [index + 1000],
+        "in the first record": [60],
+        "in the header of a frame": [data_start(records[1]) - 20],
+        "in a frame": [data_start(records[1]) + 100],
+        "between frames": [data_end(records[200])],
+        "in the index": [data_start(records[337]) + 1000],
+        "in the skeletons": [data_start(records[-1]) + 1000],
         "in the directory": [length - 5000],
         "one byte short": [length - 1],
         "written, not synchronised": ["sync"],
@@ -79,8 +78,16 @@ def _moments(reference) -> dict[str, list]:
 
 
 MOMENTS = (
-    *("nothing written", "in the plan", "in the header of a frame", "in a frame", "between frames", "in the index"),
-    *("in the directory", "one byte short", "written, not synchronised", "synchronised, not renamed", "renamed"),
+    *("nothing written", "in the first record", "in the header of a frame", "in a frame", "between frames"),
+    *(
+        "in the index",
+        "in the skeletons",
+        "in the directory",
+        "one byte short",
+        "written, not synchronised",
+        "synchronised, not renamed",
+        "renamed",
+    ),
     "many times",
 )
 
@@ -91,9 +98,9 @@ def test_a_killed_run_is_continued_to_the_same_bytes(project, root, data, refere
     killed = _drive(project, root, tmp_path / "a.pack", *moments)
     assert [ended for ended, _ in killed] == [signal.SIGKILL] * len(moments)
     assert (tmp_path / "a.pack").exists() == (name == "renamed")
-    summary = pack_one(data, tmp_path / "a.pack", root)
+    kept = pack_one(data, tmp_path / "a.pack", root)
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
-    assert summary.kept == (336 if name == "renamed" else killed[-1][1])
+    assert kept == (336 if name == "renamed" else killed[-1][1])
     assert list(tmp_path.iterdir()) == [tmp_path / "a.pack"]
 
 
@@ -102,38 +109,40 @@ def test_nothing_is_packed_twice(project, root, data, reference, tmp_path, monke
     read = []
     inner = type(data.train.frames).read
     monkeypatch.setattr(type(data.train.frames), "read", lambda self, key: read.append(key) or inner(self, key))
-    summary = pack_one(data, tmp_path / "a.pack", root)
-    assert kept > 100 and summary.kept == kept and len(read) == 336 - kept
+    assert pack_one(data, tmp_path / "a.pack", root) == kept > 100
+    assert len(read) == 336 - kept
 
 
 def test_a_damaged_beginning_is_packed_again_from_there(root, data, reference, tmp_path):
-    pack = Pack(reference)
-    begun = bytearray(reference.read_bytes()[: pack._offsets[300]])
-    begun[pack._offsets[100] + 50] ^= 1
+    records = Pack(reference).records()
+    begun = bytearray(reference.read_bytes()[: data_start(records[300])])
+    begun[data_start(records[101]) + 50] ^= 1
     (tmp_path / "a.pack.partial").write_bytes(begun)
-    assert pack_one(data, tmp_path / "a.pack", root).kept == 100
+    assert pack_one(data, tmp_path / "a.pack", root) == 100
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"P", b"PK\3\4", b"PK\3\4" + b"\0" * 99], ids=["empty", "1", "4", "103"])
-def test_a_partial_file_without_a_whole_record_is_begun_anew(root, data, reference, tmp_path, content):
-    (tmp_path / "a.pack.partial").write_bytes(content)
-    assert pack_one(data, tmp_path / "a.pack", root).kept == 0
+@pytest.mark.parametrize("length", [0, 1, 4, 40, 103])
+def test_a_partial_file_without_a_whole_record_is_begun_anew(root, data, reference, tmp_path, length):
+    (tmp_path / "a.pack.partial").write_bytes(reference.read_bytes()[:length])
+    assert pack_one(data, tmp_path / "a.pack", root) == 0
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"something else", b"\0" * 5000], ids=["text", "zeros"])
 def test_a_partial_file_of_something_else_is_refused_and_kept(root, data, tmp_path, content):
     (tmp_path / "a.pack.partial").write_bytes(content)
-    with pytest.raises(DataError, match="a.pack.partial is not the beginning of a pack; delete it"):
+    with pytest.raises(
+        DataError, match="a.pack.partial is the beginning of another pack, or something else; delete it"
+    ):
         pack_one(data, tmp_path / "a.pack", root)
     assert (tmp_path / "a.pack.partial").read_bytes() == content
 
 
 def test_a_partial_file_of_other_settings_is_refused_and_kept(root, data, reference, tmp_path):
-    begun = reference.read_bytes()[: Pack(reference)._offsets[10]]
+    begun = reference.read_bytes()[: data_start(Pack(reference).records()[10])]
     (tmp_path / "a.pack.partial").write_bytes(begun)
-    with pytest.raises(DataError, match=r"a.pack.partial is the beginning of another pack \(storage: given .* 40x20"):
+    with pytest.raises(DataError, match="a.pack.partial is the beginning of another pack"):
         pack_one(data, tmp_path / "a.pack", root, Storage((40, 20)))
     assert (tmp_path / "a.pack.partial").read_bytes() == begun
 
@@ -141,8 +150,8 @@ def test_a_partial_file_of_other_settings_is_refused_and_kept(root, data, refere
 def test_a_finished_pack_is_left_alone(root, data, reference, tmp_path):
     path = Path(shutil.copy(reference, tmp_path))
     before = path.stat().st_mtime_ns
-    assert pack_one(data, path, root).kept == 336 and path.stat().st_mtime_ns == before
-    with pytest.raises(DataError, match=r"a.pack is there and is another pack \(storage: .*; give another pack.out"):
+    assert pack_one(data, path, root) == 336 and path.stat().st_mtime_ns == before
+    with pytest.raises(DataError, match=r"a.pack is there and is another pack \(resized: .*; give another pack.out"):
         pack_one(data, path, root, Storage((40, 20)))
     path.write_bytes(b"text")
     with pytest.raises(DataError, match="a.pack is no pack"):
@@ -182,7 +191,7 @@ def test_a_disk_that_fails_at_the_end(root, data, reference, tmp_path, monkeypat
         patch.setattr(os, call, fail)
         with pytest.raises(DataError, match="cannot be written: Input/output error"):
             pack_one(data, tmp_path / "a.pack", root)
-    assert pack_one(data, tmp_path / "a.pack", root).kept == 336
+    assert pack_one(data, tmp_path / "a.pack", root) == 336
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
@@ -194,7 +203,7 @@ def test_a_limit_on_the_length_of_files(root, data, reference, tmp_path):
             pack_one(data, tmp_path / "a.pack", root)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert pack_one(data, tmp_path / "a.pack", root).kept > 0
+    assert pack_one(data, tmp_path / "a.pack", root) > 0
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
@@ -210,14 +219,14 @@ def test_a_disk_that_is_really_full(project, root, reference, tmp_path):
     partial = tmp_path / "a.pack.partial"
     assert partial.stat().st_size == 100 * 1024
     data = read_hitsz_vcm(root)
-    assert pack_one(data, tmp_path / "a.pack", root).kept > 50
+    assert pack_one(data, tmp_path / "a.pack", root) > 50
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
 def test_two_packers_at_once_on_one_file(root, data, reference, tmp_path):
     with PartialFile(tmp_path / "a.pack"), pytest.raises(DataError, match="a.pack is being written by another process"):
         pack_one(data, tmp_path / "a.pack", root)
-    assert pack_one(data, tmp_path / "a.pack", root).kept == 0
+    assert pack_one(data, tmp_path / "a.pack", root) == 0
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
@@ -237,8 +246,8 @@ def test_the_file_another_process_has_just_finished_is_taken(root, data, referen
         opened(self, target)
 
     monkeypatch.setattr(PartialFile, "__init__", slower)
-    assert pack_one(data, path, root).kept == 336
-    assert path.read_bytes() == reference.read_bytes()
+    assert pack_one(data, path, root) == 336
+    assert path.read_bytes() == reference.read_bytes() and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_system_without_locks_is_a_warning(root, data, reference, tmp_path, monkeypatch, caplog):
@@ -268,12 +277,12 @@ def test_a_bad_frame_stops_and_once_repaired_packing_continues(tmp_path, referen
     with pytest.raises(DataError, match=rf"{file} is truncated.*on_bad_frame=skip.*the same command continues here"):
         pack_one(data, tmp_path / "a.pack", root)
     file.write_bytes(content)
-    assert pack_one(data, tmp_path / "a.pack", root).kept == 60
+    assert pack_one(data, tmp_path / "a.pack", root) == 60
     assert (tmp_path / "a.pack").read_bytes() == reference.read_bytes()
 
 
-def test_frames_left_out_before_an_interruption(tmp_path, project):
-    """Those that are still bad stay out, and one that was repaired meanwhile is packed."""
+def test_bad_frames_before_an_interruption(tmp_path):
+    """Those that are still bad are kept, and one that was repaired meanwhile is packed again."""
     root = write_tiny_vcm(tmp_path / "vcm", skeletons=True).root
     data = read_hitsz_vcm(root)
     files = [root / "Train" / f"{data.train.tracklets[number].frames[3]}.jpg" for number in (1, 4)]
@@ -281,17 +290,16 @@ def test_frames_left_out_before_an_interruption(tmp_path, project):
     for file in files:
         file.write_bytes(b"")
     pack_one(data, tmp_path / "whole.pack", root, skip_bad=True)
-    place = Pack(tmp_path / "whole.pack")._offsets[100]
+    place = data_start(Pack(tmp_path / "whole.pack").records()[101])
     (tmp_path / "a.pack.partial").write_bytes((tmp_path / "whole.pack").read_bytes()[:place])
     shutil.copy(tmp_path / "a.pack.partial", tmp_path / "b.pack.partial")
-    summary = pack_one(data, tmp_path / "a.pack", root, skip_bad=True)
-    assert summary.kept == 98 and len(summary.problems) == 2
+    assert pack_one(data, tmp_path / "a.pack", root, skip_bad=True) == 100
     assert (tmp_path / "a.pack").read_bytes() == (tmp_path / "whole.pack").read_bytes()
-    write_jpeg(files[1], read_frame(root / "Train" / f"{data.train.tracklets[4].frames[4]}.jpg"))
+    assert len(Pack(tmp_path / "a.pack").problems) == 2
     files[1].write_bytes(good)
-    summary = pack_one(data, tmp_path / "b.pack", root, skip_bad=True)
-    assert len(summary.problems) == 1 and "0001" in summary.problems[0]
+    kept = pack_one(data, tmp_path / "b.pack", root, skip_bad=True)
+    problems = Pack(tmp_path / "b.pack").problems
+    assert kept == 51 and len(problems) == 1 and "0001" in problems[0]
     assert same(
-        batches(Pack(tmp_path / "b.pack").view(Pack(tmp_path / "b.pack").options[0]), 48, 24, on_bad_frame="skip"),
-        batches(data, 48, 24, on_bad_frame="skip"),
+        batches(unpack(tmp_path / "b.pack"), 48, 24, on_bad_frame="skip"), batches(data, 48, 24, on_bad_frame="skip")
     )

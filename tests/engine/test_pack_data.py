@@ -14,6 +14,7 @@ from support.tiny_vcm import plain_joints, write_tiny_vcm
 from star.config.check import check_overrides
 from star.config.commands import read_command
 from star.config.pack import COMMAND, RULES, PackConfig
+from star.data.pack.archive import data_start
 from star.data.pack.store import Pack
 from star.engine.build_data import load_data
 from star.engine.pack_data import pack_data
@@ -59,7 +60,9 @@ def test_the_run_is_the_same_from_folder_and_pack(pack, tiny_root, tmp_path):
     assert "frames stored at 32x16" in _read(f"dataset.pack={tmp_path}/small.pack").protocol
 
 
-@pytest.mark.parametrize("option", ["dataset.same_camera_filter=false", "dataset.min_frames=1"])
+@pytest.mark.parametrize(
+    "option", ["dataset.same_camera_filter=false", *(f"dataset.min_frames={n}" for n in (1, 5, 12))]
+)
 def test_options_that_need_no_other_pack(pack, tiny_root, option):
     folder, packed = _read(f"dataset.root={tiny_root}", option), _read(f"dataset.pack={pack}", option)
     assert folder.protocol == packed.protocol and folder.fingerprint == packed.fingerprint
@@ -85,8 +88,32 @@ def test_bupt_campus(tmp_path, option):
     packed = _read("dataset=bupt_campus", f"dataset.pack={tmp_path}/a.pack", option)
     assert (folder.protocol, folder.fingerprint, folder.notes) == (packed.protocol, packed.fingerprint, packed.notes)
     assert same(batches(packed, 32, 16), batches(folder, 32, 16))
-    with pytest.raises(DataError, match=r"dataset.auxiliary: given True, packed False"):
-        _read("dataset=bupt_campus", f"dataset.pack={tmp_path}/a.pack", "dataset.auxiliary=true")
+    for wanted in ("auxiliary", "fake_infrared"):
+        with pytest.raises(DataError, match=rf"a.pack holds other frames \(dataset.{wanted}: given True, packed False"):
+            _read("dataset=bupt_campus", f"dataset.pack={tmp_path}/a.pack", f"dataset.{wanted}=true")
+
+
+def test_frames_of_the_auxiliary_set_are_packed_if_asked_for_and_used_if_asked_for(tmp_path):
+    root = write_tiny_bupt(tmp_path / "bupt", skeletons=True).root
+    more = ("dataset=bupt_campus", "dataset.auxiliary=true")
+    _pack(*more, f"dataset.root={root}", f"pack.out={tmp_path}/a.pack")
+    _pack(f"dataset.pack={tmp_path}/a.pack", f"pack.out={tmp_path}/b.pack")
+    for options in (more, more[:1]):
+        folder = _read(*options, f"dataset.root={root}")
+        for name in "ab":
+            packed = _read(*options, f"dataset.pack={tmp_path}/{name}.pack")
+            assert [s.tracklets for s in folder.splits] == [s.tracklets for s in packed.splits]
+            assert folder.fingerprint == packed.fingerprint
+
+
+def test_a_pack_of_fake_infrared_frames(tmp_path):
+    root = write_tiny_bupt(tmp_path / "bupt").root
+    fake = ("dataset=bupt_campus", "dataset.fake_infrared=true", "experiment=baseline")
+    _pack(*fake[:2], f"dataset.root={root}", f"pack.out={tmp_path}/a.pack")
+    folder, packed = _read(*fake, f"dataset.root={root}"), _read(*fake, f"dataset.pack={tmp_path}/a.pack")
+    assert same(batches(packed, 32, 16), batches(folder, 32, 16))
+    with pytest.raises(DataError, match="dataset.fake_infrared: given False, packed True"):
+        _read("dataset=bupt_campus", f"dataset.pack={tmp_path}/a.pack")
 
 
 def test_generated_data_are_packed_and_their_levels_must_agree(tmp_path):
@@ -105,16 +132,16 @@ def test_check_verifies_a_pack_and_names_what_is_damaged(command: Command, pack,
     good = command("check", f"dataset.pack={pack}")
     assert good.returncode == 0 and "the checksums of its 336 frames are right" in good.stdout
     assert "336 checked, 0 bad" in good.stdout
-    damaged, opened = bytearray(pack.read_bytes()), Pack(pack)
+    damaged, records = bytearray(pack.read_bytes()), Pack(pack).records()
     for row in (5, 100):
-        damaged[opened._offsets[row] + 200] ^= 1
+        damaged[data_start(records[row]) + 200] ^= 1
     (tmp_path / "a.pack").write_bytes(damaged)
     bad = command("check", f"dataset.pack={tmp_path}/a.pack")
     assert bad.returncode == 1 and "is damaged in 2 places" in bad.stdout
-    assert all(opened._members[row] in bad.stdout for row in (5, 100))
+    assert all(records[row].filename in bad.stdout for row in (5, 100))
     (tmp_path / "a.pack").write_bytes(damaged[:50_000])
     cut = command("check", f"dataset.pack={tmp_path}/a.pack")
-    assert cut.returncode == 1 and "a.pack is truncated or was changed" in cut.stdout
+    assert cut.returncode == 1 and "a.pack is no pack, or one that is cut or damaged" in cut.stdout
 
 
 def test_the_command_is_done_at_once_when_the_pack_is_there(command: Command, pack, tiny_root):
@@ -122,14 +149,14 @@ def test_the_command_is_done_at_once_when_the_pack_is_there(command: Command, pa
     assert again.returncode == 0 and "336 frames (336 found done)" in again.stdout
 
 
-def test_bad_frames_stop_or_are_left_out(tmp_path):
+def test_bad_frames_stop_or_are_counted(tmp_path):
     tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
     file = tiny.train / "0001" / "ir" / "D2" / "3.jpg"
     file.write_bytes(b"")
     with pytest.raises(DataError, match=r"3.jpg is empty .*dataset.on_bad_frame=skip"):
         _pack(f"dataset.root={tiny.root}", f"pack.out={tmp_path}/a.pack")
     text = _pack(f"dataset.root={tiny.root}", f"pack.out={tmp_path}/a.pack", "dataset.on_bad_frame=skip")
-    assert "1 frames cannot be decoded and were left out" in text and "Train/0001/ir/D2/3.jpg is empty" in text
+    assert "1 of them cannot be decoded" in text and "Train/0001/ir/D2/3.jpg is empty" in text
 
 
 def test_short_tracklets_are_packed_too(tmp_path):

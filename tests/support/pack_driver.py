@@ -16,7 +16,9 @@ from pathlib import Path
 from support.packing import pack_one
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.pack.archive import scan_records
+from star.data.pack.archive import data_end, read_record
+from star.data.pack.contents import collect
+from star.data.pack.store import ABOUT
 from star.errors import StarError
 from star.types import VideoReIDData
 
@@ -60,14 +62,18 @@ def _pack(data: VideoReIDData, root: Path, path: Path, moment: str) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _frames(partial: Path) -> int:
+def _frames(data: VideoReIDData, root: Path, partial: Path) -> int:
     if not partial.exists():
         return 0
-    file = os.open(partial, os.O_RDONLY)
-    try:
-        return sum(record.name.endswith(".jpg") for record, _ in scan_records(file))
-    finally:
-        os.close(file)
+    whole, place = [], 0
+    with partial.open("rb") as file:
+        for name in (ABOUT, *(frame.name for frame in collect(data, root, (), {}).frames)):
+            found = read_record(file.fileno(), name, place)
+            if found is None:
+                break
+            whole.append(name)
+            place = data_end(found[0])
+    return len(whole[1:])
 
 
 def main() -> None:
@@ -76,7 +82,7 @@ def main() -> None:
     data = read_hitsz_vcm(root)
     for moment in sys.argv[3:]:
         ended = _pack(data, root, path, moment)
-        sys.stdout.write(f"{ended} {_frames(path.with_name(f'{path.name}.partial'))}\n")
+        sys.stdout.write(f"{ended} {_frames(data, root, path.with_name(f'{path.name}.partial'))}\n")
 
 
 if __name__ == "__main__":

@@ -9,30 +9,47 @@ from typing import Any
 import numpy as np
 from support.loaders import evaluation_loader, train_loader
 
-from star.data.pack.contents import View
+from star.data.bupt_campus import read_bupt_campus
+from star.data.bupt_index import read_index
+from star.data.folder import Folder
+from star.data.hitsz_vcm import find_layout, read_hitsz_vcm
+from star.data.pack.contents import collect
 from star.data.pack.encoding import Storage
+from star.data.pack.folder import PackFolder
 from star.data.pack.store import Pack
-from star.data.pack.writer import PackSummary, pack_dataset
+from star.data.pack.writer import pack_dataset
 from star.types import VideoReIDData
 
 AS_THEY_ARE = Storage()
-OPTIONS = {"dataset": "hitsz_vcm", "dataset.min_frames": 12}
 
 
-def pack_one(
-    data: VideoReIDData, path: Path, root: Path, storage: Storage = AS_THEY_ARE, **changes: Any
-) -> PackSummary:
-    """Pack one view of a data set, under `OPTIONS`."""
-    options: dict[str, Any] = {"kind": "hitsz_vcm", "workers": 2, "skip_bad": False}
-    return pack_dataset([View(OPTIONS, data)], path, root=root, storage=storage, **(options | changes))
+def pack_one(data: VideoReIDData, path: Path, root: Folder, storage: Storage = AS_THEY_ARE, **changes: Any) -> int:
+    """Pack a data set; returns how many frames were found done."""
+    layout = read_index(root) if data.name == "bupt_campus" else find_layout(root)
+    resized = root.pack.about["resized"] if isinstance(root, PackFolder) else ()
+    contents = collect(data, root, layout.files, {"dataset": data.name}, resized)
+    return pack_dataset(contents, path, storage=storage, **({"workers": 2, "skip_bad": False} | changes))
+
+
+def unpack(path: Path, **options: Any) -> VideoReIDData:
+    """Read a pack."""
+    pack = Pack(path)
+    read = read_bupt_campus if pack.about["options"]["dataset"] == "bupt_campus" else read_hitsz_vcm
+    return pack.restate(read(PackFolder(pack), **options))
 
 
 def packed(
-    data: VideoReIDData, path: Path, root: Path, storage: Storage = AS_THEY_ARE, **changes: Any
+    data: VideoReIDData, path: Path, root: Folder, storage: Storage = AS_THEY_ARE, **changes: Any
 ) -> VideoReIDData:
     """Pack a data set and read it back."""
     pack_one(data, path, root, storage, **changes)
-    return Pack(path).view(OPTIONS)
+    return unpack(path)
+
+
+def frame_names(path: Path) -> list[str]:
+    """The frames of a pack in the order of the file."""
+    pack = Pack(path)
+    return [record.filename for record in pack.records()[1 : pack.frames + 1]]
 
 
 def unpacked(path: Path, folder: Path) -> Path:

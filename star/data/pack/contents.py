@@ -1,138 +1,82 @@
-"""Contents of a pack: every frame once, every tracklet once, and the views that choose among them.
-
-A view is a data set as one setting of its reader gives it. The index of a pack holds each view whole, so that reading
-it gives the reader's own tracklets, notes, protocol and fingerprint, whatever the data set.
-"""
+"""Contents of a pack: the index files of a data set, and every frame of its tracklets once."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from star.types import MODALITIES, FrameSource, SkeletonStore, Split, Tracklet, VideoReIDData
-
-TRACKLETS = np.dtype([("identity", "<i8"), ("camera", "<i8"), ("modality", "<u1"), ("first", "<u8"), ("count", "<u4")])
-"""A tracklet in the index: `count` entries of the list of frame numbers from `first` on."""
-
-
-class View(NamedTuple):
-    """A data set read with one setting of its options.
-
-    Attributes:
-        options: the options, by key of the configuration.
-        data: what the reader made of them.
-    """
-
-    options: Mapping[str, Any]
-    data: VideoReIDData
+from star.data.folder import Folder
+from star.types import FrameSource, SkeletonStore, VideoReIDData
 
 
 class Frame(NamedTuple):
     """A frame to pack.
 
     Attributes:
-        member: its name in the archive.
+        name: in the archive.
         key: in its source.
-        source: number of its source.
-        frames: the source.
+        source: where it is.
         skeletons: where its joints are.
     """
 
-    member: str
+    name: str
     key: str
-    source: int
-    frames: FrameSource
+    source: FrameSource
     skeletons: SkeletonStore | None
 
 
 class Contents(NamedTuple):
-    """Everything a pack holds, before a frame is read.
+    """What a pack is made of.
 
     Attributes:
-        frames: in the order of the first view's tracklets, then of the next.
-        tracklets: [m] of `TRACKLETS`.
-        rows: [n] int32 numbers of frames, tracklet by tracklet.
-        views: as they are stored.
+        root: of the data set; names in the archive are relative to it.
+        frames: in the order of the tracklets.
+        index: the index files by name.
+        about: what decides which files the pack has, and what is in them but for pixels and joints.
     """
 
+    root: Folder
     frames: list[Frame]
-    tracklets: np.ndarray
-    rows: np.ndarray
-    views: list[dict[str, Any]]
-
-    def sha256(self) -> str:
-        """Hash of the names, tracklets and views; equal contents of equal data sets have the same."""
-        digest = hashlib.sha256(json.dumps(self.views, sort_keys=True).encode())
-        for frame in self.frames:
-            digest.update(f"{frame.source} {frame.key} {frame.member}\n".encode())
-        digest.update(self.tracklets.tobytes())
-        digest.update(self.rows.tobytes())
-        return digest.hexdigest()
+    index: dict[str, bytes]
+    about: dict[str, Any]
 
 
-class _Collector:
-    def __init__(self, root: str):
-        self._prefix = root.rstrip("/") + "/"
-        self.frames: list[Frame] = []
-        self.tracklets: list[tuple[int, int, int, int, int]] = []
-        self.rows: list[int] = []
-        self._sources: list[FrameSource] = []
-        self._row_of: dict[tuple[int, str], int] = {}
-        self._tracklet_of: dict[tuple[int, Tracklet], int] = {}
-
-    def split(self, split: Split) -> dict[str, Any]:
-        if split.frames not in self._sources:
-            self._sources.append(split.frames)
-        source = self._sources.index(split.frames)
-        numbers = [self._tracklet(split, source, tracklet) for tracklet in split.tracklets]
-        return {"source": source, "skeletons": split.skeletons is not None, "tracklets": numbers}
-
-    def _tracklet(self, split: Split, source: int, tracklet: Tracklet) -> int:
-        number = self._tracklet_of.get((source, tracklet))
-        if number is None:
-            number = self._tracklet_of[source, tracklet] = len(self.tracklets)
-            modality, first = MODALITIES.index(tracklet.modality), len(self.rows)
-            self.rows += [self._row(split, source, key) for key in tracklet.frames]
-            self.tracklets.append((tracklet.identity, tracklet.camera, modality, first, len(tracklet.frames)))
-        return number
-
-    def _row(self, split: Split, source: int, key: str) -> int:
-        row = self._row_of.get((source, key))
-        if row is None:
-            name = split.frames.name(key)
-            member = name.removeprefix(self._prefix) if name.startswith(self._prefix) else f"{source}/{key}.jpg"
-            row = self._row_of[source, key] = len(self.frames)
-            self.frames.append(Frame(member, key, source, split.frames, split.skeletons))
-        return row
-
-
-def collect(views: Iterable[View], root: Path) -> Contents:
-    """List the frames, tracklets and splits of all views, each frame and tracklet once.
+def collect(
+    data: VideoReIDData,
+    root: Folder,
+    index: Sequence[Folder],
+    options: Mapping[str, Any],
+    resized: Sequence[Sequence[str]] = (),
+) -> Contents:
+    """List what a pack of a data set holds.
 
     Args:
-        views: of one data set; all name their frames alike.
-        root: what the names of the frames in the archive are relative to.
+        data: the data set, with every tracklet a run may choose.
+        root: its folder, or another pack.
+        index: the files its reader reads.
+        options: what decides which frames it has, by key of the configuration.
+        resized: how its frames are stored already: what was done to them, and by which OpenCV.
+
+    Raises:
+        DataError: a skeleton file cannot be read.
     """
-    collector = _Collector(str(root))
-    stored = []
-    for options, data in views:
-        stored.append(
-            {
-                "options": dict(options),
-                "name": data.name,
-                "protocol": data.protocol,
-                "same_camera_filter": data.same_camera_filter,
-                "notes": list(data.notes),
-                "fingerprint": data.fingerprint,
-                "splits": {split.name: collector.split(split) for split in data.splits},
-                "train": data.train.name,
-                "test": {direction: [pair.query.name, pair.gallery.name] for direction, pair in data.test.items()},
-            }
-        )
-    tracklets = np.array(collector.tracklets, TRACKLETS)
-    return Contents(collector.frames, tracklets, np.array(collector.rows, np.int32), stored)
+    prefix = f"{root}/"
+    frames: dict[str, Frame] = {}
+    for split in data.splits:
+        for key in dict.fromkeys(key for tracklet in split.tracklets for key in tracklet.frames):
+            name = split.frames.name(key).removeprefix(prefix)
+            frames.setdefault(name, Frame(name, key, split.frames, split.skeletons))
+    files = {str(file).removeprefix(prefix): file.read_bytes() for file in index}
+    digest = hashlib.sha256("\n".join(frames).encode())
+    for name, content in files.items():
+        digest.update(f"\n{name} {hashlib.sha256(content).hexdigest()}".encode())
+    stores = {"train": data.train.skeletons, "test": data.query.skeletons}
+    about = {
+        "options": dict(options),
+        "frames": len(frames),
+        "sha256": digest.hexdigest(),
+        "skeletons": {split: store.provenance() for split, store in stores.items() if store is not None},
+        "resized": [list(step) for step in resized],
+    }
+    return Contents(root, list(frames.values()), files, about)

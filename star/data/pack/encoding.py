@@ -1,8 +1,7 @@
-"""The bytes of one frame in a pack: as they are, or resized once and encoded again."""
+"""What a pack stores of one frame: its bytes as they are, or resized once and encoded again, and joints that fit."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 import cv2
@@ -14,7 +13,6 @@ from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
 
 Encoding = Literal["jpeg", "raw"]
-_SUFFIXES: dict[Encoding, str] = {"jpeg": ".jpg", "raw": ".ppm"}
 
 
 class Storage(NamedTuple):
@@ -37,20 +35,14 @@ class Storage(NamedTuple):
         how = "uncompressed" if self.encoding == "raw" else f"as JPEG of quality {self.quality}"
         return f"frames stored at {self.size[0]}x{self.size[1]} {how}"
 
-    def member(self, frame: Frame) -> str:
-        """Name of a frame in the archive."""
-        if self.size is None:
-            return frame.member
-        return str(PurePosixPath(frame.member).with_suffix(_SUFFIXES[self.encoding]))
-
 
 class EncodedFrame(NamedTuple):
     """What a pack stores of one frame.
 
     Attributes:
-        data: its bytes; empty if it is left out.
-        size: (height, width) of the frame before it was packed.
-        problem: why it is left out; None otherwise.
+        data: its bytes; those of the file, as far as it can be read, if it cannot be decoded.
+        size: (height, width) of the frame before it was packed; (0, 0) if it cannot be decoded.
+        problem: why it cannot; None otherwise.
     """
 
     data: bytes
@@ -59,14 +51,32 @@ class EncodedFrame(NamedTuple):
 
 
 def encode_frame(frame: Frame, storage: Storage) -> EncodedFrame:
-    """Read a frame, make sure that it can be decoded, and encode it for the pack."""
+    """Read a frame, look whether it can be decoded, and encode it for the pack."""
+    data = b""
     try:
-        data = frame.frames.read(frame.key)
-        pixels = decode_frame(data, frame.frames.name(frame.key))
+        data = frame.source.read(frame.key)
+        pixels = decode_frame(data, frame.source.name(frame.key))
     except DataError as error:
-        return EncodedFrame(b"", problem=error)
+        return EncodedFrame(data, problem=error)
     height, width = pixels.shape[:2]
     return EncodedFrame(data if storage.size is None else _resized(pixels, storage, storage.size), (height, width))
+
+
+def read_joints(frame: Frame, size: tuple[int, int], storage: Storage) -> np.ndarray | None:
+    """[j 3] in pixels of the packed frame; None if it has none, or the frame cannot be resized.
+
+    Args:
+        frame: a packed frame.
+        size: (height, width) before it was packed; (0, 0) if it cannot be decoded.
+        storage: how it is stored.
+    """
+    joints = frame.skeletons.read(frame.key) if frame.skeletons else None
+    if joints is None or storage.size is None:
+        return joints
+    if size == (0, 0):
+        return None
+    (height, width), (new_height, new_width) = size, storage.size
+    return (joints * np.array([new_width / width, new_height / height, 1])).astype(np.float32)
 
 
 def _resized(pixels: np.ndarray, storage: Storage, size: tuple[int, int]) -> bytes:

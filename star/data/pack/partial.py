@@ -6,7 +6,6 @@ import fcntl
 import logging
 import os
 from pathlib import Path
-from types import TracebackType
 
 from star.errors import DataError
 
@@ -16,7 +15,8 @@ _log = logging.getLogger(__name__)
 class PartialFile:
     """`<name>.partial` beside a file, open for appending. A context manager; what was written stays after an error.
 
-    The lock is the kernel's: it ends with the process, however that ends.
+    The lock is the kernel's: it ends with the process, however that ends. Whoever gets it must look whether the file is
+    there by now, for another process may have finished it between opening and locking.
 
     Args:
         target: the file it becomes.
@@ -35,12 +35,13 @@ class PartialFile:
         self.path = target.with_name(f"{target.name}.partial")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self.descriptor = self._open_and_lock()
+            self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             raise DataError(
                 f"pack {target} cannot be written: {error.strerror}{where}; give another pack.out"
             ) from error
+        self._lock()
         self.end = os.fstat(self.descriptor).st_size
 
     def append(self, data: bytes) -> None:
@@ -53,9 +54,13 @@ class PartialFile:
 
     def cut(self, length: int) -> None:
         """Drop what is behind `length`."""
-        if length != self.end:
-            os.ftruncate(self.descriptor, length)
-            self.end = length
+        os.ftruncate(self.descriptor, length)
+        self.end = length
+
+    def drop_if_empty(self) -> None:
+        """Remove the partial file unless something was written."""
+        if not self.end:
+            self.path.unlink(missing_ok=True)
 
     def publish(self) -> None:
         """Give the file its own name, once its bytes are on the disk."""
@@ -70,33 +75,17 @@ class PartialFile:
     def __enter__(self) -> PartialFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self.descriptor)
 
-    def _open_and_lock(self) -> int:
-        while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_still(descriptor):
-                    return descriptor
-            except BlockingIOError:
-                os.close(descriptor)
-                raise DataError(
-                    f"pack {self._target} is being written by another process ({self.path.name} is locked); wait for "
-                    "it, or give another pack.out"
-                ) from None
-            except OSError as error:
-                _log.warning("%s cannot be locked (%s): do not pack into it twice at once", self.path, error.strerror)
-                return descriptor
-            os.close(descriptor)
-
-    def _is_still(self, descriptor: int) -> bool:
-        """Whether the path is this file: another process may have published it between opening and locking."""
+    def _lock(self) -> None:
         try:
-            there, mine = os.stat(self.path), os.fstat(descriptor)
-        except FileNotFoundError:
-            return False
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.descriptor)
+            raise DataError(
+                f"pack {self._target} is being written by another process ({self.path.name} is locked); wait for it, "
+                "or give another pack.out"
+            ) from None
+        except OSError as error:
+            _log.warning("%s cannot be locked (%s): do not pack into it twice at once", self.path, error.strerror)

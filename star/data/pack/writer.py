@@ -1,254 +1,188 @@
-"""Packing: frames are appended to `<name>.partial`, which gets its own name when it is whole.
+"""Packing: records are appended to `<name>.partial`, which gets its own name when it is whole.
 
-A run that was killed or had no disk space left is continued by the same call: records that are whole and belong to the
-same plan are kept, after their checksums were compared. Order and bytes of the records do not depend on the number of
-workers or on interruptions, so the finished file does not either.
+A run that was killed or had no disk space left is continued by the same call: whole records of frames are kept, after
+their checksums were compared. Order and bytes of the records do not depend on the number of workers or on
+interruptions, so the finished file does not either.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from zipfile import ZipInfo
 
 import cv2
 
-from star.data.pack.archive import (
-    SIGNATURE_LENGTH,
-    Record,
-    encode_directory,
-    encode_record,
-    is_archive,
-    scan_records,
-)
-from star.data.pack.contents import Contents, View, collect
-from star.data.pack.encoding import EncodedFrame, Storage, encode_frame
-from star.data.pack.index import INDEX, PLAN, encode_index, encode_json, encode_parts, make_plan
+from star.data.pack.archive import data_end, encode_directory, frame_size, make_record, read_record
+from star.data.pack.contents import Contents
+from star.data.pack.encoding import EncodedFrame, Storage, encode_frame, read_joints
 from star.data.pack.partial import PartialFile
-from star.data.pack.store import Pack
+from star.data.pack.skeletons import encode_skeletons
+from star.data.pack.store import ABOUT, FORMAT, PROBLEMS, SKELETONS, Pack
 from star.errors import DataError
 
 Progress = Callable[[int, int], None]
 
-_AHEAD = 32
+_CHUNK = 512
 _REPORT_EVERY = 64
 
 
-class PackSummary(NamedTuple):
-    """What packing gave.
-
-    Attributes:
-        path: the pack.
-        frames: in it.
-        kept: of these, found in what an interrupted run had written, or in the finished pack.
-        size: of the file, bytes.
-        storage: how the frames are stored.
-        problems: messages of the frames that were left out.
-        sha256: of the index, which holds the checksums of all frames.
-    """
-
-    path: Path
-    frames: int
-    kept: int
-    size: int
-    storage: Storage
-    problems: tuple[str, ...]
-    sha256: str
-
-
 def pack_dataset(
-    views: Iterable[View],
+    contents: Contents,
     path: Path,
     *,
-    kind: str,
-    root: Path,
     storage: Storage,
     workers: int,
     skip_bad: bool,
     on_progress: Progress | None = None,
-) -> PackSummary:
-    """Pack all frames and skeletons of a data set into one file; a finished pack of the same contents is left alone.
+) -> int:
+    """Pack index, frames and skeletons of a data set into one file; a finished pack of the same contents is left alone.
 
     Args:
-        views: of the data set, see `View`; the first one's splits say which skeletons belong to a frame.
-        path: the pack.
-        kind: of the data set, as in the configuration.
-        root: of the data set; frames are named relative to it.
+        contents: of the pack.
+        path: of the pack.
         storage: how frames are stored.
         workers: threads that read, decode and encode.
-        skip_bad: leave out frames that cannot be decoded instead of stopping at the first.
+        skip_bad: keep what there is of frames that cannot be decoded, instead of stopping at the first.
         on_progress: called with the frames done and their total, now and then.
+
+    Returns:
+        How many frames were found done.
 
     Raises:
         DataError: a frame cannot be decoded, the disk is full, another process packs into this file, or the file is
             there and is something else; the same call continues where it stopped.
     """
-    contents = collect(views, root)
-    plan = make_plan(contents, storage, kind)
+    writer = _Writer(contents, storage, skip_bad)
     if path.exists():
-        return _finished(path, plan, storage)
+        return writer.check_finished(path)
     with PartialFile(path) as file:
         if path.exists():  # another process was quicker
-            return _finished(path, plan, storage)
-        writer = _Writer(file, contents, plan, storage, skip_bad)
+            file.drop_if_empty()
+            return writer.check_finished(path)
         try:
-            kept = writer.continue_partial()
-            writer.write_frames(workers, on_progress)
-            writer.write_index(str(root))
+            kept = writer.continue_file(file)
+            writer.write_frames(file, workers, on_progress)
+            writer.write_rest(file)
             file.publish()
         except OSError as error:
             raise DataError(
-                f"pack {path} cannot be written: {error.strerror} (with {len(writer.records):,} of "
+                f"pack {path} cannot be written: {error.strerror} (with {writer.frames:,} of "
                 f"{len(contents.frames):,} frames in {file.path.name}); make room and give the same command again, "
                 "it continues there"
             ) from error
-    return _finished(path, plan, storage)._replace(kept=kept)
-
-
-def _finished(path: Path, plan: Mapping[str, Any], storage: Storage) -> PackSummary:
-    pack = Pack(path)
-    if differing := _differences(plan, pack.about["plan"]):
-        raise DataError(f"{path} is there and is another pack ({differing}); give another pack.out, or delete it")
-    problems = tuple(pack.about["problems"].values())
-    frames = len(pack) - len(problems)
-    return PackSummary(path, frames, frames, path.stat().st_size, storage, problems, pack.sha256)
-
-
-def _differences(given: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    keys = [key for key in given if given[key] != found.get(key)]
-    return "; ".join(f"{key}: given {given[key]}, there {found.get(key)}" for key in keys)
+    return kept
 
 
 class _Writer:
-    """Fills a partial file.
-
-    Attributes:
-        records: of the frames written, by number.
-        problems: of the frames left out, by number.
-    """
-
-    def __init__(
-        self, file: PartialFile, contents: Contents, plan: Mapping[str, Any], storage: Storage, skip_bad: bool
-    ):
-        self._file = file
+    def __init__(self, contents: Contents, storage: Storage, skip_bad: bool):
         self._contents = contents
-        self._plan = plan
         self._storage = storage
         self._skip_bad = skip_bad
-        self._others: list[Record] = []
-        self._next = 0
-        self.records: dict[int, Record] = {}
-        self.problems: dict[int, DataError] = {}
+        resized = [[str(storage), cv2.__version__]] if storage.size else []
+        self._about = {"format": FORMAT, **contents.about, "resized": contents.about["resized"] + resized}
+        self._records: list[ZipInfo] = []
+        self._problems: list[DataError] = []
 
-    def continue_partial(self) -> int:
-        """Keep the whole records of an interrupted run; returns how many frames that are.
+    @property
+    def frames(self) -> int:
+        """How many are written."""
+        return max(0, len(self._records) - 1)
+
+    def check_finished(self, path: Path) -> int:
+        """Refuse a file of other contents; returns how many frames it has."""
+        found = Pack(path).about
+        differing = [f"{k}: given {v}, there {found.get(k)}" for k, v in self._about.items() if v != found.get(k)]
+        if differing:
+            raise DataError(
+                f"{path} is there and is another pack ({'; '.join(differing)}); give another pack.out, or delete it"
+            )
+        return len(self._contents.frames)
+
+    def continue_file(self, file: PartialFile) -> int:
+        """Keep the frames that are whole of what an interrupted run has written; returns how many.
 
         Raises:
-            DataError: the partial file is of another plan.
+            DataError: the file is of other contents.
         """
-        found = scan_records(self._file.descriptor)
-        first, data = next(found, (None, b""))
-        if first is None:
-            if not is_archive(os.pread(self._file.descriptor, SIGNATURE_LENGTH, 0)):
-                raise DataError(
-                    f"{self._file.path} is not the beginning of a pack; delete it, or give another pack.out"
-                )
-            self._file.cut(0)
-            self._others.append(self._append(PLAN, encode_json(self._plan)))
-            return 0
-        self._check_plan(first, data)
-        self._others.append(first)
-        end = first.end
-        for record, _ in found:
-            if not self._advance_to(record.name):
+        about = json.dumps(self._about, indent=1, sort_keys=True).encode()
+        first = make_record(ABOUT, len(about), zlib.crc32(about), 0)
+        expected = first.FileHeader() + about
+        found = os.pread(file.descriptor, len(expected), 0)
+        if not expected.startswith(found):
+            raise DataError(
+                f"{file.path} is the beginning of another pack, or something else; delete it, or give another pack.out"
+            )
+        if found != expected:
+            file.cut(0)
+            file.append(expected)
+        self._records.append(first)
+        for frame in self._contents.frames:
+            whole = read_record(file.descriptor, frame.name, data_end(self._records[-1]))
+            if whole is None:
                 break
-            self.records[self._next] = record
-            self._next += 1
-            end = record.end
-        self._file.cut(end)
-        return len(self.records)
+            record, data = whole
+            if frame_size(record) == (0, 0):
+                encoded = encode_frame(frame, self._storage)
+                if encoded.problem is None or encoded.data != data:  # it was repaired
+                    break
+                self._pass_over(encoded.problem)
+            self._records.append(record)
+        file.cut(data_end(self._records[-1]))
+        return self.frames
 
-    def write_frames(self, workers: int, on_progress: Progress | None) -> None:
+    def write_frames(self, file: PartialFile, workers: int, on_progress: Progress | None) -> None:
         """Append the frames that are missing, in order.
 
         Raises:
             DataError: a frame cannot be decoded and bad frames are not skipped, or none can.
         """
         total = len(self._contents.frames)
-        for row, encoded in self._encoded(workers):
+        for encoded in self._encoded(workers):
             if encoded.problem is not None:
-                self._leave_out(row, encoded.problem)
-            else:
-                name = self._storage.member(self._contents.frames[row])
-                self.records[row] = self._append(name, encoded.data, encoded.size)
-            if on_progress and (row + 1 == total or (row + 1) % _REPORT_EVERY == 0):
-                on_progress(row + 1, total)
-        if not self.records:
-            raise DataError(f"no frame can be packed; first: {self.problems[0]}")
+                self._pass_over(encoded.problem)
+            self._append(file, self._contents.frames[self.frames].name, encoded.data, encoded.size)
+            if on_progress and (self.frames == total or self.frames % _REPORT_EVERY == 0):
+                on_progress(self.frames, total)
+        if len(self._problems) == total:
+            raise DataError(f"no frame can be packed; first: {self._problems[0]}")
 
-    def write_index(self, root: str) -> None:
-        """Append index and directory."""
-        parts: dict[str, Record] = {}
-        for name, data in encode_parts(self._contents, self.records, self._storage):
-            parts[name] = self._append(f"star-pack/{name}", data)
-        problems = {row: str(error).replace(f"{root}/", "") for row, error in self.problems.items()}
-        index = self._append(INDEX, encode_index(self._contents, self._plan, self._storage, problems, parts))
-        everything = [*self._others, *self.records.values(), *parts.values(), index]
-        self._file.append(encode_directory(everything, index, self._file.end))
+    def write_rest(self, file: PartialFile) -> None:
+        """Append index files, skeletons, problems and the directory."""
+        frames, rest = self._contents.frames, dict(self._contents.index)
+        if self._about["skeletons"]:
+            sizes = map(frame_size, self._records[1:])
+            joints = [read_joints(frame, size, self._storage) for frame, size in zip(frames, sizes, strict=True)]
+            rest[SKELETONS] = encode_skeletons(joints)
+        if self._problems:
+            lines = "\n".join(map(str, self._problems))
+            rest[PROBLEMS] = lines.replace(f"{self._contents.root}/", "").encode()
+        for name, data in rest.items():
+            self._append(file, name, data)
+        file.append(encode_directory(self._records, file.end))
 
-    def _append(self, name: str, data: bytes, frame_size: tuple[int, int] = (0, 0)) -> Record:
-        encoded, record = encode_record(name, data, self._file.end, frame_size)
-        self._file.append(encoded)
-        return record
+    def _append(self, file: PartialFile, name: str, data: bytes, size: tuple[int, int] = (0, 0)) -> None:
+        record = make_record(name, len(data), zlib.crc32(data), file.end, size)
+        file.append(record.FileHeader(zip64=False) + data)
+        self._records.append(record)
 
-    def _check_plan(self, first: Record, data: bytes) -> None:
-        try:
-            found = json.loads(data) if first.name == PLAN else {}
-        except ValueError:
-            found = {}
-        if differing := _differences(self._plan, found):
-            raise DataError(
-                f"{self._file.path} is the beginning of another pack ({differing}); give another pack.out, or delete it"
-            )
-
-    def _advance_to(self, name: str) -> bool:
-        """Go to the frame of this name, over frames that are still as bad as when they were left out."""
-        frames = self._contents.frames
-        while self._next < len(frames):
-            if self._storage.member(frames[self._next]) == name:
-                return True
-            encoded = encode_frame(frames[self._next], self._storage)
-            if encoded.problem is None:
-                return False
-            self._leave_out(self._next, encoded.problem)
-            self._next += 1
-        return False
-
-    def _leave_out(self, row: int, problem: DataError) -> None:
+    def _pass_over(self, problem: DataError) -> None:
         if not self._skip_bad:
             raise DataError(
-                f"{problem}; replace the file, or give dataset.on_bad_frame=skip to leave such frames out; the same "
+                f"{problem}; replace the file, or give dataset.on_bad_frame=skip to pass over such frames; the same "
                 "command continues here"
             ) from problem
-        self.problems[row] = problem
+        self._problems.append(problem)
 
-    def _encoded(self, workers: int) -> Iterator[tuple[int, EncodedFrame]]:
-        """Encode the frames that are missing with `workers` threads and yield them in order."""
+    def _encoded(self, workers: int) -> Iterator[EncodedFrame]:
+        """The frames that are missing, in order."""
         cv2.setNumThreads(0)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="star-pack")
-        waiting: deque[tuple[int, Future[EncodedFrame]]] = deque()
-        try:
-            for row in range(self._next, len(self._contents.frames)):
-                waiting.append((row, pool.submit(encode_frame, self._contents.frames[row], self._storage)))
-                if len(waiting) > _AHEAD * workers:
-                    number, future = waiting.popleft()
-                    yield number, future.result()
-            while waiting:
-                number, future = waiting.popleft()
-                yield number, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        with ThreadPoolExecutor(workers, thread_name_prefix="star-pack") as pool:
+            for start in range(self.frames, len(self._contents.frames), _CHUNK):
+                chunk = self._contents.frames[start : start + _CHUNK]
+                yield from pool.map(partial(encode_frame, storage=self._storage), chunk)
