@@ -4,6 +4,7 @@ A constructor says them in its annotation, `rate: Annotated[float, Bounds(above=
 metadata of its fields, `rate: float = number(above=0)`.
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, field
 from typing import Any, NamedTuple
 
@@ -22,6 +23,20 @@ class Bounds(NamedTuple):
     above: float | None = None
     maximum: float | None = None
     length: int | None = None
+
+
+class Relation(NamedTuple):
+    """What a key of a group of options must fulfil that its bounds cannot say.
+
+    Attributes:
+        key: the one to change.
+        holds: called with the options and the group they are in.
+        expected: in words; `{options.KEY}` and `{group.KEY}` stand for values.
+    """
+
+    key: str
+    holds: Callable[[Any, Any], bool]
+    expected: str
 
 
 def number(

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from star.bounds import Relation
 from star.config.cuda import gpu_problem
 from star.config.schema import Config
+from star.data import augmentation, cleaning
 from star.errors import Problem
 
 
@@ -32,31 +34,6 @@ RULES = (
          lambda c: f"false, or {_BRANCH}"),
     Rule("loss", lambda c: bool(c.loss), lambda c: "at least one term"),
     Rule("style.gain", lambda c: c.style.gain[0] <= c.style.gain[1], lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.erase_area",
-         lambda c: c.dataset.augmentation.erase_area[0] <= c.dataset.augmentation.erase_area[1],
-         lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.erase_aspect",
-         lambda c: c.dataset.augmentation.erase_aspect[0] <= c.dataset.augmentation.erase_aspect[1],
-         lambda c: "[smallest, largest]"),
-    Rule("dataset.augmentation.pad",
-         lambda c: c.dataset.augmentation.pad < min(c.dataset.height, c.dataset.width),
-         lambda c: f"less than the frame, dataset.height={c.dataset.height} and dataset.width={c.dataset.width}"),
-    Rule("dataset.augmentation.channel_exchange",
-         lambda c: c.dataset.augmentation.channel_exchange == 0 or c.dataset.augmentation.weighted_greyscale < 1,
-         lambda c: "0, or dataset.augmentation.weighted_greyscale below 1, which leaves clips with channels"),
-    Rule("dataset.augmentation.colour_jitter",
-         lambda c: c.dataset.augmentation.colour_jitter == 0
-         or max(_changes(c), c.dataset.augmentation.saturation) > 0,
-         lambda c: "0, or one of dataset.augmentation.{brightness,contrast,saturation} above 0"),
-    Rule("dataset.augmentation.infrared_jitter",
-         lambda c: c.dataset.augmentation.infrared_jitter == 0 or _changes(c) > 0,
-         lambda c: "0, or one of dataset.augmentation.{brightness,contrast} above 0"),
-    Rule("dataset.cleaning.window",
-         lambda c: c.dataset.cleaning.window % 2 == 1,
-         lambda c: "an odd number of frames"),
-    Rule("dataset.cleaning.order",
-         lambda c: c.dataset.cleaning.order < c.dataset.cleaning.window,
-         lambda c: f"less than dataset.cleaning.window={c.dataset.cleaning.window}"),
     Rule("dataset.generate",
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),
@@ -119,6 +96,23 @@ RULES = (
          lambda c: not c.hardware.recompute or c.hardware.processes == 1 or c.hardware.batch_norm == "local",
          lambda c: "false, or hardware.batch_norm=local: statistics of several processes cannot be computed again"),
 )  # fmt: skip
+
+
+def _rule(group: str, relation: Relation) -> Rule:
+    """A relation between the options of a group of conf/dataset, over the whole configuration."""
+
+    def of(config: Config) -> tuple[Any, Any]:
+        return getattr(config.dataset, group), config.dataset
+
+    def expected(config: Config) -> str:
+        options, dataset = of(config)
+        return relation.expected.format(options=options, group=dataset)
+
+    return Rule(f"dataset.{group}.{relation.key}", lambda config: relation.holds(*of(config)), expected)
+
+
+RULES += tuple(_rule("augmentation", relation) for relation in augmentation.RELATIONS)
+RULES += tuple(_rule("cleaning", relation) for relation in cleaning.RELATIONS)
 HERE = (
     Rule("hardware.target",
          lambda c: c.hardware.target != "Ascend" or Path("/dev/davinci_manager").exists(),
@@ -155,11 +149,6 @@ def _value(config: Any, key: str) -> Any:
     for name in key.split("."):
         config = config[name] if isinstance(config, dict) else getattr(config, name)
     return config
-
-
-def _changes(config: Config) -> float:
-    """The largest change a jitter makes to a frame without colours."""
-    return max(config.dataset.augmentation.brightness, config.dataset.augmentation.contrast)
 
 
 def _own_identities(config: Config) -> int:

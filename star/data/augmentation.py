@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from star.bounds import number, numbers, probability
+from star.bounds import Relation, number, numbers, probability
 
 DrawnPer = Literal["clip", "frame"]
 
@@ -47,3 +47,29 @@ class AugmentationOptions:
     def changes_colours(self) -> bool:
         """Whether some clips change their colours."""
         return max(self.weighted_greyscale, self.channel_exchange, self.colour_jitter, self.infrared_jitter) > 0
+
+
+RELATIONS = (
+    Relation(
+        "pad",
+        lambda o, dataset: o.pad < min(dataset.height, dataset.width),
+        "less than the frame, dataset.height={group.height} and dataset.width={group.width}",
+    ),
+    Relation("erase_area", lambda o, _: o.erase_area[0] <= o.erase_area[1], "[smallest, largest]"),
+    Relation("erase_aspect", lambda o, _: o.erase_aspect[0] <= o.erase_aspect[1], "[smallest, largest]"),
+    Relation(
+        "channel_exchange",
+        lambda o, _: o.channel_exchange == 0 or o.weighted_greyscale < 1,
+        "0, or weighted_greyscale below 1, which leaves clips with channels",
+    ),
+    Relation(
+        "colour_jitter",
+        lambda o, _: o.colour_jitter == 0 or max(o.brightness, o.contrast, o.saturation) > 0,
+        "0, or one of brightness, contrast and saturation above 0",
+    ),
+    Relation(
+        "infrared_jitter",
+        lambda o, _: o.infrared_jitter == 0 or max(o.brightness, o.contrast) > 0,
+        "0, or one of brightness and contrast above 0",
+    ),
+)

@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 from OneEuroFilter import OneEuroFilter
 
-from star.bounds import number
+from star.bounds import Relation, number
 from star.data.joints import FrameJoints
 
 FilterName = Literal["none", "savitzky_golay", "one_euro"]
@@ -62,6 +62,12 @@ class Cleaning:
     def used(self) -> bool:
         """Whether anything is done at all."""
         return self.interpolate or self.filter != "none"
+
+
+RELATIONS = (
+    Relation("window", lambda o, _: o.window % 2 == 1, "an odd number of frames"),
+    Relation("order", lambda o, _: o.order < o.window, "less than dataset.cleaning.window={options.window}"),
+)
 
 
 def clean(tracklet: FrameJoints, options: Cleaning) -> FrameJoints:

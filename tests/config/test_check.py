@@ -146,12 +146,12 @@ def test_every_problem_is_listed_at_once():
         (
             ["dataset.augmentation={infrared_jitter:0.5,brightness:0,contrast:0}"],
             "dataset.augmentation.infrared_jitter",
-            "{brightness,contrast} above 0",
+            "brightness and contrast above 0",
         ),
         (
             ["dataset.augmentation={colour_jitter:0.5,brightness:0,contrast:0,saturation:0}"],
             "dataset.augmentation.colour_jitter",
-            "{brightness,contrast,saturation} above 0",
+            "brightness, contrast and saturation above 0",
         ),
         (["loss.identity._target_=star.losses.Nothing"], "loss.identity._target_", "a name in star.losses"),
         (["aggregation=max"], "skeleton_graph.sequence_guidance", "Maximum has no mean over the frames"),
