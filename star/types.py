@@ -164,15 +164,15 @@ class Share(NamedTuple):
 
     Attributes:
         rank: number of the process, from 0.
-        size: number of processes.
+        world_size: number of processes.
     """
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     def of(self, rows: int) -> slice:
-        """The process's own of `rows`, which `size` divides."""
-        own = rows // self.size
+        """The process's own of `rows`, which `world_size` divides."""
+        own = rows // self.world_size
         return slice(self.rank * own, (self.rank + 1) * own)
 
 

@@ -13,9 +13,9 @@ import pytest
 from star.config.check import check_command, check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices, sweep_jobs
-from star.config.skeletons import RULES, SkeletonsConfig
+from star.config.skeletons_command import RULES, SkeletonsConfig
 from star.errors import ConfigError
-from star.study.check import check_study
+from star.study.checked_study import check_study
 from star.study.study import load_study
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from classes import ReadClass, attributes_of, read_class
 from conf_files import ConfFile, Key, read_conf
 
-from star.config.pack import PackConfig
+from star.config.pack_command import PackConfig
 from star.config.schema import Config
-from star.config.skeletons import SkeletonsConfig
+from star.config.skeletons_command import SkeletonsConfig
 from star.config.slots import PLACES
 from star.config.validate import describe
 

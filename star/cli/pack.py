@@ -15,7 +15,7 @@ def pack() -> None:
 
 def _pack(arguments: Sequence[str]) -> None:
     from star.config.commands import read_command
-    from star.config.pack import COMMAND, RULES, PackConfig
+    from star.config.pack_command import COMMAND, RULES, PackConfig
 
     config = read_command(arguments, COMMAND, PackConfig, RULES)
     from star.engine.pack_data import pack_data

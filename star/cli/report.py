@@ -44,7 +44,7 @@ def _report(arguments: Sequence[str]) -> None:
     from star.study.level_study import is_level_study
 
     if is_level_study(options.study):
-        from star.report.robustness import level_report
+        from star.report.level_report import level_report
 
         sys.stdout.write(level_report(options.study, size=options.size, **about) + "\n")
         return

@@ -15,7 +15,7 @@ def skeletons() -> None:
 
 def _skeletons(arguments: Sequence[str]) -> None:
     from star.config.commands import read_command
-    from star.config.skeletons import COMMAND, RULES, SkeletonsConfig
+    from star.config.skeletons_command import COMMAND, RULES, SkeletonsConfig
 
     config = read_command(arguments, COMMAND, SkeletonsConfig, RULES)
     from star.engine.make_skeletons import make_skeletons

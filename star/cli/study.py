@@ -70,7 +70,7 @@ def _study(arguments: Sequence[str]) -> None:
 
 
 def _study_levels(options: argparse.Namespace, store: dict[str, Any]) -> None:
-    from star.study.levels import run_levels, status_levels
+    from star.study.run_levels import run_levels, status_levels
 
     if options.command == "status":
         sys.stdout.write(status_levels(options.study, **store) + "\n")

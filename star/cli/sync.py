@@ -20,7 +20,7 @@ def _sync(arguments: Sequence[str]) -> None:
     parser.add_argument("--uri", help="store to send to (default: the one each run was opened with)")
     options = parser.parse_args(arguments)
     from star.config.paths import outputs_folder
-    from star.config.stored import run_folder
+    from star.config.stored_run import run_folder
     from star.tracking.sync import sync as send
 
     log_to_terminal()

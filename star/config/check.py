@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from star.config.compose import compose_run
 from star.config.constraints import HERE, RULES, Rule, broken_rules
 from star.config.environment import prepare_environment
-from star.config.network import is_buildable, network_problems
+from star.config.network_slots import is_buildable, network_problems
 from star.config.schema import Config
 from star.config.slots import fill_slots, read_config
 from star.config.validate import validate

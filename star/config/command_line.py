@@ -16,7 +16,7 @@ from star.config.compose import sweep_jobs
 from star.config.folders import search_path, take_config_folders
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.schema import Config
-from star.config.stored import run_folder, stored_overrides
+from star.config.stored_run import run_folder, stored_overrides
 from star.errors import ConfigError, Problem
 
 

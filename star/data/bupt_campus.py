@@ -29,7 +29,7 @@ from star.data.folder import Folder
 from star.data.hitsz_vcm import protocol_text
 from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
-from star.data.skeletons import index_sha256
+from star.data.skeleton_stores import index_sha256
 from star.errors import DataError
 from star.types import Direction, Modality, Retrieval, Split, Tracklet, VideoReIDData
 

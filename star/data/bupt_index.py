@@ -22,7 +22,7 @@ from star.data.bupt_lists import (
 )
 from star.data.folder import Folder, list_files
 from star.data.frames import read_frame_file
-from star.data.pack.folder import PackFolder
+from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
 from star.types import Tracklet
 

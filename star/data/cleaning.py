@@ -28,7 +28,7 @@ import numpy as np
 from OneEuroFilter import OneEuroFilter
 
 from star.bounds import Relation, number
-from star.data.joints import FrameJoints
+from star.data.frame_joints import FrameJoints
 
 FilterName = Literal["none", "savitzky_golay", "one_euro"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from star.data.cleaning import Cleaning
 from star.data.decode import load_frame
-from star.data.joints import FrameJoints, fill_missing, read_joints
+from star.data.frame_joints import FrameJoints, fill_missing, read_joints
 from star.data.tracklet_joints import TrackletJoints
 from star.data.transforms import Augmentation, augment_frame, augment_joints
 from star.errors import DataError
@@ -67,7 +67,7 @@ class Reading(NamedTuple):
     Attributes:
         on_bad_frame: "stop" raises at the first frame that cannot be decoded; "skip" lets the nearest good frame of the
             clip stand in, with its joints.
-        min_confidence: joints below it are missing (see `star.data.joints`).
+        min_confidence: joints below it are missing (see `star.data.frame_joints`).
         cleaning: of the joints over their tracklet; None: as they are stored.
     """
 

@@ -6,7 +6,7 @@ same corruption, and a higher level is the lower one made stronger (the same noi
 more, the block grown at the same place).
 
 The skeleton is what a pose estimator would give that leaves out the joints it cannot see: joints under the block are
-missing, and so are those of `joint_dropout`. They get what missing joints always get here (see `star.data.joints`):
+missing, and so are those of `joint_dropout`. They get what missing joints always get (see `star.data.frame_joints`):
 confidence 0 and the place of the same joint in the nearest frame of the clip that still has it, zeros if none has. The
 true place of a hidden joint therefore does not reach the network. An estimator that guesses hidden joints would be
 better or worse than this.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from star.bounds import number, probability
-from star.data.joints import fill_missing
+from star.data.frame_joints import fill_missing
 
 KINDS = ("occlusion", "joint_noise", "joint_dropout")
 """What has a level."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from star.data.pack.folder import PackFolder
+from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
 
 Folder = Path | PackFolder

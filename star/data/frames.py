@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from star.data.folder import Folder
-from star.data.pack.folder import PackFolder
+from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
 
 _BLOCK = 1 << 16  # of one read; `open` would make three more system calls for a small file

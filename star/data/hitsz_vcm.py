@@ -17,7 +17,7 @@ from star.data.frames import FolderFrames
 from star.data.index import INDEX_FILES, NameList, read_names, read_query_numbers, read_tracks, repetitions
 from star.data.sampler import unpaired_identities
 from star.data.skeleton_source import check_origin, open_skeletons
-from star.data.skeletons import index_sha256
+from star.data.skeleton_stores import index_sha256
 from star.errors import DataError
 from star.types import Retrieval, Split, Tracklet, VideoReIDData
 

@@ -184,7 +184,7 @@ class EvaluationLoader:
     @property
     def rows_each(self) -> int:
         """Clips of every process but for the last ones: those of process r are the r-th so many of the split."""
-        return -(-len(self) // self._share.size) * self._batch
+        return -(-len(self) // self._share.world_size) * self._batch
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """The process's clips once; raises DataError where a frame or skeleton cannot be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from star.data.coco import BONES
+from star.data.coco_joints import BONES
 
 _SHIFT = 4
 _UNSURE = np.array([230, 40, 40])

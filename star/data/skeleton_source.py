@@ -9,9 +9,9 @@ import numpy as np
 
 from star.data.decode import load_frame
 from star.data.folder import Folder
-from star.data.pack.folder import PackFolder
-from star.data.pack.skeletons import PackedSkeletons
-from star.data.skeletons import HDF5_FILES, Hdf5Skeletons, NpySkeletons
+from star.data.pack.pack_folder import PackFolder
+from star.data.pack.packed_skeletons import PackedSkeletons
+from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
 from star.types import FrameSource, VideoReIDData
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from star.data.cleaning import Cleaning, clean
+from star.data.frame_joints import FrameJoints, read_joints
 from star.data.frame_size import frame_size
-from star.data.joints import FrameJoints, read_joints
 from star.errors import DataError
 from star.types import Split
 

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from star.data.augmentation import AugmentationOptions
-from star.data.coco import MIRRORED
+from star.data.coco_joints import MIRRORED
 from star.data.colour import UNCHANGED, Colour, draw_colour, recolour
 from star.types import ClipShape, Modality
 

@@ -102,7 +102,7 @@ def main(folder: Path) -> None:
     config, identities, rank = Order(*pickle.loads((folder / ORDER).read_bytes()))
     select_device(config.hardware)
     share = Share(rank, config.hardware.processes)
-    if share.size > 1:
+    if share.world_size > 1:
         init()
     learner = build_learner(config, identities, _EPOCH, share)
     model = learner.model
@@ -133,7 +133,7 @@ def blank_batch(config: Config, model: Network, share: Share) -> AnyBatch:
         share: of every batch.
     """
     size, schedule = config.dataset, config.schedule
-    rows = schedule.identities * schedule.tracklets // share.size
+    rows = schedule.identities * schedule.tracklets // share.world_size
     frames = np.zeros((rows, size.frames, size.height, size.width, 3), np.uint8)
     joints = np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32)
     identities = np.repeat(np.arange(rows // schedule.tracklets, dtype=np.int32), schedule.tracklets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from star.config.network import reads_joints
+from star.config.network_slots import reads_joints
 from star.config.schema import Config
 from star.config.slots import fill_slot
 from star.data.batch_plan import Sampler

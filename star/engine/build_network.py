@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mindspore as ms
 
-from star.config.network import loss_reads, network_slots, outputs_of, setting_of
+from star.config.network_slots import loss_reads, network_slots, outputs_of, setting_of
 from star.config.schema import Config
 from star.data.loader import TrainLoader
 from star.engine.build_data import evaluation_loader
@@ -65,7 +65,7 @@ def build_trainer(
         processes: that train together.
     """
     share = processes.share
-    if share.size == 1:
+    if share.world_size == 1:
         select_device(config.hardware)
     learner = build_learner(config, len(data.train.identities), loader.batches_per_epoch, share)
     model = learner.model
@@ -109,7 +109,7 @@ def build_learner(config: Config, identities: int, batches: int, share: Share = 
     """
     model = build_model(config, identities=identities, share=share)
     losses = build_losses(config, model, share)
-    if share.size > 1 and config.hardware.batch_norm == "global":
+    if share.world_size > 1 and config.hardware.batch_norm == "global":
         use_global_batch_norm(model, share)
         use_global_batch_norm(losses, share)
     rates = learning_rates_of(config, model, losses, batches)
@@ -189,7 +189,7 @@ def build_evaluation(
         embedders: of the model, to share what they compiled; None makes new ones.
         processes: that embed a part of every split each, and rank all of it; None: this one alone.
     """
-    several = processes is not None and processes.share.size > 1
+    several = processes is not None and processes.share.world_size > 1
     share, gather = (processes.share, processes.gather) if processes and several else (ALONE, None)
     embedders = build_embedders(config, model) if embedders is None else embedders
     loaders = [(split, evaluation_loader(config, split, share)) for split in data.test_splits]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from mindspore import nn
 
-from star.config.network import loss_reads, network_slots, setting_of
+from star.config.network_slots import loss_reads, network_slots, setting_of
 from star.config.schema import Config
 from star.engine.all_reduce import RunningStatisticsMean
 from star.engine.loss_scale import LossScale
@@ -51,17 +51,17 @@ def build_step(
     optimisers = _optimisers(config, slots["optimiser"], model, losses, rates)
     half = hardware.precision != "O0"
     loss_scale = LossScale(hardware.loss_scale, hardware.loss_scale_window) if half else None
-    local_norms = share.size > 1 and hardware.batch_norm == "local"
+    local_norms = share.world_size > 1 and hardware.batch_norm == "local"
     step = TrainStep(
         model,
         losses,
         Optimisers(optimisers.pop(0), optimisers, further),
         graph=hardware.mode == "graph",
         clip_norm=schedule.clip_norm,
-        processes=share.size,
+        processes=share.world_size,
         parts=schedule.accumulation_steps,
         loss_scale=loss_scale,
-        even_out=RunningStatisticsMean(model, share.size) if local_norms else None,
+        even_out=RunningStatisticsMean(model, share.world_size) if local_norms else None,
     )
     return step, NetworkState(model, step.optimisers, loss_scale, losses)
 

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from star.config.schema import Config
-from star.data.check import check_dataset, count_directions, count_split, format_report
 from star.data.contact_sheet import augmented_sheet, contact_sheet
-from star.data.pack.store import Pack
+from star.data.dataset_report import check_dataset, count_directions, count_split, format_report
+from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from star.config.command_line import with_stored_overrides
 from star.config.compose import group_of_overrides
 from star.config.schema import Config
-from star.config.stored import run_folder
+from star.config.stored_run import run_folder
 
 
 class Job(NamedTuple):

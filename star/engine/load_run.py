@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from star.config.check import check_config
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored import RUN_FILE, stored_config
+from star.config.stored_run import RUN_FILE, stored_config
 from star.data.corruption import Corruption
 from star.engine.build_data import load_data
 from star.engine.checkpoint import load_checkpoint

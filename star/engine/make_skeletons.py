@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from star.config.skeletons import HeatmapPose, MoveNetPose, RtmPosePose, SkeletonsConfig, paths
+from star.config.skeletons_command import HeatmapPose, MoveNetPose, RtmPosePose, SkeletonsConfig, paths
 from star.engine.progress import counting
 from star.engine.read_data import dataset_root
 from star.errors import DataError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from star.config.pack import PackConfig, PackOptions
+from star.config.pack_command import PackConfig, PackOptions
 from star.data.pack.encoding import Storage
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 from star.data.pack.writer import pack_dataset
 from star.engine.progress import counting
 from star.engine.read_data import contents_to_pack

@@ -133,8 +133,8 @@ def join_processes(hardware: Hardware) -> Processes:
     if hardware.processes == 1 and not is_worker():
         return Processes()
     share = Share(int(os.environ.get("RANK_ID", 0)), int(os.environ["MS_WORKER_NUM"]))
-    if share.size != hardware.processes:
-        expected = f"{share.size}, the number of workers msrun has started"
+    if share.world_size != hardware.processes:
+        expected = f"{share.world_size}, the number of workers msrun has started"
         raise ConfigError([Problem("hardware.processes", str(hardware.processes), expected)])
     from mindspore.communication import get_rank, init
 

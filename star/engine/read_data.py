@@ -12,8 +12,8 @@ from star.data.bupt_index import read_index
 from star.data.folder import Folder
 from star.data.hitsz_vcm import find_layout, read_hitsz_vcm
 from star.data.pack.contents import Contents, collect
-from star.data.pack.folder import PackFolder
-from star.data.pack.store import Pack
+from star.data.pack.pack_folder import PackFolder
+from star.data.pack.reader import Pack
 from star.data.subset import limit_identities
 from star.engine.progress import counting
 from star.errors import DataError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from star.config.stored import run_folder
+from star.config.stored_run import run_folder
 from star.engine.load_run import load_run
 from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
 

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored import RUN_FILE
+from star.config.stored_run import RUN_FILE
 from star.engine.build_data import load_data, train_loader
 from star.engine.job import Job, hydra_job
 from star.engine.launch import is_worker, train_with_workers
@@ -50,7 +50,7 @@ def run_job(config: Config) -> float:
         return _mean_of(job.folder)
     processes = join_processes(config.hardware)
     job = job._replace(folder=Path(processes.tell(str(job.folder))))
-    several = processes.share.size > 1
+    several = processes.share.world_size > 1
     log = _log_file(job.folder / "train.log") if processes.first else nullcontext()
     with StopSignals(processes.largest if several else None) as stop, log:
         if not processes.first:

@@ -13,7 +13,7 @@ from star.config.folders import config_folders
 from star.config.migrations import VERSION
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored import RUN_FILE
+from star.config.stored_run import RUN_FILE
 from star.engine.checkpoint import replace_file
 from star.engine.job import Job
 from star.engine.params import run_params

@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from star.config.slots import read_config
-from star.config.stored import stored_config
+from star.config.stored_run import stored_config
 from star.engine.build_data import load_data
 from star.errors import ConfigError, DataError, Problem
 from star.synthetic.levels import fingerprint, parse_levels

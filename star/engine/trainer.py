@@ -150,7 +150,7 @@ class Trainer:
         """
         evaluation: Evaluation | None = None
         history = self.history
-        if self.processes.share.size > 1:
+        if self.processes.share.world_size > 1:
             self.processes.require_same(self.state.checksum(), "weights (their checksum)")
         with TrainingProgress(self.pace.epochs * self.loader.batches_per_epoch, history.step) as progress:
             while history.epoch < self.pace.epochs:
@@ -203,7 +203,7 @@ class Trainer:
 
         MindSpore waits for a message to be sent in a loop that takes a whole core from the kernels before it.
         """
-        return (not launched or self.processes.share.size == 1) and self.stop.asked()
+        return (not launched or self.processes.share.world_size == 1) and self.stop.asked()
 
     def _settle(self, launched: list[Launched], clips: int, progress: TrainingProgress) -> None:
         """Wait for steps that were launched, of `clips` clips each in this process; leaves the list empty."""
@@ -212,7 +212,7 @@ class Trainer:
             found = [self.step.losses(step, history.step + index) for index, step in enumerate(launched)]
         now = time.perf_counter()
         seconds, self._measured = (now - self._measured) / len(launched), now
-        clips_per_second = clips * self.processes.share.size / seconds
+        clips_per_second = clips * self.processes.share.world_size / seconds
         for losses in found:
             index = history.step
             history.step += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from star.data.coco import BONES
+from star.data.coco_joints import BONES
 from star.errors import EvaluationError
 from star.types import NUMBER_OF_JOINTS
 

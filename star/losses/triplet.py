@@ -36,7 +36,7 @@ class BatchHardTriplet(nn.Cell):
     def __init__(self, margin: float = 0.3, gather: bool = True, share: Share = ALONE) -> None:
         super().__init__()
         self.margin = margin
-        self.gather_rows = GatherRows(share) if gather and share.size > 1 else None
+        self.gather_rows = GatherRows(share) if gather and share.world_size > 1 else None
 
     def construct(self, features: Tensor, identities: Tensor) -> Tensor:
         """Features [n d] and identities [n] int32 -> scalar."""

@@ -10,7 +10,7 @@ import numpy as np
 from mindspore import Tensor, nn
 
 from star.models.frame_guidance import FrameGuidance
-from star.models.joints import GraphAttention, JointsBranch
+from star.models.joints_branch import GraphAttention, JointsBranch
 from star.models.network import Network
 from star.models.pooling import GuidedPooling
 

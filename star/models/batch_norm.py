@@ -51,7 +51,7 @@ class GlobalBatchNorm(nn.Cell):
         super().__init__(auto_prefix=False)
         self.norm = norm
         self.gather_rows = GatherRows(share)
-        self.size = share.size
+        self.size = share.world_size
         self.eps = norm.eps
         self.rate = norm.momentum  # MindSpore keeps 1 - momentum under this name
         self.moments, self.standardise = Moments(), Standardise()

@@ -18,7 +18,7 @@ from star.models.normalise import Normalise
 from star.models.part import Wire, random_inputs_of, wire
 from star.models.pooling import Mean
 from star.models.random_inputs import SHARED_STREAM, input_name
-from star.models.skeleton import Skeleton
+from star.models.skeleton_branches import Skeleton
 from star.models.wiring import ALWAYS, Row, call_problems, wiring_problems
 from star.types import Slot
 
@@ -140,7 +140,7 @@ def misfits(
     for key, cell in cells.items():
         if setting.mixed and getattr(cell, "paired_rows", False):
             problems.append(Problem(key, "this part", "sampler=paired: it needs rows i and i + n/2 of one identity"))
-        alone = setting.share.size == 1 or not getattr(cell, "across_rows", False)
+        alone = setting.share.world_size == 1 or not getattr(cell, "across_rows", False)
         if not alone and key in slots and "share" not in slots[key].given:
             expected = "hardware.processes=1, or a constructor with `share`, which tells of the other processes' rows"
             problems.append(Problem(key, "a part that reads across rows", expected))

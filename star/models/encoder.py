@@ -77,7 +77,7 @@ class Encoder(nn.Cell):
         self.style_augmentation = style_augmentation
         self.style_attack = style_attack
         self.augment_style = StyleAugmentation()
-        self.gather_rows = GatherRows(share) if share.size > 1 else None
+        self.gather_rows = GatherRows(share) if share.world_size > 1 else None
         self.reads = (
             *self.batch_reads,
             *(("gains", "channels") if style_augmentation else ()),

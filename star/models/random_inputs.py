@@ -113,7 +113,7 @@ def draws_of_step(
         arrays: Arrays = {}
         for name, cell in parts.items():
             drawn = random_inputs_of(cell, generators[name], clips, frames)
-            if share.size > 1:
+            if share.world_size > 1:
                 cut = getattr(cell, "share_random_inputs", share_rows)
                 drawn = cut(drawn, clips, share, halves)
             arrays |= {input_name(name, own): array for own, array in drawn.items()}
@@ -158,7 +158,7 @@ def share_styles(drawn: Arrays, clips: int, share: Share, halves: bool = True) -
     0, visible first, then those of process 1.
     """
     frames = drawn["gains"].shape[1]
-    rows = [rows_of(clips, Share(rank, share.size), halves) for rank in range(share.size)]
+    rows = [rows_of(clips, Share(rank, share.world_size), halves) for rank in range(share.world_size)]
     frame_rows = [(own[:, None] * frames + np.arange(frames)).reshape(-1) for own in rows]
     position = np.argsort(np.concatenate(frame_rows)).astype(np.int32)
     shared = share_rows(drawn, clips, share, halves)

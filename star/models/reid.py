@@ -24,7 +24,7 @@ from star.models.network import Network
 from star.models.normalise import Normalise
 from star.models.pooling import GeneralisedMean, GuidedPooling, Maximum
 from star.models.resnet import ResNet
-from star.models.skeleton import Skeleton
+from star.models.skeleton_branches import Skeleton
 from star.types import ALONE, Share
 
 

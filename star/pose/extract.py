@@ -1,7 +1,7 @@
 """Making the skeleton files of a data set: every frame of every split through one estimator.
 
-A run that was stopped, by whatever, is continued by the same one: joints are kept as they are found (`star.pose.parts`)
-and become the two skeleton files when all are there. A finished file counts as joints found, so a frame that could not
+A run that was stopped is continued by the same one: joints are kept as they are found (`star.pose.partial_files`) and
+become the two skeleton files when all are there. A finished file counts as joints found, so a frame that could not
 be decoded is all that is tried again.
 """
 
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.skeletons import HDF5_FILES, SHAPE, Hdf5Skeletons, SkeletonWriter, index_sha256
+from star.data.skeleton_stores import HDF5_FILES, SHAPE, Hdf5Skeletons, SkeletonWriter, index_sha256
 from star.errors import DataError
 from star.pose.frame_list import FrameList
-from star.pose.parts import Parts, clear_errors, differences, locked
+from star.pose.partial_files import Parts, clear_errors, differences, locked
 from star.pose.recipe import Recipe, version_of
 from star.pose.workers import Job, estimate_frames
 

@@ -9,7 +9,7 @@ from star.data.bupt_index import read_index
 from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import find_layout
 from star.data.index import read_names
-from star.data.skeletons import HDF5_FILES, index_sha256
+from star.data.skeleton_stores import HDF5_FILES, index_sha256
 from star.types import FrameSource
 
 
@@ -20,7 +20,7 @@ class FrameList(NamedTuple):
         keys: `<identity>/<ir|rgb>/<camera>/<frame>` of each frame, in the order of the index.
         names: the same frames as the index names them (`0001M1D2T1F1.jpg`); empty where it has no names of its own.
         frames: where their pixels are.
-        index_sha256: `star.data.skeletons.index_sha256` of the names, for BUPTCampus of the keys; kept in the
+        index_sha256: `star.data.skeleton_stores.index_sha256` of the names, for BUPTCampus of the keys; kept in the
             skeleton file.
     """
 

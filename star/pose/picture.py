@@ -10,7 +10,7 @@ import numpy as np
 
 from star.data.decode import load_frame
 from star.data.skeleton_picture import draw_skeleton
-from star.data.skeletons import Hdf5Skeletons
+from star.data.skeleton_stores import Hdf5Skeletons
 from star.errors import DataError
 from star.pose.frame_list import FrameList
 from star.pose.quality import modality_of

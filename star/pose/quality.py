@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.coco import JOINTS
+from star.data.coco_joints import JOINTS
 from star.data.skeleton_source import CONFIDENT
-from star.data.skeletons import Hdf5Skeletons
+from star.data.skeleton_stores import Hdf5Skeletons
 from star.errors import DataError
 from star.pose.frame_list import FrameList
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality

@@ -16,7 +16,7 @@ import cv2
 from star.data.decode import load_frame
 from star.errors import DataError, StarError
 from star.pose.estimator import Estimator
-from star.pose.parts import PartWriter
+from star.pose.partial_files import PartWriter
 from star.pose.recipe import Recipe
 from star.types import FrameSource
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from star.config.launchers import joins_ray
 from star.errors import StudyError
-from star.study.check import CheckedStudy
+from star.study.checked_study import CheckedStudy
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
 from star.study.study import multirun_arguments

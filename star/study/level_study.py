@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from star.errors import ReportError
-from star.evaluation.robustness import KINDS, Level
+from star.evaluation.robustness_record import KINDS, Level
 from star.study.study import STUDY_FILE, Study, load_study
 
 _REQUIRED, _OPTIONAL = ("title", "of", "levels"), ("text", "seed")

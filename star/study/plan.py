@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from star.config.schema import Config
-from star.study.check import CheckedStudy
+from star.study.checked_study import CheckedStudy
 from star.study.row_state import RowState, epochs_done, find_row_states
 from star.study.rows import Rows
 from star.study.study import Row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
-from star.study.check import check_study
+from star.study.checked_study import check_study
 from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of, refuse_queued
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from star.synthetic.body_parts import OWN_PARTS, Part
 from star.synthetic.camera import Crop, View
 from star.synthetic.canvas import OVERSAMPLING, Canvas
 from star.synthetic.outline import Trunk, ellipsoid
-from star.synthetic.parts import OWN_PARTS, Part
 from star.synthetic.person import Body, Outfit, Person
 from star.synthetic.walk import Walk
 

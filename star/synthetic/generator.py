@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter, index_sha256
 from star.errors import DataError
 from star.synthetic.camera import Camera, draw_cameras
 from star.synthetic.levels import VERSION, Levels, fingerprint, parse_levels

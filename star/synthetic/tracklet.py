@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from star.synthetic import figure
+from star.synthetic.body_parts import paint
 from star.synthetic.camera import Camera, draw_crop, look
-from star.synthetic.estimator import estimate
+from star.synthetic.estimator_errors import estimate
 from star.synthetic.levels import Levels
-from star.synthetic.parts import paint
 from star.synthetic.person import Person, draw_person
 from star.synthetic.scene import cast_shadow, cut_background, draw_occluder, draw_scene
 from star.synthetic.sensor import colour_in, draw_quality, film

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from star.data.pack.archive import data_end, encode_directory, make_record
-from star.data.pack.store import ABOUT, FORMAT, Pack
+from star.data.pack.reader import ABOUT, FORMAT, Pack
 
 
 def _write(path: Path, count: int) -> None:

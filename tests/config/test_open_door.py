@@ -20,8 +20,8 @@ from star.config.command_line import prepare_command_line
 from star.config.compose import group_choices
 from star.config.constraints import Rule, broken_rules
 from star.config.folders import VARIABLE, take_config_folders
-from star.config.network import reads_joints
-from star.config.stored import stored_config
+from star.config.network_slots import reads_joints
+from star.config.stored_run import stored_config
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_losses, build_model, build_step, draws_of_step
 from star.engine.params import run_params

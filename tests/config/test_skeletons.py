@@ -9,7 +9,7 @@ import pytest
 
 from star.config.check import check_command
 from star.config.compose import group_choices
-from star.config.skeletons import RULES, SkeletonsConfig
+from star.config.skeletons_command import RULES, SkeletonsConfig
 from star.errors import ConfigError
 from star.pose.importers import COORDINATES, FORMATS
 from star.pose.recipe import ESTIMATORS

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from star.config.check import check_config, check_overrides
 from star.config.migrations import VERSION, migrate, migrate_overrides
-from star.config.stored import stored_config, stored_overrides
+from star.config.stored_run import stored_config, stored_overrides
 from star.errors import ConfigError
 
 OVERRIDES = ["experiment=star", "dataset=synthetic", "schedule=quick", "schedule.epochs=3", "seed=4"]

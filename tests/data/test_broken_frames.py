@@ -17,11 +17,11 @@ from support.loaders import evaluation_loader
 from support.packing import batches, pack_one, packed, same, unpack
 from support.tiny_vcm import write_tiny_vcm
 
-from star.data.check import check_dataset
+from star.data.dataset_report import check_dataset
 from star.data.decode import decode_frame, load_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.pack.encoding import Storage
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 from star.errors import DataError
 
 HEIGHT, WIDTH = 48, 24

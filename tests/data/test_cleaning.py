@@ -10,8 +10,8 @@ from OneEuroFilter import OneEuroFilter
 from scipy.signal import savgol_filter
 
 from star.data.cleaning import Cleaning, clean
-from star.data.coco import MIRRORED
-from star.data.joints import FrameJoints, fill_missing
+from star.data.coco_joints import MIRRORED
+from star.data.frame_joints import FrameJoints, fill_missing
 
 INTERPOLATE = Cleaning(interpolate=True, max_gap=5, filter="none", window=7, order=2, min_cutoff=0.2, beta=1.0)
 FILTERS = {name: replace(INTERPOLATE, filter=name) for name in ("savitzky_golay", "one_euro")}

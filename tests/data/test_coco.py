@@ -1,4 +1,4 @@
-from star.data.coco import BONES, JOINTS, LEFT_RIGHT, MIRRORED
+from star.data.coco_joints import BONES, JOINTS, LEFT_RIGHT, MIRRORED
 
 
 def test_mirror_swaps_exactly_left_and_right():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.loaders import train_loader
 
-from star.data.coco import BONES
+from star.data.coco_joints import BONES
 from star.data.contact_sheet import augmented_sheet, contact_sheet
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.skeleton_picture import draw_skeleton

@@ -10,10 +10,10 @@ from support.loaders import STILL, train_loader
 from support.tiny_vcm import write_jpeg, write_tiny_vcm
 
 from star.data.augmentation import AugmentationOptions
-from star.data.coco import MIRRORED
+from star.data.coco_joints import MIRRORED
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
-from star.data.skeletons import SkeletonWriter, index_sha256
+from star.data.skeleton_stores import SkeletonWriter, index_sha256
 from star.data.transforms import ERASED, PLAIN, augment_frame, augment_joints, draw_clip
 from star.types import ClipShape, Modality
 

@@ -21,8 +21,8 @@ from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import INDEX_FILES, read_names
 from star.data.pack.encoding import Storage
-from star.data.pack.folder import PackFolder
-from star.data.pack.store import Pack
+from star.data.pack.pack_folder import PackFolder
+from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 from star.data.subset import limit_identities
 from star.data.transforms import PLAIN, augment_frame
@@ -233,8 +233,8 @@ def test_identities_can_be_limited(whole, tmp_path):
 _READER = """
 import os, sys
 from pathlib import Path
-from star.data.pack.folder import PackFolder
-from star.data.pack.store import Pack
+from star.data.pack.pack_folder import PackFolder
+from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 pack = Pack(Path(sys.argv[1]))
 names = [record.filename for record in pack.records()]

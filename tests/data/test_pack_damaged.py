@@ -15,9 +15,8 @@ from support.packing import frame_names, pack_one, unpack
 from support.tiny_vcm import write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.pack import store
 from star.data.pack.archive import data_end, data_start
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 from star.errors import DataError
 
@@ -145,7 +144,7 @@ def test_longer_shorter_and_joined(content, tmp_path, change):
 
 
 def test_a_later_format_is_named(good, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "FORMAT", 1)
+    monkeypatch.setattr("star.data.pack.reader.FORMAT", 1)
     with pytest.raises(DataError, match="a.pack has format 2, expected 1; make it anew"):
         Pack(good)
 

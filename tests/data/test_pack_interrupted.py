@@ -18,7 +18,7 @@ from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.pack.archive import data_end, data_start
 from star.data.pack.encoding import Storage
 from star.data.pack.partial import PartialFile
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 from star.errors import DataError
 
 DRIVER = Path(__file__).parents[1] / "support" / "pack_driver.py"

@@ -13,13 +13,13 @@ from support.packing import packed
 from support.tiny_vcm import HEIGHT, WIDTH, plain_joints, write_jpeg, write_tiny_vcm
 
 from star.data.cleaning import Cleaning
+from star.data.frame_joints import fill_missing
 from star.data.frame_size import frame_size
 from star.data.frames import FolderFrames
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.joints import fill_missing
 from star.data.loader import EvaluationLoader, TrainLoader
 from star.data.pack.encoding import Storage
-from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter, index_sha256
 from star.data.tracklet_joints import TrackletJoints
 from star.errors import DataError
 from star.types import Split, Tracklet, VideoReIDData

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from star.data.augmentation import AugmentationOptions
-from star.data.coco import MIRRORED
+from star.data.coco_joints import MIRRORED
 from star.data.transforms import ERASED, PLAIN, Augmentation, augment_frame, augment_joints, draw_augmentation
 
 HEIGHT, WIDTH = 64, 32

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.commands import SMALL, Command, start
+from support.commands import SMALL, Command
+from support.fork_server import run_forked
 from support.tiny_vcm import write_tiny_vcm
 
 
@@ -33,8 +34,6 @@ def command(outputs: Path) -> Command:
     """Run `star-<name>` with arguments; gives the finished process, both streams in `stdout`."""
 
     def run(name: str, *arguments: str, into: Path = outputs) -> subprocess.CompletedProcess[str]:
-        process = start(name, arguments, into)
-        text, _ = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(arguments, process.returncode, text)
+        return run_forked(name, arguments, into)
 
     return run

@@ -13,7 +13,7 @@ from support.tiny_vcm import plain_joints, write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.skeleton_source import require_skeletons
-from star.pose.parts import FOLDER
+from star.pose.partial_files import FOLDER
 
 MODEL = Path("models") / "movenet_lightning_int8.tflite"
 

@@ -13,9 +13,9 @@ from support.tiny_vcm import plain_joints, write_tiny_vcm
 
 from star.config.check import check_overrides
 from star.config.commands import read_command
-from star.config.pack import COMMAND, RULES, PackConfig
+from star.config.pack_command import COMMAND, RULES, PackConfig
 from star.data.pack.archive import data_start
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 from star.engine.build_data import load_data
 from star.engine.pack_data import pack_data
 from star.errors import ConfigError, DataError

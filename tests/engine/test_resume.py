@@ -17,7 +17,7 @@ from support.killed_runs import assert_same_run, points, run_folder, status, ste
 from support.tiny_vcm import write_tiny_vcm
 
 from star.config.compose import group_choices
-from star.data.skeletons import HDF5_FILES
+from star.data.skeleton_stores import HDF5_FILES
 from star.engine.checkpoint import load_checkpoint
 
 EPOCHS = 3

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from support.commands import Command
 
-from star.evaluation.robustness import NOTHING, ROBUSTNESS_FILE, Level, read_robustness, write_robustness
+from star.evaluation.robustness_record import NOTHING, ROBUSTNESS_FILE, Level, read_robustness, write_robustness
 
 OCCLUDED, DROPPED = Level("occlusion", 0.3, 5), Level("joint_dropout", 0.6, 5)
 

@@ -15,7 +15,7 @@ from support.stored_runs import FEATURES, NAMES, STORED, copy_run, import_run, w
 
 from star.config.check import check_config
 from star.config.migrations import migrate_overrides
-from star.config.stored import stored_config
+from star.config.stored_run import stored_config
 from star.engine.build_data import evaluation_loader, load_data
 from star.engine.build_network import build_embedders, build_model
 from star.engine.checkpoint import load_checkpoint

@@ -12,7 +12,7 @@ from yaml import safe_load
 from star.config.check import check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.folders import take_config_folders
-from star.study.check import check_study
+from star.study.checked_study import check_study
 from star.study.study import load_study
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from star.config.check import check_overrides
 from star.config.command_line import prepare_command_line
 from star.config.compose import sweep_jobs
 from star.config.folders import take_config_folders
-from star.study.check import check_study
+from star.study.checked_study import check_study
 from star.study.study import load_study
 
 BLOCKS = blocks_of("tutorial.md")

@@ -15,7 +15,7 @@ from support import foreign_parts as foreign
 
 from star.config.check import check_overrides
 from star.config.folders import VARIABLE
-from star.config.network import network_slots, setting_of
+from star.config.network_slots import network_slots, setting_of
 from star.config.schema import Config
 from star.engine.build_network import build_losses, build_model, draws_of_step
 from star.models.build import build_parts

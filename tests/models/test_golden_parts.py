@@ -7,10 +7,10 @@ import pytest
 from mindspore import Tensor
 from support.reference import set_reference_weights
 
-from star.models.bones import BoneFeatures, BonesBranch
+from star.models.bones_branch import BoneFeatures, BonesBranch
 from star.models.frame_guidance import FrameGuidance
 from star.models.joint_graph import joint_edges
-from star.models.joints import JointsBranch
+from star.models.joints_branch import JointsBranch
 from star.models.pooling import GuidedPooling
 from star.models.resnet import ResNet
 from star.models.style import adaptive_instance_norm, style_of

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn, ops
 
-from star.models.bones import BonesBranch
+from star.models.bones_branch import BonesBranch
 
 CHANNELS, FRAMES = 64, 12
 

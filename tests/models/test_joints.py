@@ -5,7 +5,7 @@ from mindspore import Tensor
 
 from star.errors import ConfigError
 from star.models.joint_graph import averaging_matrix, joint_edges, neighbours
-from star.models.joints import GraphAttention, JointsBranch
+from star.models.joints_branch import GraphAttention, JointsBranch
 
 RNG = np.random.default_rng(0)
 

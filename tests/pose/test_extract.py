@@ -19,7 +19,7 @@ from star.data.skeleton_source import require_skeletons
 from star.errors import DataError, StarError
 from star.pose.extract import extract_skeletons
 from star.pose.frame_list import list_frames
-from star.pose.parts import FOLDER, locked
+from star.pose.partial_files import FOLDER, locked
 
 FRAMES = 96
 RECORD = 216  # bytes in a part file
@@ -192,14 +192,16 @@ def test_a_run_killed_again_and_again_ends_with_the_same_files(tiny, tmp_path, e
     "before",
     [
         "star.pose.extract.SkeletonWriter.write = lambda *_: os.kill(os.getpid(), 9)",
-        "star.data.skeletons.os.fsync = lambda _: os.kill(os.getpid(), 9)",
+        "star.data.skeleton_stores.os.fsync = lambda _: os.kill(os.getpid(), 9)",
         "star.pose.extract.Parts.remove = lambda _: os.kill(os.getpid(), 9)",
-        "star.pose.parts.shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), 9)",
+        "star.pose.partial_files.shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), 9)",
     ],
     ids=["composing", "writing", "before cleaning", "cleaning"],
 )
 def test_a_run_killed_while_it_writes_leaves_no_half_file(tiny, tmp_path, expected, before):
-    run = start(tiny, tmp_path, seconds=0, before=f"import os, star.data.skeletons, star.pose.parts\n{before}")
+    run = start(
+        tiny, tmp_path, seconds=0, before=f"import os, star.data.skeleton_stores, star.pose.partial_files\n{before}"
+    )
     run.communicate()
     assert run.returncode == -signal.SIGKILL
     found = contents(tmp_path / "out")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from support.tiny_vcm import write_jpeg, write_tiny_vcm
 
-from star.data.skeletons import HDF5_FILES, SkeletonWriter
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.errors import DataError
 from star.pose.frame_list import list_frames
 from star.pose.picture import draw_random_skeletons

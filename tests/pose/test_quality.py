@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.tiny_vcm import write_jpeg, write_tiny_vcm
 
-from star.data.coco import JOINTS
-from star.data.skeletons import HDF5_FILES, SkeletonWriter
+from star.data.coco_joints import JOINTS
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.pose.frame_list import list_frames
 from star.pose.quality import measure_skeletons, write_report
 

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from star.errors import EvaluationError, ReportError
-from star.evaluation.robustness import (
+from star.evaluation.robustness_record import (
     NOTHING,
     ROBUSTNESS_FILE,
     Level,
@@ -17,7 +17,7 @@ from star.evaluation.robustness import (
     read_robustness,
     write_robustness,
 )
-from star.report.robustness import level_report
+from star.report.level_report import level_report
 from star.study.study import SCORE_NAMES
 from star.tracking import runs as tracking_runs
 from star.types import DIRECTIONS

@@ -10,7 +10,7 @@ from support.study_bench import STUDY, Bench
 from support.written_runs import make_run, study, study_folder
 
 from star.study import plan
-from star.study.check import CheckedStudy, check_study
+from star.study.checked_study import CheckedStudy, check_study
 from star.study.study import load_study
 from star.tracking.store import client
 

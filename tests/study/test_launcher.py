@@ -12,7 +12,7 @@ from support.study_bench import Bench
 
 from star.errors import StudyError
 from star.study import launcher
-from star.study.check import CheckedStudy
+from star.study.checked_study import CheckedStudy
 from star.study.launcher import check_launcher, has_queue, launched
 
 COMMON = ["study=small", "dataset=synthetic", "backbone=tiny", "schedule=quick"]

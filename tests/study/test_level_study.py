@@ -4,7 +4,7 @@ import pytest
 
 from star.data.corruption import KINDS
 from star.errors import ReportError
-from star.evaluation.robustness import NOTHING, Level
+from star.evaluation.robustness_record import NOTHING, Level
 from star.study.level_study import is_level_study, load_level_study
 
 LEVELS = """

@@ -8,7 +8,7 @@ import pytest
 from support.study_bench import Bench
 
 from star.study import plan as planning
-from star.study.check import CheckedStudy
+from star.study.checked_study import CheckedStudy
 from star.study.plan import Plan, Planner
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.runs import RunRecord

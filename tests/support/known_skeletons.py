@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from support.tiny_vcm import HEIGHT, WIDTH
 
-from star.data.skeletons import HDF5_FILES, Hdf5Skeletons
+from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons
 from star.pose.frame_list import FrameList
 
 

@@ -18,7 +18,7 @@ from support.packing import pack_one
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.pack.archive import data_end, read_record
 from star.data.pack.contents import collect
-from star.data.pack.store import ABOUT
+from star.data.pack.reader import ABOUT
 from star.errors import StarError
 from star.types import VideoReIDData
 

@@ -14,7 +14,7 @@ import time
 
 from star.config.check import check_overrides
 from star.config.commands import read_command
-from star.config.pack import COMMAND, RULES, PackConfig
+from star.config.pack_command import COMMAND, RULES, PackConfig
 from star.engine.build_data import load_data, train_loader
 from star.engine.pack_data import pack_data
 

@@ -15,8 +15,8 @@ from star.data.folder import Folder
 from star.data.hitsz_vcm import find_layout, read_hitsz_vcm
 from star.data.pack.contents import collect
 from star.data.pack.encoding import Storage
-from star.data.pack.folder import PackFolder
-from star.data.pack.store import Pack
+from star.data.pack.pack_folder import PackFolder
+from star.data.pack.reader import Pack
 from star.data.pack.writer import pack_dataset
 from star.types import VideoReIDData
 

@@ -13,7 +13,7 @@ from support.commands import SMALL, start
 from support.stored_runs import FEATURES, OUTPUTS, ROOT, TEXT, replace_text, write_data
 
 from star.config.check import check_config
-from star.config.stored import stored_config
+from star.config.stored_run import stored_config
 from star.engine.build_data import evaluation_loader, load_data
 from star.engine.checkpoint import load_checkpoint
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from star.study.check import CheckedStudy
+from star.study.checked_study import CheckedStudy
 from star.study.row_state import find_row_states
 from star.study.rows import Rows
 from star.study.runner import run_study

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from support.tiny_vcm import write_jpeg, write_skeletons
 
-from star.data.skeletons import HDF5_FILES
+from star.data.skeleton_stores import HDF5_FILES
 
 CAMERAS = ("LS3", "G25", "CQ1", "W4", "TSG1", "TSG2")
 HEIGHT, WIDTH = 48, 24

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from star.data.skeletons import HDF5_FILES, SkeletonWriter, index_sha256
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter, index_sha256
 
 HEIGHT, WIDTH = 48, 24
 INFRARED_CAMERA, VISIBLE_CAMERA = 2, 1

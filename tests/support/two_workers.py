@@ -31,7 +31,7 @@ def trained(config, data, share: Share, steps: int) -> tuple:
     """Losses of some steps, all tensors after the first, and the network."""
     model = build_model(config, identities=len(data.train.identities), share=share)
     names = [p.name for p in model.get_parameters()]
-    if share.size > 1:
+    if share.world_size > 1:
         use_global_batch_norm(model, share)
         assert [p.name for p in model.get_parameters()] == names
     rates = np.full(steps, RATE, np.float32)
@@ -72,7 +72,7 @@ def statistics(model, processes: Processes) -> float:
     before = [p.asnumpy().copy() for p in named]
     for parameter in named:
         ops.assign(parameter, parameter + float(rank))
-    RunningStatisticsMean(model, processes.share.size)()
+    RunningStatisticsMean(model, processes.share.world_size)()
     return max(float(np.abs(p.asnumpy() - b - 0.5).max()) for p, b in zip(named, before, strict=True))
 
 
@@ -94,7 +94,7 @@ def main(result: Path, overrides: list[str]) -> None:
     features = random.standard_normal((12, 5)).astype(np.float32)
     identities = np.repeat(np.arange(4, dtype=np.int32), 3)[random.permutation(12)]
     (value, gradient), (value_together, own) = (triplet(features, identities, s) for s in (Share(), share))
-    found["triplet"] = [value, value_together, float(np.abs(own / share.size - gradient[share.of(12)]).max())]
+    found["triplet"] = [value, value_together, float(np.abs(own / share.world_size - gradient[share.of(12)]).max())]
 
     model.set_train(False)
     embedders = build_embedders(config, model)

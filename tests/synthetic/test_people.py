@@ -5,11 +5,11 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from star.data.coco import LEFT_RIGHT
+from star.data.coco_joints import LEFT_RIGHT
+from star.synthetic.body_parts import PARTS, Part, paint
 from star.synthetic.camera import draw_cameras
-from star.synthetic.estimator import estimate
+from star.synthetic.estimator_errors import estimate
 from star.synthetic.levels import Levels
-from star.synthetic.parts import PARTS, Part, paint
 from star.synthetic.person import draw_person
 from star.synthetic.sensor import Quality
 from star.synthetic.tracklet import Passage, Recording, record

@@ -43,7 +43,7 @@ class ModalityGap(nn.Cell):
 
     def __init__(self, share: Share = ALONE) -> None:
         super().__init__()
-        self.gather_rows = GatherRows(share) if share.size > 1 else None
+        self.gather_rows = GatherRows(share) if share.world_size > 1 else None
 
     def construct(self, features: Tensor, modality: Tensor) -> Tensor:
         """Features [n d] and modality [n], 1 infrared -> scalar."""

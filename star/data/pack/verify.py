@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 
 from star.data.pack.archive import data_end, encode_directory, frame_size, make_record
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 
 _REPORT_EVERY = 256
 

@@ -21,9 +21,9 @@ import cv2
 from star.data.pack.archive import data_end, encode_directory, frame_size, make_record, read_record
 from star.data.pack.contents import Contents
 from star.data.pack.encoding import EncodedFrame, Storage, encode_frame, read_joints
+from star.data.pack.packed_skeletons import encode_skeletons
 from star.data.pack.partial import PartialFile
-from star.data.pack.skeletons import encode_skeletons
-from star.data.pack.store import ABOUT, FORMAT, PROBLEMS, SKELETONS, Pack
+from star.data.pack.reader import ABOUT, FORMAT, PROBLEMS, SKELETONS, Pack
 from star.errors import DataError
 
 Progress = Callable[[int, int], None]

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from star.data.skeleton_source import CONFIDENT
-from star.data.skeletons import HDF5_FILES, SkeletonWriter
+from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.errors import DataError
 from star.pose.frame_list import FrameList
-from star.pose.importers import alphapose, coco, mmpose, openpose, stored
+from star.pose.importers import alphapose, coco_results, mmpose, openpose, stored_skeletons
 from star.pose.importers.frame_names import Frame
 from star.pose.importers.joint_names import JointOrder
 from star.pose.importers.matching import match_results
@@ -37,11 +37,11 @@ class _Reader(NamedTuple):
 
 
 _READERS: dict[str, _Reader] = {
-    "hdf5": _Reader(stored.read_hdf5, stored.ORDERS),
-    "npy": _Reader(stored.read_npy, stored.ORDERS),
+    "hdf5": _Reader(stored_skeletons.read_hdf5, stored_skeletons.ORDERS),
+    "npy": _Reader(stored_skeletons.read_npy, stored_skeletons.ORDERS),
     "alphapose": _Reader(alphapose.read_alphapose, alphapose.ORDERS),
     "openpose": _Reader(openpose.read_openpose, openpose.ORDERS),
-    "coco": _Reader(coco.read_coco, coco.ORDERS),
+    "coco": _Reader(coco_results.read_coco, coco_results.ORDERS),
     "mmpose": _Reader(mmpose.read_mmpose, mmpose.ORDERS),
 }
 
@@ -91,7 +91,7 @@ def import_skeletons(
     placed = place_in_stored_frames(matched.persons, splits, coordinates, source_size)
     require_plausible(placed.skeletons, splits, coordinates, ", ".join(map(str, sources)))
 
-    origin = stored.stated_origin(sources[0]) if kind == "hdf5" and len(sources) == 1 else None
+    origin = stored_skeletons.stated_origin(sources[0]) if kind == "hdf5" and len(sources) == 1 else None
     name, version = (estimator, "1") if estimator else origin or (f"{kind} import", "1")
     written = _write(placed.skeletons, splits, Path(out), name, version, on_progress)
     return ImportSummary(
@@ -122,9 +122,9 @@ def _read(kind: Format, sources: list[Path], order: JointOrder, annotations: lis
         raise DataError(
             f"annotations: given {len(annotations)} files, expected one or as many as sources ({len(sources)})"
         )
-    files = [coco.read_annotations(path) for path in annotations]
+    files = [coco_results.read_annotations(path) for path in annotations]
     for number, source in enumerate(sources):
-        yield from coco.read_coco(source, order, files[min(number, len(files) - 1)] if files else None)
+        yield from coco_results.read_coco(source, order, files[min(number, len(files) - 1)] if files else None)
 
 
 def _write(

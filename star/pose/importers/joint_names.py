@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.coco import JOINTS
+from star.data.coco_joints import JOINTS
 from star.errors import DataError
 
 _PARTS = "eye|ear|shoulder|elbow|wrist|hip|knee|ankle"

@@ -11,7 +11,7 @@ import pytest
 from support.tiny_bupt import CAMERAS, write_tiny_bupt
 
 from star.data.bupt_campus import read_bupt_campus
-from star.data.check import check_dataset
+from star.data.dataset_report import check_dataset
 from star.data.decode import load_frame
 from star.data.matches import require_matches
 from star.errors import DataError

@@ -10,7 +10,7 @@ from support.tiny_vcm import plain_joints
 
 from star.data import bupt_campus
 from star.data.bupt_campus import read_bupt_campus
-from star.data.check import check_dataset, format_report
+from star.data.dataset_report import check_dataset, format_report
 from star.data.decode import load_frame
 from star.data.matches import count_valid
 from star.data.subset import limit_identities

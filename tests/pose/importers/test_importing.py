@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.known_skeletons import assert_known, known_joints, read_all
 
-from star.data.coco import JOINTS
-from star.data.skeletons import SkeletonWriter
+from star.data.coco_joints import JOINTS
+from star.data.skeleton_stores import SkeletonWriter
 from star.errors import DataError
 from star.pose.importers import FORMATS, import_skeletons
 

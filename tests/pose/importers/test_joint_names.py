@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from star.data.coco import JOINTS
+from star.data.coco_joints import JOINTS
 from star.errors import DataError
 from star.pose.importers.joint_names import COCO, OPENPOSE, JointOrder, find_joint, map_joints
 

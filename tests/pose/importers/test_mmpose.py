@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.known_skeletons import assert_known, known_joints
 
-from star.data.coco import JOINTS
+from star.data.coco_joints import JOINTS
 from star.errors import DataError
 from star.pose.importers import import_skeletons
 

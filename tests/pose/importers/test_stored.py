@@ -5,7 +5,7 @@ from support.known_skeletons import assert_known, known_joints
 from support.tiny_vcm import write_skeletons
 
 from star.data.hitsz_vcm import read_hitsz_vcm
-from star.data.skeletons import Hdf5Skeletons
+from star.data.skeleton_stores import Hdf5Skeletons
 from star.errors import DataError
 from star.pose.importers import import_skeletons
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from star.data.skeletons import SHAPE
+from star.data.skeleton_stores import SHAPE
 from star.errors import DataError
 
 FOLDER = ".star-skeletons"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from star.errors import ConfigError, Problem, StarError, StudyError
-from star.evaluation.robustness import Level, levels_to_measure
+from star.evaluation.robustness_record import Level, levels_to_measure
 from star.study.collect import collect
 from star.study.level_study import LevelStudy, load_level_study
 from star.study.row_state import aligned
@@ -83,7 +83,7 @@ def run_levels(
     for number, task in enumerate(tasks, 1):
         if dry_run or task.note or not task.missing or task.run.folder is None:
             continue
-        from star.engine.robustness import measure_robustness
+        from star.engine.measure_robustness import measure_robustness
 
         levels = f"{len(task.missing)} level{'s' if len(task.missing) > 1 else ''} to measure"
         logger.info("run %d of %d: %s seed %d, %s", number, len(tasks), task.row.name, task.seed, levels)

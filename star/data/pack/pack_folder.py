@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
-from star.data.pack.store import Pack
+from star.data.pack.reader import Pack
 
 
 class PackFolder(NamedTuple):

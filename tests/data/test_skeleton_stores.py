@@ -10,7 +10,7 @@ from support.tiny_vcm import plain_joints, write_skeletons
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
 from star.data.skeleton_source import require_skeletons
-from star.data.skeletons import Hdf5Skeletons, NpySkeletons, SkeletonWriter, index_sha256
+from star.data.skeleton_stores import Hdf5Skeletons, NpySkeletons, SkeletonWriter, index_sha256
 from star.errors import DataError
 
 KEY = "0063/ir/D2/121"

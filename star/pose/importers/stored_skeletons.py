@@ -1,4 +1,4 @@
-"""Skeleton files of other hands: the release's HDF5 and the flat .npy form (see `star.data.skeletons`)."""
+"""Skeleton files of other hands: the release's HDF5 and the flat .npy form (see `star.data.skeleton_stores`)."""
 
 from __future__ import annotations
 

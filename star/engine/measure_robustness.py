@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from star.config.network import reads_joints
+from star.config.network_slots import reads_joints
 from star.engine.build_data import corrupted
 from star.engine.load_run import load_run
-from star.evaluation.robustness import (
+from star.evaluation.robustness_record import (
     NOTHING,
     ROBUSTNESS_FILE,
     Level,

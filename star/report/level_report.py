@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from star.errors import EvaluationError, ReportError
-from star.evaluation.robustness import NOTHING, ROBUSTNESS_FILE, Level, Measured, Robustness, read_robustness
+from star.evaluation.robustness_record import NOTHING, ROBUSTNESS_FILE, Level, Measured, Robustness, read_robustness
 from star.report.captions import NOTHING as NO_VALUE
 from star.report.captions import baseline_label, signed, with_sign
 from star.report.curves import levels_figure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from star.errors import ReportError
-from star.study.check import CheckedStudy, check_study
+from star.study.checked_study import CheckedStudy, check_study
 from star.study.settings import settings_of
 from star.study.study import Row, Study, load_study
 

@@ -1,7 +1,7 @@
 import pytest
 from support.tiny_vcm import write_jpeg, write_skeletons, write_tiny_vcm
 
-from star.data.check import check_dataset, format_report
+from star.data.dataset_report import check_dataset, format_report
 from star.data.decode import read_frame
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
@@ -62,6 +62,6 @@ def test_frame_sizes_notes_and_no_skeletons(tiny):
 
 
 def test_quick_check_samples(tmp_path, monkeypatch):
-    monkeypatch.setattr("star.data.check._SAMPLED", 50)
+    monkeypatch.setattr("star.data.dataset_report._SAMPLED", 50)
     write_tiny_vcm(tmp_path)
     assert check_dataset(read_hitsz_vcm(tmp_path), full=False).checked == pytest.approx(50, abs=10)

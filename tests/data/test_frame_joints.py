@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from star.data.joints import fill_missing, read_joints
+from star.data.frame_joints import fill_missing, read_joints
 
 
 class _Store:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.data.pack.folder import PackFolder
+from star.data.pack.pack_folder import PackFolder
 from star.types import NUMBER_OF_JOINTS, FrameSource
 
 _ENTRY = np.dtype([("present", "<i4"), ("joints", "<f4", (NUMBER_OF_JOINTS, 3))])

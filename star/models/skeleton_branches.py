@@ -16,9 +16,9 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from star.errors import ConfigError, Problem
-from star.models.bones import BonesBranch
+from star.models.bones_branch import BonesBranch
 from star.models.joint_graph import Graph
-from star.models.joints import JointsBranch
+from star.models.joints_branch import JointsBranch
 from star.models.random_inputs import KEEP_MASKS, draw_dropout
 
 
