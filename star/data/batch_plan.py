@@ -69,14 +69,14 @@ def check_plan(plan: Sequence[BatchPlan] | Sequence[MixedPlan], split: Split, ro
     for number, batch in enumerate(plan):
         mixed = isinstance(batch, MixedPlan)
         columns = [batch.tracklets] if mixed else [batch.visible, batch.infrared]
-        wrong = ""
+        problem = ""
         if any(len(column) != rows for column in (*columns, batch.labels)):
-            wrong = f"{len(batch.labels)} rows, expected schedule.identities x schedule.tracklets = {rows}"
+            problem = f"{len(batch.labels)} rows, expected schedule.identities x schedule.tracklets = {rows}"
         elif any(column.min() < 0 or column.max() >= len(of_tracklet) for column in columns):
-            wrong = f"a tracklet that is none of the {len(of_tracklet)} of split {split.name!r}"
+            problem = f"a tracklet that is none of the {len(of_tracklet)} of split {split.name!r}"
         elif any((of_tracklet[column] != batch.labels).any() for column in columns):
-            wrong = "a label that is not its tracklet's place in split.identities"
+            problem = "a label that is not its tracklet's place in split.identities"
         elif not mixed and (infrared[batch.visible].any() or not infrared[batch.infrared].all()):
-            wrong = "an infrared tracklet among the visible ones, or the other way round"
-        if wrong:
-            raise DataError(f"sampler: batch {number} has {wrong}")
+            problem = "an infrared tracklet among the visible ones, or the other way round"
+        if problem:
+            raise DataError(f"sampler: batch {number} has {problem}")

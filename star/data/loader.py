@@ -223,15 +223,15 @@ def _rows(jobs: Iterable[ClipJob], frames: Iterable[np.ndarray], joints: Iterabl
 def _read(
     batches: Iterable[Unread[Batch]], source: ClipSource, tally: Tally, workers: int, what: str
 ) -> Generator[Batch, None, None]:
-    """Prefetch; what was wrong with the data is logged at the end, the first time as a warning."""
+    """Prefetch; problems of the data are logged at the end, the first time as a warning."""
     before = tally.counts
     try:
         yield from prefetch(batches, source, tally, workers)
     finally:
         after = tally.counts
-        wrong = {
+        problems = {
             name: count - before[name] for name, count in after.items() if name != "frames" and count > before[name]
         }
-        if wrong:
+        if problems:
             level = logging.DEBUG if before["frames"] else logging.WARNING
-            _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in wrong.items()))
+            _log.log(level, "%s: %s", what, ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in problems.items()))

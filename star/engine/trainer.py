@@ -26,6 +26,8 @@ from star.types import DIRECTIONS, Tracker
 
 logger = logging.getLogger(__name__)
 
+_EARLIER_NAMES = {"wrong": "data_problems", "wrong_now": "new_data_problems"}
+"""Fields of a history, by the names that checkpoints of earlier versions have for them."""
 _PER_EPOCH = ("/R1", "/mAP", "/mINP")
 
 
@@ -44,8 +46,8 @@ class History:
         batch: number of finished batches of the running epoch.
         sums: of the loss terms over them.
         epoch_seconds: spent in the running epoch.
-        wrong: what was wrong with the training data in all finished epochs, such as frames without a skeleton.
-        wrong_now: whether something was wrong in the running epoch.
+        data_problems: of the training data in all finished epochs, such as frames without a skeleton.
+        new_data_problems: whether the running epoch has any.
     """
 
     epoch: int = 0
@@ -57,8 +59,8 @@ class History:
     batch: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     epoch_seconds: float = 0.0
-    wrong: dict[str, int] = field(default_factory=dict)
-    wrong_now: bool = False
+    data_problems: dict[str, int] = field(default_factory=dict)
+    new_data_problems: bool = False
 
 
 class Pace(NamedTuple):
@@ -117,7 +119,7 @@ class Trainer:
         self.tracker, self.folder, self.stop = tracker, folder, stop
         self.processes, self.profile = processes, profile
         self.history = History()
-        self._wrong_before: dict[str, int] = {}
+        self._earlier_data_problems: dict[str, int] = {}
         self._measured = 0.0
         self.shares = TimeShares()
 
@@ -137,8 +139,8 @@ class Trainer:
             return
         tensors, record = found
         self.state.restore(tensors)
-        self.history = history = History(**record)
-        self._wrong_before = history.wrong
+        self.history = history = History(**{_EARLIER_NAMES.get(name, name): value for name, value in record.items()})
+        self._earlier_data_problems = history.data_problems
         within = f", batch {history.batch} of the next" if history.batch else ""
         logger.info("continuing after epoch %d, step %d%s", history.epoch, history.step, within)
 
@@ -162,12 +164,12 @@ class Trainer:
                     evaluation = self._evaluate()
                 losses = {name: value / self.loader.batches_per_epoch for name, value in history.sums.items()}
                 seconds = history.epoch_seconds + time.perf_counter() - began
-                history.wrong = self._wrong()
+                history.data_problems = self._data_problems()
                 history.epoch += 1
-                history.batch, history.sums, history.epoch_seconds, history.wrong_now = 0, {}, 0.0, False
+                history.batch, history.sums, history.epoch_seconds, history.new_data_problems = 0, {}, 0.0, False
                 if evaluation is not None and ranked:
                     self._keep_scores(evaluation)
-                self._log_wrong()
+                self._log_data_problems()
                 self._save("last")
                 self._report_epoch(losses, seconds, ranked)
         return evaluation or self.evaluate()
@@ -176,7 +178,7 @@ class Trainer:
         """The batches of an epoch that are not done yet."""
         history = self.history
         self.stop.check()
-        start = 0 if history.wrong_now else history.batch  # what was wrong with batches done before is counted again
+        start = 0 if history.new_data_problems else history.batch  # problems of batches done before are counted again
         launched: list[Launched] = []
         self._measured = time.perf_counter()
         with closing(self.loader.epoch(epoch, start)) as batches:
@@ -256,21 +258,21 @@ class Trainer:
             history.best_mean = mean
             self._save("best")
 
-    def _wrong(self) -> dict[str, int]:
-        """What was wrong with the training data so far; bad files are named in the log, their uses counted here."""
+    def _data_problems(self) -> dict[str, int]:
+        """Those of the training data so far; bad files are named in the log, their uses counted here."""
         now = self.processes.sum(self.loader.counts)
         names = [name for name in now if name not in ("frames", "bad_files")]
-        total = {name: self._wrong_before.get(name, 0) + now[name] for name in names}
+        total = {name: self._earlier_data_problems.get(name, 0) + now[name] for name in names}
         return {name: n for name, n in total.items() if n}
 
-    def _log_wrong(self) -> None:
-        if self.history.wrong:
-            points = {f"data/{name}": float(n) for name, n in self.history.wrong.items()}
+    def _log_data_problems(self) -> None:
+        if self.history.data_problems:
+            points = {f"data/{name}": float(n) for name, n in self.history.data_problems.items()}
             self.tracker.log_metrics(points, self.history.step)
 
     def _save(self, label: str) -> None:
         if self.history.batch:
-            self.history.wrong_now = self._wrong() != self.history.wrong
+            self.history.new_data_problems = self._data_problems() != self.history.data_problems
         if self.processes.first:
             with self.shares.of("checkpoint"):
                 save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
