@@ -50,6 +50,7 @@ def save_checkpoint(folder: Path, label: str, tensors: dict[str, np.ndarray], st
     record = {**state, "tensors": tensor_file, "sha256": hashlib.sha256(data).hexdigest()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Tensors first, the record last: a record that can be read never names tensors that are not whole.
         replace_file(folder / tensor_file, data)
         if label == "last":
             _keep_as_previous(path, state["step"])
@@ -122,7 +123,7 @@ def replace_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = os.open(path.parent, os.O_RDONLY)  # the new name is on the disk only when the folder is
     try:
         os.fsync(folder)
     finally:

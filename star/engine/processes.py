@@ -80,6 +80,7 @@ class SeveralProcesses(Processes):
 
     def tell(self, value: Any) -> Any:
         """See `Processes`; of the others the value is not looked at."""
+        # AllGather takes numbers, as many from each process: one for each byte, filled up to the longest text.
         data = np.frombuffer(json.dumps(value).encode(), np.uint8).astype(np.int32)
         lengths = self.gather(np.array([len(data)], np.int32))
         padded = np.zeros(int(lengths.max()), np.int32)

@@ -198,6 +198,7 @@ def top(
 
 
 def _pairs(query_identities: np.ndarray, gallery_identities: np.ndarray) -> _Pairs:
+    # The gallery items of an identity lie side by side in `by_identity`, so a query's matches are a slice of it.
     by_identity = np.argsort(gallery_identities, kind="stable")
     grouped = gallery_identities[by_identity]
     first = np.searchsorted(grouped, query_identities, side="left")
@@ -221,6 +222,7 @@ def _positions(similarity: np.ndarray, pairs: _Pairs) -> np.ndarray:
         bounds = pairs.starts[first : last + 1].tolist()
         block = slice(bounds[0], bounds[-1])
         not_above = np.empty(bounds[-1] - bounds[0], dtype=np.int64)
+        # Only the positions of the matches are needed: searching them in sorted values is cheaper than an argsort.
         for row, start, end in zip(ordered, bounds, bounds[1:], strict=False):
             not_above[start - bounds[0] : end - bounds[0]] = row.searchsorted(wanted[start:end], "right")
         position[block] = gallery - not_above

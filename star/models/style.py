@@ -32,6 +32,7 @@ class StyleAugmentation(nn.Cell):
         Shapes: frames [m 3 h w], gains [m 3] float32, channels [m 3] int32 -> [m 3 h w].
         """
         m, c, h, w = frames.shape
+        # Order and gains of the channels as one matrix a frame: `chosen` [m 3 3] has a single 1 in each row.
         chosen = ops.cast(ops.equal(ops.expand_dims(channels, 2), self.positions), ms.float32)
         mixing = ops.cast(chosen * ops.expand_dims(gains, 1), frames.dtype)
         return ops.reshape(ops.bmm(mixing, ops.reshape(frames, (m, c, h * w))), (m, c, h, w))

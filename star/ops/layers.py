@@ -21,6 +21,7 @@ REDUCTIONS = ("mean", "sum", "max", "min", "prod", "any", "all")
 @constexpr
 def _plan(pattern: str, operation: str, names: tuple, lengths: tuple, shape: tuple) -> tuple:
     """(shape before, permutation, reduced axes, new axes, shape after); () means the step is not needed."""
+    # einops' own parser and planner; being private, they are tied to the pinned version by tests.
     recipe = _prepare_transformation_recipe(pattern, operation, axes_names=names, ndim=len(shape))
     try:
         before, permutation, reduced, added, after, _ = _reconstruct_from_shape_uncached(

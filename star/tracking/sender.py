@@ -64,6 +64,7 @@ class Delivery:
         for event, end in read_spool(self._path, self._offset):
             if event.get("event") == "metrics":
                 new = [(key, value, event["time"], event["step"]) for key, value in event["values"].items()]
+                # Cut between events: what is acknowledged is a place in the file, so an event is sent whole or again.
                 if points and len(points) + len(new) > self._largest:
                     self._send_points(points, ready)
                     points = []
@@ -88,7 +89,7 @@ class Delivery:
             try:
                 with self._refusals_skipped(f"{len(part)} metric points"):
                     self._client.log_batch(self._run_id, metrics=part)
-            except Exception:
+            except Exception:  # the batch may have been too large for the store or its proxy
                 self._largest = max(SMALLEST_BATCH, self._largest // 2)
                 raise
         if points:
@@ -169,7 +170,7 @@ class Sender:
     def _run(self) -> None:
         while True:
             with self._wake:
-                if self._pause:
+                if self._pause:  # in an outage new points are no reason to try again
                     self._wake.wait_for(lambda: self._closing, timeout=self._pause)
                 else:
                     self._wake.wait_for(self._has_work, timeout=self._flush_seconds)
