@@ -170,6 +170,11 @@ class Share(NamedTuple):
     rank: int = 0
     world_size: int = 1
 
+    @property
+    def size(self) -> int:
+        """The world size, by the name that parts written for earlier versions use."""
+        return self.world_size
+
     def of(self, rows: int) -> slice:
         """The process's own of `rows`, which `world_size` divides."""
         own = rows // self.world_size
