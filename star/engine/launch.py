@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 LAUNCHER = "STAR_LAUNCHER"
 """Set for the workers of the launcher: number of the file descriptor that ends when they are to end."""
 
+_CLUSTER = ("MS_ROLE", "MS_WORKER_NUM", "MS_SCHED_HOST", "MS_SCHED_PORT")
 _GRACE = 20.0
 """Seconds the other processes get to close their run after one is lost."""
 _TIMEOUT = "MS_CPU_COMM_OP_TIMEOUT"
@@ -49,8 +50,16 @@ def is_scheduler() -> bool:
     return os.environ.get("MS_ROLE") == "MS_SCHED"
 
 
+def cluster_in_environment() -> str:
+    """What the environment says of a cluster, as a hint: the variables may be left over from another job."""
+    found = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in _CLUSTER]
+    return f"the environment has {', '.join(found)}; if this is no job of msrun, unset {' '.join(_CLUSTER)}"
+
+
 def schedule() -> None:
     """Serve the workers until they have ended; MindSpore then ends the program itself."""
+    sys.stdout.write(f"a scheduler that waits for its workers: {cluster_in_environment()}\n")
+    sys.stdout.flush()
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("GLOG_v", "3")

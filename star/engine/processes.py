@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from star.config.schema import Hardware
-from star.engine.launch import LAUNCHER, is_worker
+from star.engine.launch import LAUNCHER, cluster_in_environment, is_worker
 from star.errors import ConfigError, Problem
 from star.types import ALONE, Share
+
+logger = logging.getLogger(__name__)
 
 
 class Processes:
@@ -133,10 +136,12 @@ def join_processes(hardware: Hardware) -> Processes:
     """
     if hardware.processes == 1 and not is_worker():
         return Processes()
-    share = Share(int(os.environ.get("RANK_ID", 0)), int(os.environ["MS_WORKER_NUM"]))
+    share = Share(int(os.environ.get("RANK_ID", 0)), int(os.environ.get("MS_WORKER_NUM", 1)))
     if share.world_size != hardware.processes:
-        expected = f"{share.world_size}, the number of workers msrun has started"
+        expected = f"{share.world_size}, the number of workers msrun has started; {cluster_in_environment()}"
         raise ConfigError([Problem("hardware.processes", str(hardware.processes), expected)])
+    if LAUNCHER not in os.environ:
+        logger.info("waiting for the scheduler and %d processes: %s", share.world_size, cluster_in_environment())
     from mindspore.communication import get_rank, init
 
     from star.engine.hardware import select_device

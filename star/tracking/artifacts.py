@@ -6,9 +6,9 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from star.errors import TrackingError
+from star.tracking.moved_store import adopt_artifacts, artifact_folder
 from star.tracking.runs import RunRecord
 from star.tracking.store import check_store, client, connect_read_only, sqlite_file, translated
 
@@ -58,6 +58,8 @@ def add_artifact(uri: str, run_id: str, path: Path, folder: str = "") -> None:
         TrackingError: the store cannot be written, or has no such run.
     """
     check_store(uri)
+    if store := sqlite_file(uri):
+        adopt_artifacts(store)
     with translated(uri):
         client(uri).log_artifact(run_id, str(path), folder or None)
 
@@ -68,11 +70,14 @@ def _artifact_folder(uri: str, run: RunRecord) -> Path | None:
         return None
     try:
         with closing(connect_read_only(path)) as connection:
-            found = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run.run_id,)).fetchone()
+            found = connection.execute(
+                "SELECT artifact_uri, artifact_location FROM runs JOIN experiments USING (experiment_id) "
+                "WHERE run_uuid = ?",
+                (run.run_id,),
+            ).fetchone()
     except sqlite3.Error as error:
         raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
-    parts = urlsplit(found[0]) if found and found[0] else None
-    return Path(unquote(parts.path)) if parts is not None and parts.scheme in ("", "file") else None
+    return artifact_folder(path, *found) if found and all(found) else None
 
 
 def _downloaded(uri: str, run: RunRecord, name: str, folder: Path) -> Path | None:

@@ -16,11 +16,13 @@ import sqlite3
 import stat
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from star.errors import TrackingError
+from star.tracking.moved_store import ARTIFACTS, adopt_artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
+_VARIABLE = "MLFLOW_TRACKING_URI"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -43,26 +46,36 @@ def store_uri(uri: str | None, outputs: Path) -> str:
     """The address of the store, absolute.
 
     Args:
-        uri: as configured; None: the SQLite file `mlflow.db` in `outputs`.
+        uri: as configured; None: what `MLFLOW_TRACKING_URI` in the environment says, else the SQLite file `mlflow.db`
+            in `outputs`.
         outputs: the project's output folder.
 
     Raises:
         TrackingError: for an address that no store can have.
     """
+    name = "tracker.uri"
+    if uri is None and (uri := os.environ.get(_VARIABLE)):
+        name = _VARIABLE
+        _say_where_from(shown(uri))
     if uri is None:
         return f"sqlite:///{(outputs / 'mlflow.db').resolve()}"
     scheme = _scheme(uri)
     if scheme == "sqlite":
         path = uri.partition("sqlite:///")[2]
         if not path:
-            raise TrackingError(f"tracker.uri: given {uri!r}, expected sqlite:///<path of a file>")
+            raise TrackingError(f"{name}: given {uri!r}, expected sqlite:///<path of a file>")
         return f"sqlite:///{Path(path).expanduser().resolve()}"
     if scheme not in _DEFAULT_PORTS and scheme != "databricks":
         raise TrackingError(
-            f"tracker.uri: given {shown(uri)!r}, expected null (an SQLite file in the output folder), "
+            f"{name}: given {shown(uri)!r}, expected null (an SQLite file in the output folder), "
             "sqlite:///<file>, http://<server> or the address of a database; MLflow no longer writes to plain folders"
         )
     return uri
+
+
+@cache
+def _say_where_from(uri: str) -> None:
+    logger.warning("the tracking store is %s, from %s in the environment, because tracker.uri is null", uri, _VARIABLE)
 
 
 def shown(uri: str) -> str:
@@ -115,8 +128,10 @@ def prepare_store(uri: str, experiment: str) -> str:
             _create_sqlite(path)
         mlflow_client = client(uri)
         found = mlflow_client.get_experiment_by_name(experiment)
+        if path:
+            adopt_artifacts(path)
         if found is None:
-            artifacts = (path.parent / "artifacts").as_uri() if path else None
+            artifacts = (path.parent / ARTIFACTS).as_uri() if path else None
             logger.debug("creating experiment %s in %s", experiment, shown(uri))
             return _create_experiment(mlflow_client, experiment, artifacts)
     if found.lifecycle_stage == "deleted":
@@ -146,7 +161,16 @@ def translated(uri: str) -> Iterator[None]:
         raise
     except Exception as error:  # MLflow lets errors of SQLAlchemy, Alembic, requests and the drivers through
         reason = " ".join(str(error).split())
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {reason}") from error
+        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {reason}{_proxy_hint(uri)}") from error
+
+
+def _proxy_hint(uri: str) -> str:
+    """Which proxy requests to a server go through; empty for other stores and without one."""
+    host = urlsplit(uri).hostname
+    proxy = urllib.request.getproxies().get(_scheme(uri))
+    if host is None or proxy is None or urllib.request.proxy_bypass(host):
+        return ""
+    return f"; requests go through the proxy {shown(proxy)}: if it does not reach the server, set no_proxy={host}"
 
 
 def _create_sqlite(path: Path) -> None:
@@ -220,8 +244,7 @@ def _check_server(uri: str) -> None:
     scheme, parts = _scheme(uri), urlsplit(uri)
     if parts.hostname is None or scheme not in _DEFAULT_PORTS:
         return
-    proxies = urllib.request.getproxies()
-    if scheme in proxies and not urllib.request.proxy_bypass(parts.hostname):
+    if _proxy_hint(uri):
         return
     port = parts.port or _DEFAULT_PORTS[scheme]
     try:

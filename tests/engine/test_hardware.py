@@ -20,6 +20,7 @@ from star.config.schema import Hardware
 from star.engine.hardware import HardwareError, select_device
 from star.engine.launch import run_workers
 from star.engine.processes import Processes, SeveralProcesses, join_processes
+from star.errors import ConfigError
 
 CLUSTER = ("MS_ROLE", "MS_WORKER_NUM", "MS_NODE_ID", "MS_SCHED_HOST", "MS_SCHED_PORT", "RANK_ID", "RANK_SIZE")
 DEVICES = ("DEVICE_ID", "ASCEND_RT_VISIBLE_DEVICES", "RANK_TABLE_FILE")
@@ -134,3 +135,18 @@ def test_the_launcher_gives_each_worker_its_rank_and_device(tmp_path: Path, monk
             **{"MS_SCHED_PORT": port, "RANK_ID": str(rank), "RANK_SIZE": "2", "DEVICE_ID": str(2 + rank)},
             **{"ASCEND_RT_VISIBLE_DEVICES": "2,3,4,5", "RANK_TABLE_FILE": "table.json"},
         }
+
+
+def test_variables_that_a_cluster_left_behind_are_named(monkeypatch: pytest.MonkeyPatch, caplog):
+    left = {"MS_ROLE": "MS_WORKER", "MS_WORKER_NUM": "4", "MS_SCHED_HOST": "10.0.0.1", "MS_SCHED_PORT": "8118"}
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="MS_SCHED_HOST=10.0.0.1.*unset MS_ROLE MS_WORKER_NUM"):
+        join_processes(hardware())
+    monkeypatch.setenv("MS_WORKER_NUM", "1")
+    monkeypatch.setattr("star.engine.hardware.select_device", lambda hardware: None)
+    monkeypatch.setattr(communication, "init", lambda: None)
+    monkeypatch.setattr(communication, "get_rank", lambda: 0)
+    with caplog.at_level("INFO"):
+        join_processes(hardware())
+    assert "waiting for the scheduler" in caplog.text and "MS_ROLE=MS_WORKER" in caplog.text

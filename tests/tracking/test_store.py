@@ -105,6 +105,29 @@ def test_a_server_that_dies_before_the_run_is_made(closed_port: int, tmp_path: P
     assert f"http://127.0.0.1:{closed_port} cannot be used" in message
 
 
+def test_the_environment_says_where_the_store_is(tmp_path: Path, monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/lab.db")
+    assert store_uri(None, tmp_path) == f"sqlite:///{tmp_path}/lab.db"
+    assert f"sqlite:///{tmp_path}/lab.db, from MLFLOW_TRACKING_URI in the environment" in caplog.text
+    assert store_uri("sqlite:///mine.db", tmp_path).endswith("/mine.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "runs")
+    with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI: given 'runs', expected"):
+        store_uri(None, tmp_path)
+
+
+def test_a_proxy_that_catches_a_server_is_named(closed_port: int, tmp_path: Path, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{closed_port}")
+    message = _refused("http://localhost:5000", tmp_path)
+    assert (
+        f"proxy http://me:***@127.0.0.1:{closed_port}: if it does not reach the server, set no_proxy=localhost"
+        in message
+    )
+    monkeypatch.setenv("no_proxy", "localhost")
+    assert "proxy" not in _refused(f"http://localhost:{closed_port}", tmp_path)
+
+
 def test_a_deleted_experiment(outputs: Path, uri: str):
     experiment = prepare_store(uri, "star")
     client(uri).delete_experiment(experiment)
