@@ -17,7 +17,7 @@ from pathlib import Path
 _IMPORTS = (
     *("mindspore", "hydra", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "h5py", "matplotlib.pyplot"),
     *("star.cli.train", "star.engine.run", "star.engine.build_network", "star.engine.reevaluate"),
-    *("star.engine.robustness", "star.report", "star.study.runner"),
+    *("star.engine.measure_robustness", "star.report", "star.study.runner"),
 )
 
 
