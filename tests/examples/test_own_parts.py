@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.commands import Command, start
+from support.fork_server import run_forked
 from support.processes import wait_until
 
 from star.engine.checkpoint import load_checkpoint
@@ -46,9 +47,7 @@ def command() -> Command:
     """Run `star-<name>` with arguments; gives the finished process, both streams in `stdout`."""
 
     def run(name: str, *arguments: str, into: Path) -> subprocess.CompletedProcess[str]:
-        process = start(name, arguments, into)
-        text, _ = process.communicate(timeout=600)
-        return subprocess.CompletedProcess(arguments, process.returncode, text)
+        return run_forked(name, arguments, into)
 
     return run
 

@@ -67,6 +67,7 @@ def _become(name: str, arguments: list[str], folder: str, log: str, environment:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
     sys.argv = [f"star-{name}", *arguments]
     getattr(importlib.import_module(f"star.cli.{name}"), name)()
 
