@@ -10,6 +10,7 @@ from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, Pos
 from star.losses.joints_bones_consistency import JointsBonesConsistency
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
+from star.losses.weighted_triplet import WeightedTriplet
 
 __all__ = [
     "BatchHardTriplet",
@@ -21,4 +22,5 @@ __all__ = [
     "JointsBonesConsistency",
     "PoseIdentity",
     "WeightedLosses",
+    "WeightedTriplet",
 ]
