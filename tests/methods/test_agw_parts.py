@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, ops
-from support.method_numbers import drawn, gradients_of, name_there, set_weights
+from support.method_numbers import drawn, gradients_of, set_weights
 
 from star.losses import WeightedTriplet
 from star.models.initial import initialise
@@ -37,7 +37,7 @@ def test_non_local_block_within_a_frame(reference, compiled):
     (_, out), gradients, norms = gradients_of(run, compiled, cell, [z["maps"]])
     z.check("train", out)
     z.check("maps_grad", gradients[0])
-    z.check_norms({name_there(name, NAMES): norm for name, norm in norms.items()})
+    z.check_norms(norms, NAMES)
 
 
 @MODES
@@ -76,7 +76,7 @@ def test_the_stable_form_is_the_softmax_at_any_distance():
 
 def test_the_block_begins_as_the_identity():
     backbone = ResNet("basic", (1, 2, 3, 1), width=4, non_local="frame_single_channel")
-    initialise(backbone, 0, {"stage": backbone})
+    initialise(backbone, 0, {f"stage{i}": backbone for i in range(1, 5)})
     of_blocks = {p.name: p.asnumpy() for p in backbone.get_parameters() if "non_local" in p.name}
     gammas = [value for name, value in of_blocks.items() if name.endswith("norm.gamma")]
     assert len(gammas) == 5 and not np.any(gammas[0]) and not np.any(gammas[-1])

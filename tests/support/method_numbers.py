@@ -21,7 +21,7 @@ class Reference:
 
     Attributes:
         arrays: by name.
-        worst: how much of its tolerance each checked array has used, by name.
+        used: share of its tolerance that each checked array took, by name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +29,7 @@ class Reference:
             self.arrays = {key: file[key] for key in file.files}
         names, values = self.arrays["deviation_names"].tolist(), self.arrays["deviation_values"].tolist()
         self.deviations = dict(zip(names, values, strict=True))
-        self.worst: dict[str, float] = {}
+        self.used: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]
@@ -44,17 +44,24 @@ class Reference:
         found = np.asarray(found.asnumpy() if isinstance(found, Tensor) else found)
         assert found.shape == expected.shape, (name, found.shape, expected.shape)
         deviation = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30)
-        self.worst[name] = deviation / self.tolerance(name)
+        self.used[name] = deviation / self.tolerance(name)
         assert deviation <= self.tolerance(name), (name, deviation, self.tolerance(name))
 
-    def check_norms(self, found: dict[str, float]) -> None:
-        """Hold norms of gradients, by reference name, to those stored; ill-conditioned ones are passed over."""
+    def check_norms(self, norms: dict[str, float], renaming: Renaming, prefix: str = "") -> None:
+        """Hold norms of gradients, by our names, to those stored; ill-conditioned ones are passed over.
+
+        Args:
+            norms: by name of our parameter.
+            renaming: to names of the reference.
+            prefix: that the stored names lack.
+        """
+        found = {name_there(name, renaming).removeprefix(prefix): norm for name, norm in norms.items()}
         names = self.arrays["grad_names"].tolist()
         for name, norm, deviation in zip(names, self.arrays["grad_norms"], self.arrays["grad_deviation"], strict=True):
             if deviation <= 1e-2:
                 away = abs(found[name] - norm) / norm
                 tolerance = max(1e-3, 20 * deviation)
-                self.worst["grad_norms"] = max(self.worst.get("grad_norms", 0.0), away / tolerance)
+                self.used["grad_norms"] = max(self.used.get("grad_norms", 0.0), away / tolerance)
                 assert away <= tolerance, (name, away, tolerance)
 
 
