@@ -8,6 +8,8 @@ from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
 from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
+from star.losses.modality_alignment import ModalityAlignment
+from star.losses.separation import DiverseAttention, OrthogonalFrames
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
 from star.losses.weighted_triplet import WeightedTriplet
@@ -17,9 +19,12 @@ __all__ = [
     "CrossModalityConsistency",
     "Defence",
     "DisturbedIdentity",
+    "DiverseAttention",
     "FrameIdentity",
     "Identity",
     "JointsBonesConsistency",
+    "ModalityAlignment",
+    "OrthogonalFrames",
     "PoseIdentity",
     "WeightedLosses",
     "WeightedTriplet",

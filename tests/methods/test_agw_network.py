@@ -32,7 +32,7 @@ def smaller(name: str) -> float:
 
 @pytest.fixture
 def network(shared):
-    model = method_network("agw", frames=1)
+    model, _ = method_network("agw", frames=1)
     set_weights(model.get_parameters(), NAMES, smaller)
     return model
 
