@@ -9,6 +9,7 @@ from star.losses.defence import Defence
 from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
 from star.losses.modality_alignment import ModalityAlignment
+from star.losses.mutual import Mutual
 from star.losses.separation import DiverseAttention, OrthogonalFrames
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
@@ -24,6 +25,7 @@ __all__ = [
     "Identity",
     "JointsBonesConsistency",
     "ModalityAlignment",
+    "Mutual",
     "OrthogonalFrames",
     "PoseIdentity",
     "WeightedLosses",
