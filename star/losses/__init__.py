@@ -8,6 +8,7 @@ from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
 from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
+from star.losses.modality import Modality, ModalityConfusion
 from star.losses.modality_alignment import ModalityAlignment
 from star.losses.mutual import Mutual
 from star.losses.separation import DiverseAttention, OrthogonalFrames
@@ -24,7 +25,9 @@ __all__ = [
     "FrameIdentity",
     "Identity",
     "JointsBonesConsistency",
+    "Modality",
     "ModalityAlignment",
+    "ModalityConfusion",
     "Mutual",
     "OrthogonalFrames",
     "PoseIdentity",

@@ -117,13 +117,17 @@ class Encoder(nn.Cell):
     def encode(self, x: Tensor, clips: int, frames: int, random: tuple) -> tuple[Tensor, ...]:
         """What the stems give [n*t c h w] -> `gives`."""
         if not self.style_attack:
-            return self.features(self.through(x, 0, len(self.stages)), clips, frames)
+            return self.clean(x, clips, frames)
         shallow = self.through(x, 0, self.clean_stages)
         clean = self.features(self.through(shallow, self.clean_stages, len(self.stages)), clips, frames)
         rows = random[len(random) - 2 :]
         attacked = self.stages[self.clean_stages](restyle(shallow, rows[0], self.gather_rows))
         attacked = self.stages[self.clean_stages + 1](restyle(attacked, rows[1], self.gather_rows))
         return clean + self.features(attacked, clips, frames)[:1]
+
+    def clean(self, x: Tensor, clips: int, frames: int) -> tuple[Tensor, ...]:
+        """What the stems give [n*t c h w] -> `embed_gives`."""
+        return self.features(self.through(x, 0, len(self.stages)), clips, frames)
 
     def through(self, x: Tensor, first: int, stop: int) -> Tensor:
         """The maps after some stages."""
@@ -147,7 +151,7 @@ class Encoder(nn.Cell):
         x = ops.reshape(frames, (b * t, c, h, w))
         if self.has_stem:
             x = self.backbone.stem(x, infrared)
-        return self.features(self.through(x, 0, len(self.stages)), b, t)
+        return self.clean(x, b, t)
 
 
 class MixedEncoder(Encoder):

@@ -154,6 +154,7 @@ class ResNet(nn.Cell):
         non_local: kind of the blocks put behind residual blocks, "none", "frame_single_channel" (AGW) or
             "spatio_temporal" (M3-ReID).
         non_local_blocks: behind how many of each stage's last residual blocks; a stage with fewer has one behind each.
+        second_stage4: whether stage 4 exists a second time, as `temporal_stage4`, for stream=temporal (MITML).
         frames: T of every clip, for "spatio_temporal".
 
     Attributes:
@@ -176,6 +177,7 @@ class ResNet(nn.Cell):
         stems: Literal["two", "one"] = "two",
         non_local: Literal["none", "frame_single_channel", "spatio_temporal"] = "none",
         non_local_blocks: Annotated[Sequence[int], Bounds(length=4, minimum=0)] = (0, 2, 3, 0),
+        second_stage4: bool = False,
         frames: int | None = None,
     ) -> None:
         super().__init__()
@@ -200,7 +202,11 @@ class ResNet(nn.Cell):
         self.stage1 = self._stage(layers[0], width, 1, non_local_blocks[0])
         self.stage2 = self._stage(layers[1], width * 2, 2, non_local_blocks[1])
         self.stage3 = self._stage(layers[2], width * 4, 2, non_local_blocks[2])
+        channels_of_stage3 = self._channels
         self.stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
+        if second_stage4:
+            self._channels = channels_of_stage3
+            self.temporal_stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
         self.out_channels = self._channels
         self.stages = (self.stage1, self.stage2, self.stage3, self.stage4)
 
