@@ -15,9 +15,10 @@ def exit_with(command: Callable[[Sequence[str]], None]) -> None:
     `--config-dir FOLDER` is taken from the arguments of every command.
     """
     from star.config.folders import take_config_folders
+    from star.config.method import methods_as_experiments
 
     try:
-        command(take_config_folders(sys.argv[1:]))
+        command(methods_as_experiments(take_config_folders(sys.argv[1:])))
     except StarError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -15,6 +15,7 @@ from star.config.check import check_config, check_overrides
 from star.config.compose import sweep_jobs
 from star.config.folders import search_path, take_config_folders
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
+from star.config.method import methods_as_experiments
 from star.config.schema import Config
 from star.config.stored_run import run_folder, stored_overrides
 from star.errors import ConfigError, Problem
@@ -36,7 +37,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: lists every problem of all jobs.
     """
-    arguments = take_config_folders(arguments)
+    arguments = methods_as_experiments(take_config_folders(arguments))
     options = get_args_parser().parse_args(arguments)
     switches = [text for text in arguments if text not in options.overrides]
     overrides = options.overrides

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
 from star.config.folders import config_folders, search_path
+from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
 from star.errors import ConfigError, Problem
@@ -80,7 +81,8 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     """
     problems: list[Problem] = []
     choices = group_choices(config_name)
-    kept = [text for override in _parse(overrides, problems) if (text := _applicable(override, choices, problems))]
+    parsed = _parse(methods_as_experiments(overrides), problems)
+    kept = [text for override in parsed if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():
             composed = compose(config_name, [*kept, *search_path()], return_hydra_config=True)

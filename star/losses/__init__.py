@@ -8,17 +8,29 @@ from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
 from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
+from star.losses.modality import Modality, ModalityConfusion
+from star.losses.modality_alignment import ModalityAlignment
+from star.losses.mutual import Mutual
+from star.losses.separation import DiverseAttention, OrthogonalFrames
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
+from star.losses.weighted_triplet import WeightedTriplet
 
 __all__ = [
     "BatchHardTriplet",
     "CrossModalityConsistency",
     "Defence",
     "DisturbedIdentity",
+    "DiverseAttention",
     "FrameIdentity",
     "Identity",
     "JointsBonesConsistency",
+    "Modality",
+    "ModalityAlignment",
+    "ModalityConfusion",
+    "Mutual",
+    "OrthogonalFrames",
     "PoseIdentity",
     "WeightedLosses",
+    "WeightedTriplet",
 ]

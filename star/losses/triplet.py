@@ -14,10 +14,10 @@ from typing import ClassVar
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
+from star.losses.distances import all_rows, euclidean
 from star.ops import GatherRows
 from star.types import ALONE, Share
 
-_SMALLEST_SQUARE = 1e-12
 _FAR = 1e9
 
 
@@ -40,18 +40,13 @@ class BatchHardTriplet(nn.Cell):
 
     def construct(self, features: Tensor, identities: Tensor) -> Tensor:
         """Features [n d] and identities [n] int32 -> scalar."""
-        if self.gather_rows is not None:
-            features = self.gather_rows(ops.cast(features, ms.float32))
-            identities = ops.cast(self.gather_rows(ops.cast(identities, ms.float32)), ms.int32)
+        features, identities = all_rows(self.gather_rows, features, identities)
         return batch_hard(features, identities, self.margin)
 
 
 def batch_hard(features: Tensor, identities: Tensor, margin: float) -> Tensor:
     """Features [n d], identities [n] -> scalar."""
-    x = ops.cast(features, ms.float32)
-    squares = ops.sum(x * x, 1, True)
-    products = ops.matmul(x, ops.transpose(x, (1, 0)))
-    distances = ops.sqrt(ops.maximum(squares + ops.transpose(squares, (1, 0)) - 2 * products, _SMALLEST_SQUARE))
+    distances = euclidean(features)
     same = ops.cast(ops.equal(ops.expand_dims(identities, 0), ops.expand_dims(identities, 1)), ms.float32)
     positive = ops.amax(distances * same, 1)
     negative = ops.amin(distances + same * _FAR, 1)

@@ -36,7 +36,7 @@ class Encoder(nn.Cell):
 
     Args:
         backbone: the trunk.
-        frame_pooling: from maps [m c h w] to features [m d].
+        frame_pooling: from maps [m c h w] to features [m d]; one that gives more names it in `more_gives`.
         style_augmentation: random gains and channel orders in training.
         style_attack: a second pass through the last stages with changed style in training.
         gain: smallest and largest random gain.
@@ -83,8 +83,10 @@ class Encoder(nn.Cell):
             *(("gains", "channels") if style_augmentation else ()),
             *(("same_modality", "other_modality") if style_attack else ()),
         )
-        self.embed_gives = GIVES
-        self.gives = (*GIVES, DISTURBED) if style_attack else GIVES
+        more = tuple(getattr(frame_pooling, "more_gives", ()))
+        self.pooling_gives_more = len(more) > 0
+        self.embed_gives = (*GIVES, *more)
+        self.gives = (*self.embed_gives, DISTURBED) if style_attack else self.embed_gives
         if style_attack and self.clean_stages < 0:
             given = f"true, with a trunk of {len(self.stages)} stage"
             expected = f"false, or a backbone whose `stages` are {_ATTACKED_STAGES} cells or more"
@@ -115,13 +117,17 @@ class Encoder(nn.Cell):
     def encode(self, x: Tensor, clips: int, frames: int, random: tuple) -> tuple[Tensor, ...]:
         """What the stems give [n*t c h w] -> `gives`."""
         if not self.style_attack:
-            return self.features(self.through(x, 0, len(self.stages)), clips, frames)
+            return self.clean(x, clips, frames)
         shallow = self.through(x, 0, self.clean_stages)
         clean = self.features(self.through(shallow, self.clean_stages, len(self.stages)), clips, frames)
         rows = random[len(random) - 2 :]
         attacked = self.stages[self.clean_stages](restyle(shallow, rows[0], self.gather_rows))
         attacked = self.stages[self.clean_stages + 1](restyle(attacked, rows[1], self.gather_rows))
-        return clean + (ops.cast(self.frame_pooling(attacked), ms.float32),)
+        return clean + self.features(attacked, clips, frames)[:1]
+
+    def clean(self, x: Tensor, clips: int, frames: int) -> tuple[Tensor, ...]:
+        """What the stems give [n*t c h w] -> `embed_gives`."""
+        return self.features(self.through(x, 0, len(self.stages)), clips, frames)
 
     def through(self, x: Tensor, first: int, stop: int) -> Tensor:
         """The maps after some stages."""
@@ -130,9 +136,14 @@ class Encoder(nn.Cell):
         return x
 
     def features(self, maps: Tensor, clips: int, frames: int) -> tuple[Tensor, ...]:
-        """Maps of the last stage -> frame features, the same clip by clip, the maps."""
-        pooled = ops.cast(self.frame_pooling(maps), ms.float32)
-        return pooled, ops.reshape(pooled, (clips, frames, -1)), maps
+        """Maps of the last stage -> frame features, the same clip by clip, the maps, what the pooling gives beside."""
+        more = ()
+        if self.pooling_gives_more:
+            given = self.frame_pooling(maps)
+            pooled, more = ops.cast(given[0], ms.float32), given[1:]
+        else:
+            pooled = ops.cast(self.frame_pooling(maps), ms.float32)
+        return (pooled, ops.reshape(pooled, (clips, frames, -1)), maps) + more
 
     def embed(self, frames: Tensor, infrared: bool) -> tuple[Tensor, ...]:
         """Normalised frames [b t 3 h w] of one modality -> `embed_gives`."""
@@ -140,7 +151,7 @@ class Encoder(nn.Cell):
         x = ops.reshape(frames, (b * t, c, h, w))
         if self.has_stem:
             x = self.backbone.stem(x, infrared)
-        return self.features(self.through(x, 0, len(self.stages)), b, t)
+        return self.clean(x, b, t)
 
 
 class MixedEncoder(Encoder):

@@ -13,6 +13,7 @@ attributes, of the class or of the instance, and may tell more:
 | `non_negative = False`                      | whether its features cannot be below zero                             |
 | `is_mean_over_frames = False`               | an aggregation whose place the guided pooling can take                |
 | `stem(frames, infrared)`, `stages`          | of a trunk: a stem for each modality, and its cells in their order    |
+| `more_gives`                                | of a frame pooling: names of what it gives beside the features        |
 | `one_stem = False`                          | of a trunk with `stem`: one serves both modalities                    |
 | `embed`, `embedding_channels`               | of a clip head: the retrieval feature and its width                   |
 | `random_inputs(rng, clips, frames)`         | arrays by name that the host draws for every step                     |

@@ -104,12 +104,14 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
 
 
 def our_names(name: str) -> tuple[str, ...]:
-    """The trunk's names for a tensor: one for each stem there can be, one otherwise."""
+    """The trunk's names for a tensor: one for each stem, and for each last stage, there can be; one otherwise."""
     name = name.removeprefix("backbone.")
     for pattern, ours in _RENAMED:
         name = re.sub(pattern, ours, name)
     if name.startswith("stem."):
         return (f"visible_{name}", f"infrared_{name}", f"shared_{name}")
+    if name.startswith("stage4."):
+        return (name, f"temporal_{name}")
     return (name,)
 
 

@@ -6,11 +6,13 @@
 | one stem for both (other methods) | `shared_stem`, with `stems="one"`            |
 | shared ResNet-50                  | `stage1` .. `stage4`, both modalities as one batch |
 | last stride 1                     | `last_stride=1`                              |
+| non-local blocks (other methods)  | `Stage`, with `non_local`                    |
 
 The authors' release carries two more copies of the trunk that are never used; here only used parameters exist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import mindspore as ms
@@ -18,6 +20,8 @@ from mindspore import Tensor, nn, ops
 
 from star.bounds import Bounds
 from star.errors import ConfigError, Problem
+from star.models.initial import OWN_RULES
+from star.models.non_local import FrameNonLocal, SpatioTemporalNonLocal
 
 _EXPANSION = {"basic": 1, "bottleneck": 4}
 _STYLES = ("pytorch", "caffe")
@@ -109,6 +113,34 @@ class Bottleneck(nn.Cell):
         return self.relu(y + self.shortcut(x))
 
 
+class Stage(nn.Cell):
+    """Residual blocks, the last ones each with a non-local block behind it.
+
+    Parameters of block i are called `<i>.*`, as in a stage without non-local blocks, those behind it `non_local_<i>.*`.
+
+    Args:
+        blocks: in their order.
+        non_local: those behind the last `len(non_local)` blocks.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Cell], non_local: Sequence[nn.Cell]) -> None:
+        super().__init__()
+        self.in_order = []
+        first = len(blocks) - len(non_local)
+        for position, block in enumerate(blocks):
+            self.insert_child_to_cell(str(position), block)
+            self.in_order.append(block)
+            if position >= first:
+                self.insert_child_to_cell(f"non_local_{position}", non_local[position - first])
+                self.in_order.append(non_local[position - first])
+
+    def construct(self, x: Tensor) -> Tensor:
+        """[m c h w] -> [m d h/stride w/stride]."""
+        for cell in self.in_order:
+            x = cell(x)
+        return x
+
+
 class ResNet(nn.Cell):
     """Stems and shared stages.
 
@@ -119,6 +151,11 @@ class ResNet(nn.Cell):
         style: where a bottleneck stage has its stride, "pytorch" (3x3) or "caffe" (first 1x1).
         last_stride: stride of stage 4, 1 or 2.
         stems: "two", one for each modality, or "one" for both.
+        non_local: kind of the blocks put behind residual blocks, "none", "frame_single_channel" (AGW) or
+            "spatio_temporal" (M3-ReID).
+        non_local_blocks: behind how many of each stage's last residual blocks; a stage with fewer has one behind each.
+        second_stage4: whether stage 4 exists a second time, as `temporal_stage4`, for stream=temporal (MITML).
+        frames: T of every clip, for "spatio_temporal".
 
     Attributes:
         out_channels: channels of stage 4, the embedding width d.
@@ -138,9 +175,21 @@ class ResNet(nn.Cell):
         style: Literal["pytorch", "caffe"] = "pytorch",
         last_stride: Literal[1, 2] = 1,
         stems: Literal["two", "one"] = "two",
+        non_local: Literal["none", "frame_single_channel", "spatio_temporal"] = "none",
+        non_local_blocks: Annotated[Sequence[int], Bounds(length=4, minimum=0)] = (0, 2, 3, 0),
+        second_stage4: bool = False,
+        frames: int | None = None,
     ) -> None:
         super().__init__()
         _check(block, layers, width, style, last_stride)
+        self.non_local: Callable[[int], nn.Cell] | None = None
+        if non_local == "frame_single_channel":
+            self.non_local, self.initial = FrameNonLocal, {**FrameNonLocal.initial, **OWN_RULES}
+        elif non_local == "spatio_temporal":
+            if frames is None:
+                raise ConfigError([Problem("backbone.non_local", repr(non_local), "with `frames`, those of a clip")])
+            self.non_local = partial(SpatioTemporalNonLocal, frames=frames)
+            self.initial = {**SpatioTemporalNonLocal.initial, **OWN_RULES}
         self.block = block
         self.style = style
         self.one_stem = stems == "one"
@@ -150,14 +199,18 @@ class ResNet(nn.Cell):
             self.visible_stem = Stem(width)
             self.infrared_stem = Stem(width)
         self._channels = width
-        self.stage1 = self._stage(layers[0], width, 1)
-        self.stage2 = self._stage(layers[1], width * 2, 2)
-        self.stage3 = self._stage(layers[2], width * 4, 2)
-        self.stage4 = self._stage(layers[3], width * 8, last_stride)
+        self.stage1 = self._stage(layers[0], width, 1, non_local_blocks[0])
+        self.stage2 = self._stage(layers[1], width * 2, 2, non_local_blocks[1])
+        self.stage3 = self._stage(layers[2], width * 4, 2, non_local_blocks[2])
+        channels_of_stage3 = self._channels
+        self.stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
+        if second_stage4:
+            self._channels = channels_of_stage3
+            self.temporal_stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
         self.out_channels = self._channels
         self.stages = (self.stage1, self.stage2, self.stage3, self.stage4)
 
-    def _stage(self, blocks: int, width: int, stride: int) -> nn.SequentialCell:
+    def _stage(self, blocks: int, width: int, stride: int, non_local: int) -> nn.Cell:
         cells: list[nn.Cell] = []
         for position in range(blocks):
             step = stride if position == 0 else 1
@@ -166,7 +219,9 @@ class ResNet(nn.Cell):
             else:
                 cells.append(Bottleneck(self._channels, width, step, self.style))
             self._channels = width * _EXPANSION[self.block]
-        return nn.SequentialCell(cells)
+        if self.non_local is None or non_local == 0:
+            return nn.SequentialCell(cells)
+        return Stage(cells, [self.non_local(self._channels) for _ in cells[-non_local:]])
 
     def stem(self, frames: Tensor, infrared: bool) -> Tensor:
         """Frames of one modality [m 3 h w] -> [m width h/4 w/4]."""

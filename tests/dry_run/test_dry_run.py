@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import ON_ASCEND
+from support.methods import METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
@@ -22,7 +23,7 @@ from star.dry_run.report import as_text
 from star.errors import ConfigError
 
 Simulate = Callable[..., DryRun]
-EXPERIMENTS = group_choices()["experiment"]
+EXPERIMENTS = sorted({*group_choices()["experiment"]} - METHODS)
 BUDGET = 2**20 * 16
 """Bytes that no tiny job needs: the largest one takes 12 MB."""
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from support.commands import SMALL
+from support.methods import METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
@@ -30,7 +31,7 @@ AUGMENTATIONS = {
     "weighted_greyscale": {"weighted_greyscale"},
 }
 """Experiments that differ from `star` in these keys of `dataset.augmentation` alone."""
-EXPERIMENTS = [name for name in group_choices()["experiment"] if name not in AUGMENTATIONS]
+EXPERIMENTS = [name for name in group_choices()["experiment"] if name not in METHODS.union(AUGMENTATIONS)]
 SHAPES = {"frames_6": {"frames": 6}, "frames_10": {"frames": 10}, "large_frames": {"height": 384, "width": 192}}
 """What experiments say about the clips; the overrides that make a run small leave these keys to them."""
 FROZEN = {"model.frame_neck.norm.beta", "model.clip_neck.norm.beta"}
