@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from star.data.folder import Folder
+from star.data.folder import Folder, has_suffix
+from star.data.frame_suffix import SUFFIXES, USUAL
 from star.data.index import read_lines
 from star.errors import DataError
 from star.types import Modality
@@ -30,7 +31,6 @@ AUXILIARY_FILE = "train_auxiliary.txt"
 TRAIN_FILES = ("train.txt", AUXILIARY_FILE)
 TEST_FILES = ("query.txt", "gallery.txt")
 INDEX_FILES = (PATHS_FILE, *TRAIN_FILES, *TEST_FILES)
-SUFFIX = ".jpg"
 FOLDERS: dict[Modality, str] = {"visible": "RGB", "infrared": "IR"}
 KEY_FOLDERS: dict[Modality, str] = {"visible": "rgb", "infrared": "ir"}
 _PAIR = "RGB/IR"
@@ -83,7 +83,7 @@ class FrameTable:
     Attributes:
         path: the file.
         entries: its content.
-        suffixes: by key, of the frames looked up so far whose file is no `.jpg`.
+        suffixes: by key, of the frames looked up so far that it does not name `.jpg`.
     """
 
     path: Folder
@@ -124,10 +124,10 @@ class FrameTable:
         keys = []
         for file in files:
             stem, dot, suffix = file.removeprefix(folder).rpartition(".")
-            if not file.startswith(folder) or not stem or "/" in stem:
-                raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{SUFFIX}")
+            if not file.startswith(folder) or "/" in stem or not has_suffix(file, *SUFFIXES):
+                raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{USUAL}")
             keys.append(key_folder + stem)
-            if dot + suffix != SUFFIX:
+            if dot + suffix != USUAL:
                 self.suffixes[keys[-1]] = dot + suffix
         return tuple(keys)
 

@@ -125,7 +125,10 @@ def read_hitsz_vcm(
             )
     notes += unpaired_identities(kept["train"])
 
-    frames = {"train": FolderFrames(layout.train), "test": FolderFrames(layout.test)}
+    frames = {
+        split: FolderFrames.find(folder, names[split].keys, names[split].suffix)
+        for split, folder in (("train", layout.train), ("test", layout.test))
+    }
     stores = open_skeletons(layout.root, None if skeletons is None else Path(skeletons), frames)
     for split in frames:
         if split in stores:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from star.data.decode import load_frame
-from star.data.folder import Folder
+from star.data.folder import Folder, list_files
 from star.data.pack.pack_folder import PackFolder
 from star.data.pack.packed_skeletons import PackedSkeletons
 from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons, NpySkeletons
@@ -19,6 +20,7 @@ CONFIDENT = 0.3
 """Joints with at least this confidence count as found in statistics and plausibility checks."""
 
 _SAMPLED_KEYS = 1000
+_FLAT = re.compile(r".+_D.*_.*\.npy", re.IGNORECASE)
 _SAMPLED_FRAMES = 20
 
 
@@ -49,7 +51,7 @@ def open_skeletons(root: Folder, folder: Path | None, frames: Mapping[str, Frame
     if present:
         missing = next(path for path in paths.values() if path not in present)
         raise DataError(f"skeleton file {missing} is missing beside {present[0].name}: expected one file a split")
-    if place.is_dir() and next(place.glob("*_D*_*.npy"), None):
+    if any(_FLAT.fullmatch(name) for name in list_files(place)):
         store = NpySkeletons(place)
         return {split: store for split in HDF5_FILES}
     if folder is not None:

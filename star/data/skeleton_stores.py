@@ -24,6 +24,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from star.data.folder import has_suffix, list_files
 from star.errors import DataError
 from star.types import NUMBER_OF_JOINTS
 
@@ -158,10 +159,7 @@ class NpySkeletons:
         self.path = path
         self.attributes: dict[str, str] = {}
         self._cache = _Cache()
-        try:
-            self._names = {name for name in os.listdir(path) if name.endswith(".npy")}
-        except OSError as error:
-            raise DataError(f"skeleton folder {path} cannot be read: {error.strerror}") from error
+        self._names = {name.rpartition(".")[0]: name for name in list_files(path) if has_suffix(name, ".npy")}
 
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32 as in `Hdf5Skeletons.read`."""
@@ -171,15 +169,15 @@ class NpySkeletons:
 
     def provenance(self) -> str:
         """Hash of the names and of a hundred files spread evenly over them."""
-        names = sorted(self._names)
+        names = sorted(self._names.values())
         digest = hashlib.sha256("\n".join(names).encode())
         for name in names[:: max(1, len(names) // 100)]:
             digest.update((self.path / name).read_bytes())
         return digest.hexdigest()
 
     def _read(self, key: str) -> np.ndarray | None:
-        name = key.replace("/", "_") + ".npy"
-        if name not in self._names:
+        name = self._names.get(key.replace("/", "_"))
+        if name is None:
             return None
         try:
             joints = np.load(self.path / name, allow_pickle=False)

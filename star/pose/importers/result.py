@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from star.data.folder import files_below
 from star.errors import DataError
 
 
@@ -112,7 +113,7 @@ def files_of(source: Path, suffix: str) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"source: {source} does not exist, expected a {suffix} file or a folder of them")
-    found = sorted(path for path in source.rglob(f"*{suffix}") if path.is_file())
+    found = files_below(source, suffix)
     if not found:
         raise DataError(f"source: {source} holds no {suffix} file")
     return found
