@@ -15,7 +15,6 @@ Here a frame is the key `<identity>/<ir|rgb>/<camera>/<file name without suffix>
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 from star.data.folder import Folder, has_suffix
 from star.data.frame_suffix import SUFFIXES, USUAL
 from star.data.index import read_lines
+from star.data.text import parse_json, read_text
 from star.errors import DataError
 from star.types import Modality
 
@@ -98,15 +98,12 @@ class FrameTable:
             DataError: it is missing or no JSON object; names it.
         """
         try:
-            entries = json.loads(path.read_bytes())
+            text = read_text(path)
         except FileNotFoundError:
             raise DataError(f"index file {path} is missing; expected {', '.join(INDEX_FILES)} beside it") from None
         except OSError as error:
             raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{error.lineno}: no JSON ({error.msg}, column {error.colno})") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"index file {path} is not text ({error.reason} at byte {error.start})") from error
+        entries = parse_json(text, path)
         if not isinstance(entries, dict) or not entries:
             raise DataError(f"{path}: expected an object with an entry for each identity")
         return cls(path, entries)

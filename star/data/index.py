@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from star.data.folder import Folder
+from star.data.text import read_text
 from star.errors import DataError
 from star.types import Modality, Tracklet
 
@@ -168,13 +169,11 @@ def read_lines(path: Folder, expected: Sequence[str] = INDEX_FILES) -> list[str]
         DataError: the file is missing, empty or not text; names it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise DataError(f"index file {path} is missing; expected {', '.join(expected)} beside it") from None
     except OSError as error:
         raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"index file {path} is not text ({error.reason} at byte {error.start})") from error
     if not text.strip():
         raise DataError(f"index file {path} is empty")
     return [line.strip() for line in text.rstrip().split("\n")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from star.data.folder import files_below
+from star.data.text import parse_json, read_text
 from star.errors import DataError
 
 
@@ -87,20 +87,13 @@ def load_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        DataError: the file is missing, empty or not JSON; names it.
+        DataError: the file is missing, empty, not text or not JSON; names it.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not JSON text ({error.reason} at byte {error.start})") from error
-    if not text.strip():
-        raise DataError(f"{path} is empty")
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path} is not complete JSON ({error}): make or copy it again") from error
+    return parse_json(text, path)
 
 
 def files_of(source: Path, suffix: str) -> list[Path]:
