@@ -11,6 +11,7 @@ from star.data.frame_size import frame_size
 from star.data.skeleton_source import count_inside
 from star.errors import DataError
 from star.pose.frame_list import FrameList
+from star.pose.importers.continuing import Crop
 from star.pose.importers.frame_names import Frame
 from star.pose.importers.result import Person
 
@@ -19,6 +20,7 @@ COORDINATES: tuple[Coordinates, ...] = ("pixels", "normalised", "centred")
 """Pixels; 0..1 of the frame (OpenPose's `--keypoint_scale 3`); -1..1 of the frame (`--keypoint_scale 4`)."""
 
 _LOOKS_NORMALISED = 2.0
+_UNKNOWN_SIZE = (128, 64)
 
 
 class Placed(NamedTuple):
@@ -74,6 +76,21 @@ def place_in_stored_frames(
     if not placed:
         raise DataError(f"the size of no frame can be read; first: {unreadable[0]}")
     return Placed(placed, unreadable, clipped)
+
+
+def crop_of(
+    frame: Frame, splits: Mapping[str, FrameList], coordinates: Coordinates, source_size: tuple[int, int] | None
+) -> Crop:
+    """Middle and height of a frame in the units of its persons' joints; a usual size where it cannot be read."""
+    if coordinates == "centred":
+        return Crop(0, 0, 2)
+    if coordinates == "normalised":
+        return Crop(0.5, 0.5, 1)
+    try:
+        height, width = source_size or frame_size(splits[frame.split].frames, frame.key)
+    except DataError:
+        height, width = _UNKNOWN_SIZE
+    return Crop(width / 2, height / 2, height)
 
 
 def require_plausible(
