@@ -8,8 +8,8 @@
 | .pth, .pt, .bin, .ckpt (PyTorch, Lightning)| refused (pickle), with the way to convert them       |
 
 What a file is, its first bytes say (`star.models.weight_files`). A prefix of the names (`module.`) is taken off. Texts
-and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem; the classifier (`fc`)
-is listed as not used.
+and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem; the classifier
+(`fc`) is listed as not used.
 """
 
 import re

@@ -151,9 +151,7 @@ def test_tensors_outside_the_prefix_are_not_used(tmp_path):
 def test_two_networks_in_one_file_are_refused(tmp_path):
     weights = torchvision_weights()
     both = {f"{net}.{name}": values for net in ("student", "teacher") for name, values in weights.items()}
-    with pytest.raises(
-        CheckpointError, match=r"w\.npz: holds several networks, under student\., teacher\.; expected"
-    ):
+    with pytest.raises(CheckpointError, match=r"w\.npz: holds several networks, under student\., teacher\.; expected"):
         load_pretrained(trunk(), save(tmp_path / "w.npz", both))
 
 
