@@ -133,7 +133,7 @@ def read_hitsz_vcm(
     for split in frames:
         if split in stores:
             sha = index_sha256(names[split].names)
-            check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
+            notes += check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
     digest = hashlib.sha256()
     for file in layout.files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from star.data.frame_size import frame_size
+from star.data.skeleton_checks import LOOKS_NORMALISED
 from star.data.skeleton_source import count_inside
 from star.errors import DataError
 from star.pose.frame_list import FrameList
@@ -19,7 +20,6 @@ Coordinates = Literal["pixels", "normalised", "centred"]
 COORDINATES: tuple[Coordinates, ...] = ("pixels", "normalised", "centred")
 """Pixels; 0..1 of the frame (OpenPose's `--keypoint_scale 3`); -1..1 of the frame (`--keypoint_scale 4`)."""
 
-_LOOKS_NORMALISED = 2.0
 _UNKNOWN_SIZE = (128, 64)
 
 
@@ -111,7 +111,7 @@ def require_plausible(
     for split, listed in splits.items():
         keys = [key for key in listed.keys if Frame(split, key) in skeletons]
         largest = max((float(np.abs(skeletons[Frame(split, key)][:, :2]).max()) for key in keys), default=0.0)
-        if coordinates == "pixels" and 0 < largest <= _LOOKS_NORMALISED:
+        if coordinates == "pixels" and 0 < largest <= LOOKS_NORMALISED:
             raise DataError(
                 f"{given}: no coordinate of {split} is larger than {largest:g}, expected pixels; give "
                 "coordinates=normalised (0..1) or coordinates=centred (-1..1)"

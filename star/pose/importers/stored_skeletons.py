@@ -9,6 +9,7 @@ from typing import cast
 import h5py
 import numpy as np
 
+from star.data.skeleton_stores import open_hdf5
 from star.errors import DataError
 from star.pose.importers.joint_names import JointOrder
 from star.pose.importers.result import ImageResult, Person, files_of, image_of, numbers, person
@@ -22,7 +23,7 @@ def read_hdf5(source: Path, order: JointOrder) -> Iterator[ImageResult]:
     """
     for path in files_of(source, ".h5"):
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 names = _entries(file)
                 if not names:
                     raise DataError(f"{path} holds no skeletons")
@@ -53,7 +54,7 @@ def stated_origin(source: Path) -> tuple[str, str] | None:
     stated = set()
     for path in files_of(source, ".h5"):
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 stated.add(tuple(str(file.attrs.get(name, "")) for name in ("estimator", "version")))
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}): make or download it again") from error
