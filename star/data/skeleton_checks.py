@@ -38,7 +38,7 @@ def check_numbers(
     if not len(joints):
         return []
     largest = float(np.abs(joints[:, :2]).max())
-    command = f"star-skeletons import={format_} source={path}"
+    command = f"star-skeletons import={format_} source={path if format_ == 'npy' else path.parent}"
     if 0 < largest <= LOOKS_NORMALISED:
         raise DataError(
             f"skeletons {path}: no coordinate of {len(found)} sampled frames is larger than {largest:g}, expected "
@@ -52,7 +52,7 @@ def check_numbers(
             f"{path.name}: {outside} of {len(joints)} sampled confidences lie outside 0..1 (from {confidence.min():g} "
             f"to {confidence.max():g}) and are taken as 0 or 1; if they have another scale, divide them by it"
         )
-    if len(joints) >= _ENOUGH and np.array_equal(joints, joints.round()):
+    elif len(joints) >= _ENOUGH and np.array_equal(joints, joints.round()):
         notes.append(
             f"{path.name}: all sampled joints are whole numbers, so confidences between 0 and 1 are lost "
             f"({float((confidence <= 0).mean()):.0%} of them are 0); make the file with floating point numbers"
@@ -85,6 +85,6 @@ def check_counting(
     ):
         raise DataError(
             f"skeletons {path} are counted from 0 and the frames from 1: each of {len(folders)} sampled folders has a "
-            f"frame 0 (first {folders[0]}/0) and lacks its last one; star-skeletons import={format_} source={path} "
-            "shift_frames=1 moves them"
+            f"frame 0 (first {folders[0]}/0) and lacks its last one; star-skeletons import={format_} source="
+            f"{path if format_ == 'npy' else path.parent} shift_frames=1 moves them"
         )

@@ -98,11 +98,12 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
         check_counting(store.path, format_, keys, sample, store.read)
         found = sum(store.read(key) is not None for key in sample)
         if 2 * found < len(sample):
+            place = store.path if format_ == "npy" else store.path.parent
             absent = next(key for key in sample if store.read(key) is None)
             raise DataError(
                 f"skeletons {store.path} are of another data set: they hold {found} of {len(sample)} sampled frames, "
                 f"expected at least half; their first key is {store.first_key()}, expected keys such as {absent}: if "
-                f"only the form differs, star-skeletons import={format_} source={store.path} reads them, else {remedy}"
+                f"only the form differs, star-skeletons import={format_} source={place} reads them, else {remedy}"
             )
     notes = check_numbers(store.path, format_, sample, store.read)
     inside, confident = count_inside(frames, keys, store.read)
