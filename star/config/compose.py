@@ -22,6 +22,7 @@ from star.config.folders import config_folders, search_path
 from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
+from star.data.folder import left_by_others
 from star.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def _as_folder(text: str) -> Traversable:
 def _choices(folder: Traversable) -> list[str]:
     if not folder.is_dir():
         return []
-    return [file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")]
+    names = [file.name for file in folder.iterdir() if not left_by_others(file.name)]
+    return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
 
 
 def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[DictConfig, list[Problem]]:

@@ -60,6 +60,7 @@ class SkeletonsConfig:
     annotations: str | list[str] | None
     coordinates: Literal["pixels", "normalised", "centred"]
     source_size: list[int] | None = numbers(2, minimum=1)
+    shift_frames: int
     estimator: str | None
 
 
@@ -122,6 +123,7 @@ RULES = (
     _only_imported("annotations"),
     _only_imported("coordinates", "pixels"),
     _only_imported("source_size"),
+    _only_imported("shift_frames", 0),
     _only_imported("estimator"),
 )  # fmt: skip
 """Beside those of a training configuration that are about `dataset`."""

@@ -9,6 +9,7 @@ A run folder holds `run.json` (run id, the overrides and the configuration folde
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from star.config.folders import use_config_folders
 from star.config.migrations import migrate, migrate_overrides
 from star.config.paths import outputs_folder
 from star.errors import ConfigError, Problem
+
+logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
 _HYDRA_OVERRIDES = Path(".hydra", "overrides.yaml")
@@ -41,11 +44,27 @@ def run_folder(run: str) -> Path:
     outputs = outputs_folder()
     records = [*outputs.glob(f"runs/*/{RUN_FILE}"), *outputs.glob(f"multirun/*/*/{RUN_FILE}")]
     if len(run) >= 8:
-        found = [r.parent for r in records if str(json.loads(r.read_text())["run_id"]).startswith(run)]
+        found = [r.parent for r in records if str(read_record(r.parent).get("run_id", "")).startswith(run)]
         if len(found) == 1:
             return found[0]
     expected = f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}"
     raise ConfigError([Problem("run", run, expected)])
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing where there is none, or, with a warning that names it, where it is not complete."""
+    path = folder / RUN_FILE
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        logger.warning("%s is passed over: empty or half-written, or it cannot be read (%s)", path, error)
+        return {}
+    if not isinstance(record, dict):
+        logger.warning("%s is passed over: expected an object with run_id, given %.40r", path, record)
+        return {}
+    return record
 
 
 def stored_overrides(run: str) -> tuple[Path, list[str]]:
@@ -59,7 +78,7 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
     """
     folder = run_folder(run)
     use_recorded_folders(folder)
-    record = json.loads((folder / RUN_FILE).read_text()) if (folder / RUN_FILE).is_file() else {}
+    record = read_record(folder)
     found = record.get("overrides") or OmegaConf.load(folder / _HYDRA_OVERRIDES)
     if not isinstance(found, (list, ListConfig)):
         raise ConfigError([Problem("run", run, "a run that began; this one was stopped before, start it again")])
@@ -102,6 +121,5 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
 
 def use_recorded_folders(folder: Path) -> None:
     """Use the configuration folders a run was started with, as far as they are still there."""
-    path = folder / RUN_FILE
-    recorded = json.loads(path.read_text()).get("config_folders", []) if path.is_file() else []
+    recorded = read_record(folder).get("config_folders", [])
     use_config_folders([text for text in recorded if text.startswith("pkg://") or Path(text).is_dir()], "run")

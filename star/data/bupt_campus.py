@@ -114,7 +114,7 @@ def read_bupt_campus(
     stores = open_skeletons(index.root, None if skeletons is None else Path(skeletons), sources)
     if stores:
         for split, keys in index.keys().items():
-            check_origin(stores[split], keys=keys, index_sha256=index_sha256(keys), frames=frames)
+            notes += check_origin(stores[split], keys=keys, index_sha256=index_sha256(keys), frames=frames)
     digest = hashlib.sha256()
     for file in index.files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from star.data.bupt_lists import (
@@ -13,7 +13,6 @@ from star.data.bupt_lists import (
     INDEX_FILES,
     KEY_FOLDERS,
     PATHS_FILE,
-    SUFFIX,
     TEST_FILES,
     TRAIN_FILES,
     FrameTable,
@@ -21,6 +20,7 @@ from star.data.bupt_lists import (
     read_track_lines,
 )
 from star.data.folder import Folder, list_files
+from star.data.frame_suffix import USUAL, stored_suffix
 from star.data.frames import read_frame_file
 from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
@@ -40,12 +40,14 @@ class CampusFrames:
     Attributes:
         path: the folder `DATA`.
         visible: folder of the visible frames, `RGB` or `FakeIR`.
-        suffixes: by key, of the frames whose file is no `.jpg`.
+        suffixes: by key, of the frames that the table does not name `.jpg`.
+        stored: by folder and suffix in the table, the suffix of the files, where it is another.
     """
 
     path: Folder
     visible: str = FOLDERS["visible"]
     suffixes: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, key: str) -> bytes:
         """The bytes of the file.
@@ -61,9 +63,34 @@ class CampusFrames:
 
     def file(self, key: str) -> str:
         """The file, below `path`."""
-        identity, modality, rest = key.split("/", 2)
-        folder = FOLDERS["infrared"] if modality == KEY_FOLDERS["infrared"] else self.visible
-        return f"{identity}/{folder}/{rest}{self.suffixes.get(key, SUFFIX)}"
+        return f"{self._place(key)}{self.suffix(key)}"
+
+    def suffix(self, key: str) -> str:
+        """Of the file, with its dot."""
+        stated = self.suffixes.get(key, USUAL)
+        return self.stored.get((self._folder(key), stated), stated) if self.stored else stated
+
+    def with_suffixes_of_files(self, keys: Iterable[str]) -> CampusFrames:
+        """The same frames with `stored` looked up: of each folder and suffix in the table, the first frame on disk.
+
+        Args:
+            keys: of frames with every suffix the table has.
+        """
+        usual: dict[tuple[str, str], list[str]] = {}
+        for key in keys:
+            usual.setdefault((self._folder(key), self.suffixes.get(key, USUAL)), []).append(key)
+        found = {
+            (folder, stated): stored_suffix(self.path, map(self._place, mine), stated)
+            for (folder, stated), mine in usual.items()
+        }
+        return replace(self, stored={place: suffix for place, suffix in found.items() if suffix != place[1]})
+
+    def _folder(self, key: str) -> str:
+        return FOLDERS["infrared"] if key.split("/", 2)[1] == KEY_FOLDERS["infrared"] else self.visible
+
+    def _place(self, key: str) -> str:
+        identity, _, rest = key.split("/", 2)
+        return f"{identity}/{self._folder(key)}/{rest}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +100,7 @@ class CampusIndex:
     Attributes:
         root: the data set's folder.
         tracks: by list file, each tracklet with the line that names it; without the auxiliary list if there is none.
-        suffixes: by key, of the frames whose file is no `.jpg`.
+        suffixes: by key, of the frames that the table does not name `.jpg`.
         notes: oddities a user should know.
     """
 
@@ -89,7 +116,9 @@ class CampusIndex:
 
     def frames(self, *, fake_infrared: bool = False) -> CampusFrames:
         """Where the frames are; `fake_infrared` takes the visible ones from `FakeIR`."""
-        return CampusFrames(self.root / FRAMES_FOLDER, _FAKE if fake_infrared else FOLDERS["visible"], self.suffixes)
+        frames = CampusFrames(self.root / FRAMES_FOLDER, _FAKE if fake_infrared else FOLDERS["visible"], self.suffixes)
+        firsts = (tracklet.frames[0] for listed in self.tracks.values() for _, tracklet in listed)
+        return frames.with_suffixes_of_files([*self.suffixes, *firsts])
 
     def keys(self) -> dict[str, list[str]]:
         """The keys of all frames of "train", with the auxiliary set, and of "test", as the skeleton files hold them."""
@@ -139,7 +168,7 @@ def missing_files(frames: CampusFrames, tracks: Sequence[tuple[TrackLine, Trackl
             folders[folder] = set(list_files(frames.path / folder))
         start = tracklet.frames[0].rindex("/") + 1
         there = folders[folder]
-        absent = [key for key in tracklet.frames if key[start:] + frames.suffixes.get(key, SUFFIX) not in there]
+        absent = [key for key in tracklet.frames if key[start:] + frames.suffix(key) not in there]
         if len(absent) == len(tracklet.frames):
             raise DataError(
                 f"{line.where}: none of the {len(absent)} frames of this {tracklet.modality} tracklet is on disk, "

@@ -15,13 +15,14 @@ Here a frame is the key `<identity>/<ir|rgb>/<camera>/<file name without suffix>
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from star.data.folder import Folder
+from star.data.folder import Folder, has_suffix
+from star.data.frame_suffix import SUFFIXES, USUAL
 from star.data.index import read_lines
+from star.data.text import parse_json, read_text
 from star.errors import DataError
 from star.types import Modality
 
@@ -30,7 +31,6 @@ AUXILIARY_FILE = "train_auxiliary.txt"
 TRAIN_FILES = ("train.txt", AUXILIARY_FILE)
 TEST_FILES = ("query.txt", "gallery.txt")
 INDEX_FILES = (PATHS_FILE, *TRAIN_FILES, *TEST_FILES)
-SUFFIX = ".jpg"
 FOLDERS: dict[Modality, str] = {"visible": "RGB", "infrared": "IR"}
 KEY_FOLDERS: dict[Modality, str] = {"visible": "rgb", "infrared": "ir"}
 _PAIR = "RGB/IR"
@@ -83,7 +83,7 @@ class FrameTable:
     Attributes:
         path: the file.
         entries: its content.
-        suffixes: by key, of the frames looked up so far whose file is no `.jpg`.
+        suffixes: by key, of the frames looked up so far that it does not name `.jpg`.
     """
 
     path: Folder
@@ -98,15 +98,12 @@ class FrameTable:
             DataError: it is missing or no JSON object; names it.
         """
         try:
-            entries = json.loads(path.read_bytes())
+            text = read_text(path)
         except FileNotFoundError:
             raise DataError(f"index file {path} is missing; expected {', '.join(INDEX_FILES)} beside it") from None
         except OSError as error:
             raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{error.lineno}: no JSON ({error.msg}, column {error.colno})") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"index file {path} is not text ({error.reason} at byte {error.start})") from error
+        entries = parse_json(text, path)
         if not isinstance(entries, dict) or not entries:
             raise DataError(f"{path}: expected an object with an entry for each identity")
         return cls(path, entries)
@@ -124,10 +121,10 @@ class FrameTable:
         keys = []
         for file in files:
             stem, dot, suffix = file.removeprefix(folder).rpartition(".")
-            if not file.startswith(folder) or not stem or "/" in stem:
-                raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{SUFFIX}")
+            if not file.startswith(folder) or "/" in stem or not has_suffix(file, *SUFFIXES):
+                raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{USUAL}")
             keys.append(key_folder + stem)
-            if dot + suffix != SUFFIX:
+            if dot + suffix != USUAL:
                 self.suffixes[keys[-1]] = dot + suffix
         return tuple(keys)
 

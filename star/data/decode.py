@@ -1,4 +1,4 @@
-"""Encoded frames to RGB: JPEG files, refusing what OpenCV would silently half-decode, and raw frames of a pack."""
+"""Encoded frames to RGB: JPEG and PNG, refusing what OpenCV would silently half-decode, and raw frames of a pack."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from star.data.frames import read_file
+from star.data.png import SIGNATURE as PNG
+from star.data.png import is_deep_png, is_whole_png
 from star.errors import DataError
 from star.types import FrameSource
 
@@ -21,7 +23,7 @@ _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_frame(path: Path) -> np.ndarray:
-    """Read and decode one JPEG file, see `decode_frame`."""
+    """Read and decode one JPEG or PNG file, see `decode_frame`."""
     return decode_frame(read_file(path), str(path))
 
 
@@ -36,17 +38,18 @@ def decode_frame(data: bytes, name: str) -> np.ndarray:
     """Decode one encoded frame; grey files become three equal channels.
 
     OpenCV may fill the missing part of a truncated JPEG with grey and only warn (`imread` does, `imdecode` sometimes),
-    so the end-of-image marker is looked for first. Damage that leaves the markers in place is not noticed.
+    so the end-of-image marker is looked for first, in a PNG file every checksum. Damage of a JPEG file that leaves the
+    markers in place is not noticed.
 
     Args:
-        data: the bytes of a JPEG file, or what `encode_raw` gives.
+        data: the bytes of a JPEG or PNG file, or what `encode_raw` gives.
         name: of the file, for messages.
 
     Returns:
         [h w 3] uint8, RGB; do not write into it.
 
     Raises:
-        DataError: the bytes are empty, truncated or no JPEG; names the file.
+        DataError: the bytes are empty, truncated or neither JPEG nor PNG; names the file.
     """
     frame = _decode(data)
     if frame is not None:
@@ -55,8 +58,12 @@ def decode_frame(data: bytes, name: str) -> np.ndarray:
         problem = "is empty (0 bytes)"
     elif header := _RAW.match(data):
         problem = f"is damaged: {len(data)} bytes, its header {header[0]!r} promises others"
+    elif is_deep_png(data):
+        problem = "is a PNG file of 16 bits a channel, expected 8: convert the frames with the scaling that suits them"
+    elif data.startswith(PNG):
+        problem = f"is truncated or damaged: {len(data)} bytes that are no whole PNG file"
     elif not data.startswith(_START_OF_IMAGE):
-        problem = f"is not a JPEG file (starts with bytes {data[:4].hex(' ')})"
+        problem = f"is not a JPEG or PNG file (starts with bytes {data[:4].hex(' ')})"
     elif not _is_complete(data):
         problem = f"is truncated: {len(data)} bytes without an end-of-image marker"
     else:
@@ -72,7 +79,7 @@ def encode_raw(frame: np.ndarray) -> bytes:
 
 def _decode(data: bytes) -> np.ndarray | None:
     """[h w 3] uint8; None if that cannot be had from the data."""
-    if data.startswith(_START_OF_IMAGE) and _is_complete(data):
+    if (data.startswith(_START_OF_IMAGE) and _is_complete(data)) or (is_whole_png(data) and not is_deep_png(data)):
         try:
             return cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
         except cv2.error:

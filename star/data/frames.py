@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from star.data.folder import Folder
+from star.data.frame_suffix import USUAL, same_frame, stored_suffix
 from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
 
@@ -23,7 +25,12 @@ class FolderFrames:
     """
 
     path: Folder
-    suffix: str = ".jpg"
+    suffix: str = USUAL
+
+    @classmethod
+    def find(cls, path: Folder, keys: Iterable[str], stated: str = USUAL) -> FolderFrames:
+        """The frames of a folder, with the suffix its files have; see `stored_suffix`."""
+        return cls(path, stored_suffix(path, keys, stated))
 
     def read(self, key: str) -> bytes:
         """The bytes of the file.
@@ -31,7 +38,12 @@ class FolderFrames:
         Raises:
             DataError: the file is missing or cannot be read; names it.
         """
-        return read_frame_file(self.path, f"{key}{self.suffix}")
+        try:
+            return read_frame_file(self.path, f"{key}{self.suffix}")
+        except DataError as error:
+            if others := same_frame(self.path, key):
+                raise DataError(f"{error}; there is {others[0]}, but one data set has one suffix: rename it") from error
+            raise
 
     def name(self, key: str) -> str:
         """The file, for messages."""

@@ -125,12 +125,15 @@ def read_hitsz_vcm(
             )
     notes += unpaired_identities(kept["train"])
 
-    frames = {"train": FolderFrames(layout.train), "test": FolderFrames(layout.test)}
+    frames = {
+        split: FolderFrames.find(folder, names[split].keys, names[split].suffix)
+        for split, folder in (("train", layout.train), ("test", layout.test))
+    }
     stores = open_skeletons(layout.root, None if skeletons is None else Path(skeletons), frames)
     for split in frames:
         if split in stores:
             sha = index_sha256(names[split].names)
-            check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
+            notes += check_origin(stores[split], keys=names[split].keys, index_sha256=sha, frames=frames[split])
     digest = hashlib.sha256()
     for file in layout.files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())

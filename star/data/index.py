@@ -1,8 +1,9 @@
 """The five index files of HITSZ-VCM: name lists, track lists and query numbers (method, section "Data on disk").
 
 A name `0015M1D2T1F7.jpg` (identity, modality 1 = infrared else visible, camera, tracklet, frame) is the file
-`0015/ir/D2/7.jpg`; the tracklet number is not part of the path. A track line is `modality first last identity camera`
-with 1-based, inclusive positions in the name list.
+`0015/ir/D2/7.jpg`; the tracklet number is not part of the path. The suffix may be `.jpeg` or `.png` as well, in any
+case, and another one on disk. A track line is `modality first last identity camera` with 1-based, inclusive positions
+in the name list.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from star.data.folder import Folder
+from star.data.text import read_text
 from star.errors import DataError
 from star.types import Modality, Tracklet
 
 INDEX_FILES = ("train_name.txt", "test_name.txt", "track_train_info.txt", "track_test_info.txt", "query_IDX.txt")
-_NAME = re.compile(r"^(\d+)M(\d)D(\d+)T\d+F(\d+)\.jpg$", re.MULTILINE)
+_NAME = re.compile(r"^(\d+)M(\d)D(\d+)T\d+F(\d+)\.(?i:jpe?g|png)$", re.MULTILINE)
 _INFRARED = 1
 
 
@@ -38,6 +40,11 @@ class NameList(NamedTuple):
     identities: np.ndarray
     modalities: np.ndarray
     cameras: np.ndarray
+
+    @property
+    def suffix(self) -> str:
+        """Of the first name, with its dot."""
+        return "." + self.names[0].rpartition(".")[2]
 
 
 class TrackList(NamedTuple):
@@ -162,13 +169,11 @@ def read_lines(path: Folder, expected: Sequence[str] = INDEX_FILES) -> list[str]
         DataError: the file is missing, empty or not text; names it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise DataError(f"index file {path} is missing; expected {', '.join(expected)} beside it") from None
     except OSError as error:
         raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"index file {path} is not text ({error.reason} at byte {error.start})") from error
     if not text.strip():
         raise DataError(f"index file {path} is empty")
     return [line.strip() for line in text.rstrip().split("\n")]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from star.data.decode import load_frame
-from star.data.folder import Folder
+from star.data.folder import Folder, list_files
 from star.data.pack.pack_folder import PackFolder
 from star.data.pack.packed_skeletons import PackedSkeletons
+from star.data.skeleton_checks import check_counting, check_numbers
 from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
 from star.types import FrameSource, VideoReIDData
@@ -19,6 +21,7 @@ CONFIDENT = 0.3
 """Joints with at least this confidence count as found in statistics and plausibility checks."""
 
 _SAMPLED_KEYS = 1000
+_FLAT = re.compile(r".+_D.*_.*\.npy", re.IGNORECASE)
 _SAMPLED_FRAMES = 20
 
 
@@ -49,7 +52,7 @@ def open_skeletons(root: Folder, folder: Path | None, frames: Mapping[str, Frame
     if present:
         missing = next(path for path in paths.values() if path not in present)
         raise DataError(f"skeleton file {missing} is missing beside {present[0].name}: expected one file a split")
-    if place.is_dir() and next(place.glob("*_D*_*.npy"), None):
+    if any(_FLAT.fullmatch(name) for name in list_files(place)):
         store = NpySkeletons(place)
         return {split: store for split in HDF5_FILES}
     if folder is not None:
@@ -60,7 +63,7 @@ def open_skeletons(root: Folder, folder: Path | None, frames: Mapping[str, Frame
     return {}
 
 
-def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: FrameSource) -> None:
+def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: FrameSource) -> list[str]:
     """Refuse a store that was made from other frames.
 
     A store that names its name list must name this one. One that does not must hold at least half of a sample of 1,000
@@ -73,11 +76,15 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
         index_sha256: hash of that list.
         frames: of the split.
 
+    Returns:
+        Notes on numbers that are odd, see `check_numbers`.
+
     Raises:
-        DataError: the store is of another data set or split.
+        DataError: the store is of another data set or split, its joints are no pixels, or its frames are counted
+            from 0.
     """
     if isinstance(store, PackedSkeletons):
-        return
+        return []
     remedy = "give the folder of this data set's skeletons as dataset.skeletons, or make them with star-skeletons"
     stated = store.attributes.get("index_sha256")
     if stated is not None and stated != index_sha256:
@@ -85,14 +92,20 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
             f"skeletons {store.path} are of another data set or split: made from a name list with sha256 "
             f"{stated[:12]}, expected {index_sha256[:12]}; {remedy}"
         )
+    sample = keys[:: max(1, len(keys) // _SAMPLED_KEYS)]
+    format_ = "npy" if isinstance(store, NpySkeletons) else "hdf5"
     if stated is None:
-        sample = keys[:: max(1, len(keys) // _SAMPLED_KEYS)]
+        check_counting(store.path, format_, keys, sample, store.read)
         found = sum(store.read(key) is not None for key in sample)
         if 2 * found < len(sample):
+            place = store.path if format_ == "npy" else store.path.parent
+            absent = next(key for key in sample if store.read(key) is None)
             raise DataError(
                 f"skeletons {store.path} are of another data set: they hold {found} of {len(sample)} sampled frames, "
-                f"expected at least half; {remedy}"
+                f"expected at least half; their first key is {store.first_key()}, expected keys such as {absent}: if "
+                f"only the form differs, star-skeletons import={format_} source={place} reads them, else {remedy}"
             )
+    notes = check_numbers(store.path, format_, sample, store.read)
     inside, confident = count_inside(frames, keys, store.read)
     if 2 * inside < confident:
         raise DataError(
@@ -100,6 +113,7 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
             f"inside {_SAMPLED_FRAMES} sampled frames of {frames.path}, expected most of them, in pixels of the stored "
             f"frame; {remedy}"
         )
+    return notes
 
 
 def require_skeletons(data: VideoReIDData) -> None:

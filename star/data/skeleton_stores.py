@@ -20,10 +20,12 @@ import threading
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import cast
 
 import h5py
 import numpy as np
 
+from star.data.folder import has_suffix, list_files
 from star.errors import DataError
 from star.types import NUMBER_OF_JOINTS
 
@@ -37,6 +39,20 @@ _ABSENT = -1
 def index_sha256(names: Iterable[str]) -> str:
     """Hash of a name list (`0001M1D2T1F1.jpg`, ...), independent of line ends."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """A file for reading, also where another process holds it locked or the file system has no locks.
+
+    Skeleton files are replaced, never written in place, so a lock guards nothing.
+
+    Raises:
+        OSError, RuntimeError, KeyError: it cannot be opened as HDF5.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError:
+        return h5py.File(path, "r", locking=False)
 
 
 class _Cache:
@@ -89,7 +105,7 @@ class Hdf5Skeletons:
         self._lock = threading.Lock()
         self._cache = _Cache()
         try:
-            self._file = h5py.File(path, "r")
+            self._file = open_hdf5(path)
             self.attributes = {str(name): str(value) for name, value in self._file.attrs.items()}
         except (OSError, RuntimeError, KeyError) as error:
             raise _unreadable(path, error) from error
@@ -105,6 +121,17 @@ class Hdf5Skeletons:
         if key not in self._cache:
             self._cache.put(key, self._read(key))
         return self._cache.get(key)
+
+    def first_key(self) -> str | None:
+        """The first key in order of name; None if the file holds nothing."""
+        entry: h5py.Group | h5py.Dataset = self._file
+        try:
+            with self._lock:
+                while isinstance(entry, h5py.Group):
+                    entry = cast(h5py.Group | h5py.Dataset, entry[min(entry)])
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return None
+        return str(entry.name).lstrip("/")
 
     def provenance(self) -> str:
         """What a fingerprint needs to know about the file; neither path nor time of writing are part of it."""
@@ -158,10 +185,7 @@ class NpySkeletons:
         self.path = path
         self.attributes: dict[str, str] = {}
         self._cache = _Cache()
-        try:
-            self._names = {name for name in os.listdir(path) if name.endswith(".npy")}
-        except OSError as error:
-            raise DataError(f"skeleton folder {path} cannot be read: {error.strerror}") from error
+        self._names = {name.rpartition(".")[0]: name for name in list_files(path) if has_suffix(name, ".npy")}
 
     def read(self, key: str) -> np.ndarray | None:
         """[j 3] float32 as in `Hdf5Skeletons.read`."""
@@ -169,17 +193,21 @@ class NpySkeletons:
             self._cache.put(key, self._read(key))
         return self._cache.get(key)
 
+    def first_key(self) -> str | None:
+        """The first name without suffix; None if the folder holds nothing."""
+        return min(self._names, default=None)
+
     def provenance(self) -> str:
         """Hash of the names and of a hundred files spread evenly over them."""
-        names = sorted(self._names)
+        names = sorted(self._names.values())
         digest = hashlib.sha256("\n".join(names).encode())
         for name in names[:: max(1, len(names) // 100)]:
             digest.update((self.path / name).read_bytes())
         return digest.hexdigest()
 
     def _read(self, key: str) -> np.ndarray | None:
-        name = key.replace("/", "_") + ".npy"
-        if name not in self._names:
+        name = self._names.get(key.replace("/", "_"))
+        if name is None:
             return None
         try:
             joints = np.load(self.path / name, allow_pickle=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from star.config.check import check_config
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored_run import RUN_FILE, stored_config
+from star.config.stored_run import RUN_FILE, read_record, stored_config
 from star.data.corruption import Corruption
 from star.engine.build_data import load_data
 from star.engine.checkpoint import load_checkpoint
+from star.errors import TrackingError
 from star.tracking.artifacts import add_artifact
 from star.tracking.store import store_uri
 from star.types import Modality, VideoReIDData
@@ -73,7 +73,9 @@ class LoadedRun(NamedTuple):
         tracker = self.config.tracker
         if tracker.kind != "mlflow":
             return
-        run_id = json.loads((self.folder / RUN_FILE).read_text())["run_id"]
+        run_id = read_record(self.folder).get("run_id")
+        if run_id is None:
+            raise TrackingError(f"{self.folder / RUN_FILE} names no run, expected run_id: its store cannot be told")
         for path in paths:
             add_artifact(uri or store_uri(tracker.uri, outputs_folder()), run_id, path, into)
 

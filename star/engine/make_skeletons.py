@@ -81,6 +81,7 @@ def _import(
             annotations=paths(config.annotations) or None,
             coordinates=config.coordinates,
             source_size=None if size is None else (size[0], size[1]),
+            shift_frames=config.shift_frames,
             estimator=config.estimator,
             on_progress=show,
         )

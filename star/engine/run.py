@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shlex
@@ -16,7 +15,7 @@ from hydra.types import RunMode
 
 from star.config.paths import outputs_folder
 from star.config.schema import Config
-from star.config.stored_run import RUN_FILE
+from star.config.stored_run import RUN_FILE, read_record
 from star.engine.build_data import load_data, train_loader
 from star.engine.job import Job, hydra_job
 from star.engine.launch import is_worker, train_with_workers
@@ -157,7 +156,7 @@ def _is_unfinished(folder: Path) -> bool:
 
 
 def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
-    """The id of the run to continue; None for one that was stopped before it was opened.
+    """The id of the run to continue; None for one that was stopped before it was opened, or without its record.
 
     Raises:
         ConfigError: configuration, data or weights are not those the run was started with.
@@ -171,7 +170,7 @@ def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
         raise ConfigError([Problem("resume", str(folder), expected)])
     if current != before:
         logger.warning("continued with other software: %s", "; ".join(current.differences(before)))
-    return json.loads((folder / RUN_FILE).read_text())["run_id"]
+    return read_record(folder).get("run_id")
 
 
 def _finished_mean(config: Config, current: Fingerprint) -> float | None:

@@ -5,15 +5,17 @@
 | .safetensors, .npz                         | torchvision's names, or ours                         |
 | .ckpt (MindSpore)                          | the same, also with gamma, beta, moving_mean, ...    |
 | hf://owner/name[/file]                     | Hugging Face hub, `model.safetensors` by default     |
-| .pth, .pt, .bin                            | refused (pickle), with the way to convert them       |
+| .pth, .pt, .bin, .ckpt (PyTorch, Lightning)| refused (pickle), with the way to convert them       |
 
-The stem's weights go to every stem; the classifier (`fc`) is listed as not used.
+What a file is, its first bytes say (`star.models.weight_files`). A prefix of the names (`module.`) is taken off. Texts
+and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem; the classifier
+(`fc`) is listed as not used.
 """
 
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +26,16 @@ from mindspore import Parameter, Tensor, nn
 from safetensors import SafetensorError, safe_open
 
 from star.errors import CheckpointError
+from star.models.name_prefix import shared_prefix
+from star.models.weight_files import WeightFile, kind_of
 
 HUB = "hf://"
+_SUFFIXES = (".safetensors", ".npz", ".ckpt")
 _PICKLES = (".pth", ".pt", ".bin", ".pkl")
 _CONVERT = (
     'convert it where PyTorch is installed: python -c "import torch, safetensors.torch as s; '
-    "w = torch.load('{name}', map_location='cpu', weights_only=True); "
-    "s.save_file({{k: v.contiguous() for k, v in w.items()}}, '{stem}.safetensors')\""
+    "w = torch.load('{name}', map_location='cpu', weights_only=True); w = w.get('state_dict', w); "
+    "s.save_file({{k: v.clone().contiguous() for k, v in w.items() if torch.is_tensor(v)}}, '{stem}.safetensors')\""
 )
 _RENAMED = (
     (r"^conv1\.", "stem.conv."),
@@ -54,18 +59,22 @@ class PretrainedReport(NamedTuple):
         loaded: parameters of the trunk that were set.
         not_loaded: parameters of the trunk that keep their initial values.
         unused: tensors of the source that no parameter wanted.
+        prefix: taken off the names of the source; empty if there was none.
     """
 
     source: str
     loaded: tuple[str, ...]
     not_loaded: tuple[str, ...]
     unused: tuple[str, ...]
+    prefix: str = ""
 
     def describe(self) -> str:
         """One line with every name that was left over on either side."""
         parts = [f"{self.source}: {len(self.loaded)} parameters of the trunk loaded"]
         for label, names in (("not in the file", self.not_loaded), ("in the file but not used", self.unused)):
             parts.append(f"{len(names)} {label}" + (f" ({', '.join(names)})" if names else ""))
+        if self.prefix:
+            parts.append(f"the prefix {self.prefix} of their names was taken off")
         return "; ".join(parts)
 
 
@@ -86,7 +95,13 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
     path = _download(str(source)) if str(source).startswith(HUB) else Path(source)
     tensors = _read(path)
     parameters = {p.name.removeprefix("backbone."): p for p in backbone.get_parameters()}
-    chosen = {name: tensors[key] for key in tensors for name in our_names(key) if name in parameters}
+    prefix = shared_prefix(tensors, lambda name: any(ours in parameters for ours in our_names(name)), source)
+    wanted = {
+        key: [name for name in our_names(key.removeprefix(prefix)) if name in parameters]
+        for key in tensors
+        if key.startswith(prefix)
+    }
+    chosen = {name: tensors[key] for key, names in wanted.items() for name in names}
     if not chosen:
         raise CheckpointError(
             f"{source}: none of its {len(tensors)} tensors ({_some(list(tensors))}) is a parameter of the trunk; "
@@ -99,7 +114,8 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
         str(source),
         tuple(name for name in parameters if name in chosen),
         tuple(name for name in parameters if name not in chosen),
-        tuple(key for key in tensors if not any(name in parameters for name in our_names(key))),
+        tuple(key for key in tensors if not wanted.get(key)),
+        prefix,
     )
 
 
@@ -134,17 +150,23 @@ def _some(items: list[str], separator: str = ", ") -> str:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    if path.suffix in _PICKLES:
-        how = _CONVERT.format(name=path.name, stem=path.stem)
-        raise CheckpointError(f"{path}: PyTorch pickles are not read; {how}")
-    if path.suffix not in _READERS:
-        raise CheckpointError(f"{path}: expected a file ending in {', '.join(_READERS)}, or {HUB}owner/name[/file]")
-    if not path.is_file():
+    suffix = path.suffix.lower()
+    if not path.is_file() and suffix in _SUFFIXES:
         raise CheckpointError(f"{path}: there is no such file; expected pretrained weights (backbone.pretrained)")
     try:
-        return _READERS[path.suffix](path)
+        kind = kind_of(path) if path.is_file() else None
+        if kind == "pytorch" or (kind is None and suffix in _PICKLES):
+            how = _CONVERT.format(name=path.name, stem=path.stem)
+            raise CheckpointError(f"{path}: PyTorch pickles are not read; {how}")
+        if suffix not in (*_SUFFIXES, *_PICKLES):
+            raise CheckpointError(
+                f"{path}: expected a file ending in {', '.join(_SUFFIXES)}, or {HUB}owner/name[/file]"
+            )
+        if kind is None:
+            raise CheckpointError(f"{path}: damaged or no file of weights, by its first bytes; download it again")
+        return _READERS[kind](path)
     except _DAMAGED as error:
-        raise CheckpointError(f"{path}: damaged or not a {path.suffix} file ({error}); download it again") from error
+        raise CheckpointError(f"{path}: damaged or not a {suffix} file ({error}); download it again") from error
 
 
 _DAMAGED = (SafetensorError, zipfile.BadZipFile, zlib.error, OSError, ValueError, TypeError, RuntimeError, EOFError)
@@ -161,10 +183,15 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_ckpt(path: Path) -> dict[str, np.ndarray]:
-    return {name: parameter.asnumpy() for name, parameter in ms.load_checkpoint(str(path)).items()}
+    values = ms.load_checkpoint(str(path))
+    return {name: value.asnumpy() for name, value in values.items() if isinstance(value, Tensor)}
 
 
-_READERS = {".safetensors": _read_safetensors, ".npz": _read_npz, ".ckpt": _read_ckpt}
+_READERS: dict[WeightFile, Callable[[Path], dict[str, np.ndarray]]] = {
+    "safetensors": _read_safetensors,
+    "npz": _read_npz,
+    "mindspore": _read_ckpt,
+}
 
 
 def _download(source: str) -> Path:

@@ -47,7 +47,8 @@ def list_frames(root: Path | str | None, kind: str = "hitsz_vcm") -> dict[str, F
     for split, folder in zip(HDF5_FILES, (layout.train, layout.test), strict=True):
         listed = read_names(layout.index / f"{split}_name.txt")
         sha = index_sha256(listed.names)
-        lists[split] = FrameList(tuple(listed.keys), tuple(listed.names), FolderFrames(folder), sha)
+        frames = FolderFrames.find(folder, listed.keys, listed.suffix)
+        lists[split] = FrameList(tuple(listed.keys), tuple(listed.names), frames, sha)
     return lists
 
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from star.errors import ReportError
+from star.data.text import read_text
+from star.errors import DataError, ReportError
 from star.evaluation.robustness_record import KINDS, Level
 from star.study.study import STUDY_FILE, Study, load_study
 
@@ -138,6 +139,8 @@ def _read(folder: Path) -> Any:
 
     path = Path(folder) / STUDY_FILE
     try:
-        return safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        return safe_load(read_text(path))
+    except DataError as error:
+        raise ReportError(str(error)) from error
+    except (OSError, YAMLError) as error:
         raise ReportError(f"{path} cannot be read as YAML: {error}") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from star.config.folders import use_config_folders
-from star.errors import ReportError
+from star.data.text import read_text
+from star.errors import DataError, ReportError
 from star.study.study import COLUMNS, VARIES, Published, Row, Study
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
@@ -22,8 +24,10 @@ def _read(path: Path) -> Any:
     from yaml import YAMLError
 
     try:
-        return OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
+        return OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))))
+    except DataError as error:
+        raise ReportError(str(error)) from error
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
         raise ReportError(f"{path} cannot be read as YAML: {error}") from error
 
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from star.config.check import check_config, check_overrides
 from star.config.migrations import VERSION, migrate, migrate_overrides
-from star.config.stored_run import stored_config, stored_overrides
+from star.config.stored_run import run_folder, stored_config, stored_overrides
 from star.errors import ConfigError
 
 OVERRIDES = ["experiment=star", "dataset=synthetic", "schedule=quick", "schedule.epochs=3", "seed=4"]
@@ -129,3 +129,21 @@ def test_overrides_of_version_1_have_the_names_of_today(folder):
 def test_an_override_of_no_key(folder):
     with pytest.raises(ConfigError, match="dataset.corruptoin.occlusion"):
         stored_config(folder, ["dataset.corruptoin.occlusion=0.25"])
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run_id": "aaaa', b"\xff\xfe", b"[]", b"3", b"{}"])
+def test_a_record_that_is_not_complete_is_passed_over_and_named(tmp_path, monkeypatch, caplog, content):
+    monkeypatch.setenv("STAR_OUTPUTS", str(tmp_path))
+    for name, text in (("whole", json.dumps({"run_id": "a" * 32}).encode()), ("half", content)):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_bytes(text)
+    assert run_folder("a" * 32) == run_folder("a" * 8) == tmp_path / "runs" / "whole"
+    assert content == b"{}" or f"{tmp_path}/runs/half/run.json is passed over" in caplog.text
+    with pytest.raises(ConfigError, match="the id of one of the 2 runs"):
+        run_folder("b" * 32)
+
+
+def test_a_run_with_half_a_record_has_the_overrides_hydra_kept(folder):
+    (folder / "run.json").write_text("")
+    OmegaConf.save(OmegaConf.create(OVERRIDES), folder / ".hydra" / "overrides.yaml")
+    assert stored_overrides(str(folder)) == (folder.resolve(), migrate_overrides(OVERRIDES))

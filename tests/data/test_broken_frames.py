@@ -59,6 +59,7 @@ def _exif(orientation):
 
 CUTS = sorted({*range(0, len(GOOD) - 1, max(1, len(GOOD) // 60)), *range(1, 12), len(GOOD) - 2, len(GOOD) - 1})
 PROGRESSIVE_CUTS = list(range(1, len(PROGRESSIVE), len(PROGRESSIVE) // 25))
+PNG = _saved(form="PNG")
 
 BAD = {
     "no bytes": b"",
@@ -67,7 +68,6 @@ BAD = {
     "html": b"<!DOCTYPE html><html><body>404</body></html>",
     "zeros": b"\0" * 2000,
     "zeros after a header": GOOD[:200] + b"\0" * 2000,
-    "png": _saved(form="PNG"),
     "16-bit png": _saved("I;16", "PNG"),
     "gif": _saved(form="GIF"),
     "bmp": _saved(form="BMP"),
@@ -95,6 +95,10 @@ FINE = {
     "bytes behind the end": GOOD + b"\0\0trailer",
     "one frame twice": GOOD + GOOD,
     "quality 1": _saved(quality=1),
+    "png": PNG,
+    "grey png": _saved("L", "PNG"),
+    "png of a palette": _saved("P", "PNG"),
+    "png with alpha": _saved("RGBA", "PNG"),
 }
 PLACES = ("missing", "a folder", "a link to nowhere", "a link to itself", "not allowed", "a disk that fails")
 
@@ -117,12 +121,20 @@ def test_truncated_frames_filled_with_zeros_are_refused(cut):
         decode_frame(GOOD[:cut] + b"\0" * (len(GOOD) - cut), "a.jpg")
 
 
+@pytest.mark.parametrize("cut", range(1, len(PNG), len(PNG) // 20))
+def test_truncated_and_damaged_png_frames_are_refused(cut):
+    for data in (PNG[:cut], PNG[:cut] + bytes([PNG[cut] ^ 1]) + PNG[cut + 1 :]):
+        with pytest.raises(DataError, match=r"frame a.jpg (is not a JPEG|is truncated|is a PNG file of 16 bits)"):
+            decode_frame(data, "a.jpg")
+
+
 @pytest.mark.parametrize("name", FINE)
 def test_unusual_frames_that_are_fine(name):
     frame = decode_frame(FINE[name], "a.jpg")
     assert frame.shape == (HEIGHT, WIDTH, 3) and frame.dtype == np.uint8
-    expected = np.repeat(cv2.cvtColor(PIXELS, cv2.COLOR_RGB2GRAY)[..., None], 3, 2) if name == "grey" else PIXELS
-    assert np.abs(frame.astype(int) - expected).mean() < (40 if name == "quality 1" else 6)
+    grey = np.repeat(cv2.cvtColor(PIXELS, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    expected = grey if "grey" in name else PIXELS
+    assert np.abs(frame.astype(int) - expected).mean() < (40 if name in ("quality 1", "png of a palette") else 6)
 
 
 @pytest.fixture

@@ -60,8 +60,8 @@ def test_truncation_after_an_embedded_thumbnail(tmp_path, frame):
     [
         (None, "is missing"),
         (b"", r"is empty \(0 bytes\)"),
-        (b"\x89PNG\r\n\x1a\n" + b"0" * 99, r"is not a JPEG file \(starts with bytes 89 50 4e 47\)"),
-        (b"<html>", "is not a JPEG file"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 99, "is truncated or damaged: 107 bytes that are no whole PNG"),
+        (b"<html>", r"is not a JPEG or PNG file \(starts with bytes 3c 68 74 6d\)"),
         (b"\xff\xd8" + b"\x12" * 300 + b"\xff\xd9", "cannot be decoded"),
     ],
 )

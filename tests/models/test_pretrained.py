@@ -1,5 +1,6 @@
 import sys
 import types
+import zipfile
 
 import mindspore as ms
 import numpy as np
@@ -126,6 +127,60 @@ def test_a_damaged_file_is_named(tmp_path, suffix, damage):
 def test_other_sources_are_refused_with_what_to_do(name, message):
     with pytest.raises(CheckpointError, match=message):
         load_pretrained(trunk(), name)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "model.module.", "encoder.backbone."])
+@pytest.mark.parametrize("suffix", ["safetensors", "npz", "ckpt"])
+def test_a_prefix_of_the_names_is_taken_off_and_said(tmp_path, suffix, prefix):
+    weights = torchvision_weights()
+    network = trunk()
+    path = save(tmp_path / f"w.{suffix}", {f"{prefix}{name}": values for name, values in weights.items()})
+    report = load_pretrained(network, path)
+    assert report.not_loaded == () and set(report.unused) == {f"{prefix}fc.bias", f"{prefix}fc.weight"}
+    np.testing.assert_array_equal(network.visible_stem.conv.weight.asnumpy(), weights["conv1.weight"])
+    assert f"the prefix {report.prefix} of their names was taken off" in report.describe()
+    assert prefix in (report.prefix, f"{report.prefix}backbone.")
+
+
+def test_tensors_outside_the_prefix_are_not_used(tmp_path):
+    weights = {f"net.{name}": values for name, values in torchvision_weights().items()}
+    report = load_pretrained(trunk(), save(tmp_path / "w.npz", weights | {"loss.weight": np.zeros(3, np.float32)}))
+    assert report.not_loaded == () and report.prefix == "net." and "loss.weight" in report.unused
+
+
+def test_two_networks_in_one_file_are_refused(tmp_path):
+    weights = torchvision_weights()
+    both = {f"{net}.{name}": values for net in ("student", "teacher") for name, values in weights.items()}
+    with pytest.raises(CheckpointError, match=r"w\.npz: holds several networks, under student\., teacher\.; expected"):
+        load_pretrained(trunk(), save(tmp_path / "w.npz", both))
+
+
+def test_texts_and_numbers_beside_the_weights_are_passed_over(tmp_path):
+    weights = torchvision_weights()
+    tensors = [{"name": name, "data": Tensor(values)} for name, values in weights.items()]
+    extra = {"epoch_num": 3, "arch": "resnet18", "rate": 0.1, "best": True}
+    ms.save_checkpoint(tensors, str(tmp_path / "w.ckpt"), append_dict=extra)
+    report = load_pretrained(trunk(), tmp_path / "w.ckpt")
+    assert report.not_loaded == () and "arch" not in report.unused
+
+
+@pytest.mark.parametrize("suffix", ["ckpt", "CKPT", "pth", "pt", "bin", "safetensors", "npz", "weights"])
+@pytest.mark.parametrize("form", ["zip", "cut zip", "pickle"])
+def test_files_of_pytorch_are_known_by_their_first_bytes(tmp_path, suffix, form):
+    path = tmp_path / f"epoch=3.{suffix}"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
+        archive.writestr("archive/version", "3")
+    if form != "zip":
+        path.write_bytes(path.read_bytes()[:40] if form == "cut zip" else b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+    message = r"PyTorch pickles are not read; convert it .*torch.load\('epoch=3.*state_dict.*'epoch=3\.safetensors'\)"
+    with pytest.raises(CheckpointError, match="damaged" if (form, suffix) == ("cut zip", "npz") else message):
+        load_pretrained(trunk(), path)
+
+
+def test_a_file_with_the_suffix_of_another_kind_is_read(tmp_path):
+    path = save(tmp_path / "w.safetensors", torchvision_weights()).rename(tmp_path / "w.ckpt")
+    assert load_pretrained(trunk(), path).not_loaded == ()
 
 
 def test_hugging_face_names(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import NamedTuple
 
 from star.data.pack.reader import Pack
@@ -49,10 +48,6 @@ class PackFolder(NamedTuple):
     def read_bytes(self) -> bytes:
         """Its bytes, see `Pack.read`."""
         return self.pack.read(self.at)
-
-    def read_text(self, encoding: str) -> str:
-        """Its text with the line ends of Python; raises UnicodeDecodeError."""
-        return io.TextIOWrapper(io.BytesIO(self.read_bytes()), encoding).read()
 
     def _join(self, name: str) -> str:
         return f"{self.at}/{name}" if self.at else name

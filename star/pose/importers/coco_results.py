@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from star.errors import DataError
-from star.pose.importers.joint_names import COCO, JointOrder
-from star.pose.importers.result import ImageResult, files_of, grouped, load_json, person, triples
-
-ORDERS = COCO
+from star.pose.importers.joint_names import JointOrder
+from star.pose.importers.result import EmptyFile, ImageResult, files_of, grouped, load_json, person, triples
 
 
 class Annotations(NamedTuple):
@@ -42,7 +40,9 @@ def read_annotations(path: Path) -> Annotations:
     return _annotations(load_json(path), path)
 
 
-def read_coco(source: Path, order: JointOrder, annotations: Annotations | None = None) -> Iterator[ImageResult]:
+def read_coco(
+    source: Path, order: JointOrder, annotations: Annotations | None = None
+) -> Iterator[ImageResult | EmptyFile]:
     """The results of a file or of all .json files of a folder.
 
     Raises:
@@ -55,10 +55,12 @@ def read_coco(source: Path, order: JointOrder, annotations: Annotations | None =
         if isinstance(content, dict) and isinstance(content.get("annotations"), list):
             own = _annotations(content, path)
             yield from grouped(_entries(content["annotations"], path, order, own, flags=True))
-        elif isinstance(content, list) and content:
+        elif content == []:
+            yield EmptyFile(path)
+        elif isinstance(content, list):
             yield from grouped(_entries(content, path, order, annotations, flags=False))
         else:
-            raise DataError(f"{path}: expected a list of COCO keypoint results that is not empty")
+            raise DataError(f"{path}: expected a list of COCO keypoint results")
 
 
 def _annotations(content: Any, path: Path) -> Annotations:
@@ -86,14 +88,18 @@ def _entries(
         where = f"{path}, entry {number}"
         if not isinstance(entry, dict) or not {"image_id", "keypoints"} <= entry.keys():
             raise DataError(f"{where}: expected image_id and keypoints")
+        image = _image(entry["image_id"], annotations, where)
+        if entry["keypoints"] == []:
+            yield ImageResult(image, where, [], path.parent, bodiless=1)
+            continue
         joints = triples(entry["keypoints"], where)
         if flags:
             joints[:, 2] /= 2
         names = annotations.joints.get(str(entry.get("category_id"))) if annotations else None
         if names is not None and len(names) != len(joints):
             names = None
-        image = _image(entry["image_id"], annotations, where)
-        yield ImageResult(image, where, [person(order.apply(joints, where, names), entry.get("score"))])
+        found = person(order.apply(joints, where, names), entry.get("score"), entry.get("track_id"))
+        yield ImageResult(image, where, [found], path.parent)
 
 
 def _image(identifier: Any, annotations: Annotations | None, where: str) -> str:

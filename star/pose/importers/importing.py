@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.errors import DataError
 from star.pose.frame_list import FrameList
 from star.pose.importers import alphapose, coco_results, mmpose, openpose, stored_skeletons
+from star.pose.importers.choosing import choose_persons
 from star.pose.importers.frame_names import Frame
 from star.pose.importers.joint_names import JointOrder
 from star.pose.importers.matching import match_results
-from star.pose.importers.placing import Coordinates, place_in_stored_frames, require_plausible
-from star.pose.importers.result import ImageResult
+from star.pose.importers.placing import Coordinates, crop_of, place_in_stored_frames, require_plausible
+from star.pose.importers.result import EmptyFile, ImageResult
 from star.pose.importers.summary import ImportSummary, Named
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality
 
@@ -31,18 +32,13 @@ Progress = Callable[[int, int], None]
 """Called with the frames done and their total."""
 
 
-class _Reader(NamedTuple):
-    read: Callable[[Path, JointOrder], Iterator[ImageResult]]
-    orders: Mapping[int, tuple[str, ...]]
-
-
-_READERS: dict[str, _Reader] = {
-    "hdf5": _Reader(stored_skeletons.read_hdf5, stored_skeletons.ORDERS),
-    "npy": _Reader(stored_skeletons.read_npy, stored_skeletons.ORDERS),
-    "alphapose": _Reader(alphapose.read_alphapose, alphapose.ORDERS),
-    "openpose": _Reader(openpose.read_openpose, openpose.ORDERS),
-    "coco": _Reader(coco_results.read_coco, coco_results.ORDERS),
-    "mmpose": _Reader(mmpose.read_mmpose, mmpose.ORDERS),
+_READERS: dict[str, Callable[[Path, JointOrder], Iterator[ImageResult | EmptyFile]]] = {
+    "hdf5": stored_skeletons.read_hdf5,
+    "npy": stored_skeletons.read_npy,
+    "alphapose": alphapose.read_alphapose,
+    "openpose": openpose.read_openpose,
+    "coco": coco_results.read_coco,
+    "mmpose": mmpose.read_mmpose,
 }
 
 
@@ -56,6 +52,7 @@ def import_skeletons(
     annotations: Paths | None = None,
     coordinates: Coordinates = "pixels",
     source_size: tuple[int, int] | None = None,
+    shift_frames: int = 0,
     estimator: str | None = None,
     on_progress: Progress | None = None,
 ) -> ImportSummary:
@@ -72,6 +69,7 @@ def import_skeletons(
         annotations: for `coco` results whose images are numbers: the annotation file, one for all sources or one each.
         coordinates: what the source's coordinates are, one of `star.pose.importers.COORDINATES`.
         source_size: (height, width) all frames had when the joints were estimated; None: that of the stored frames.
+        shift_frames: added to the frame numbers of the source; 1 where it counts from 0.
         estimator: name kept in the files; None: that of the source if it states one, else the format.
         on_progress: called after every frame written.
 
@@ -86,9 +84,11 @@ def import_skeletons(
     if annotations is not None and kind != "coco":
         raise DataError(f"annotations: given with import={kind}, expected only with import=coco")
     sources = _paths(source)
-    order = JointOrder(_READERS[kind].orders, joints)
-    matched = match_results(_read(kind, sources, order, _paths(annotations or ())), splits, sources)
-    placed = place_in_stored_frames(matched.persons, splits, coordinates, source_size)
+    order = JointOrder(joints)
+    results = _read(kind, sources, order, _paths(annotations or ()))
+    matched = match_results(results, splits, sources, shift_frames)
+    chosen = choose_persons(matched.persons, splits, lambda frame: crop_of(frame, splits, coordinates, source_size))
+    placed = place_in_stored_frames(chosen.persons, splits, coordinates, source_size)
     require_plausible(placed.skeletons, splits, coordinates, ", ".join(map(str, sources)))
 
     origin = stored_skeletons.stated_origin(sources[0]) if kind == "hdf5" and len(sources) == 1 else None
@@ -101,7 +101,12 @@ def import_skeletons(
         unmatched=Named.of(matched.unmatched),
         without=Named.of(matched.without_result(splits)),
         nobody=Named.of(matched.nobody),
-        several=Named.of(matched.several),
+        several=Named.of(chosen.several),
+        not_best=Named.of(chosen.not_best),
+        changed=Named.of(chosen.changed),
+        bodiless=Named.of(matched.bodiless),
+        not_finite=Named.of(matched.not_finite),
+        empty=Named.of(matched.empty),
         unreadable=Named.of(placed.unreadable),
         unknown_joints=Named.of(order.unknown),
         absent_joints=Named.of(order.absent),
@@ -113,10 +118,12 @@ def _paths(given: Paths) -> list[Path]:
     return [Path(path).expanduser() for path in ([given] if isinstance(given, (str, Path)) else given)]
 
 
-def _read(kind: Format, sources: list[Path], order: JointOrder, annotations: list[Path]) -> Iterator[ImageResult]:
+def _read(
+    kind: Format, sources: list[Path], order: JointOrder, annotations: list[Path]
+) -> Iterator[ImageResult | EmptyFile]:
     if kind != "coco":
         for source in sources:
-            yield from _READERS[kind].read(source, order)
+            yield from _READERS[kind](source, order)
         return
     if len(annotations) not in (0, 1, len(sources)):
         raise DataError(

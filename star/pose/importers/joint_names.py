@@ -46,28 +46,22 @@ _LIMBS_OF_OPENPOSE = (
 _LEGS_OF_OPENPOSE = ("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle")
 _FACE_OF_OPENPOSE = ("right_eye", "left_eye", "right_ear", "left_ear")
 
-OPENPOSE: Mapping[int, tuple[str, ...]] = {
+ORDERS: Mapping[int, tuple[str, ...]] = {
     15: ("head", *_LIMBS_OF_OPENPOSE, *_LEGS_OF_OPENPOSE, "chest"),
+    16: _MPII,
+    17: JOINTS,
     18: ("nose", *_LIMBS_OF_OPENPOSE, *_LEGS_OF_OPENPOSE, *_FACE_OF_OPENPOSE),
     25: (
         *("nose", *_LIMBS_OF_OPENPOSE, "mid_hip", *_LEGS_OF_OPENPOSE, *_FACE_OF_OPENPOSE),
         *("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel"),
     ),
-}
-"""Joint order of OpenPose's models (MPI, COCO, BODY_25) by their number of joints."""
-
-COCO: Mapping[int, tuple[str, ...]] = {
-    16: _MPII,
-    17: JOINTS,
     26: _HALPE_26,
     68: _HALPE_26 + _FACE_AND_HANDS[68:],
     133: _WHOLE_BODY,
     136: _HALPE_26 + _FACE_AND_HANDS,
 }
-"""Joint order of the models of AlphaPose and MMPose (MPII, COCO, Halpe, COCO-WholeBody) by their number of joints."""
-
-STORE: Mapping[int, tuple[str, ...]] = {17: JOINTS}
-"""Joint order of skeleton files."""
+"""Joint order of models by their number of joints: OpenPose (15, 18, 25), MPII (16), COCO (17), Halpe (26, 68, 136),
+COCO-WholeBody (133); the same in every format, for programs write each other's."""
 
 
 class JointMap(NamedTuple):
@@ -130,12 +124,10 @@ class JointOrder:
     """Finds the joint map of each entry of a source and remembers what did not fit.
 
     Args:
-        models: joint orders by number of joints, for entries that come without names.
         names: given by the user; they go before all others.
     """
 
-    def __init__(self, models: Mapping[int, tuple[str, ...]], names: Sequence[str] | None = None):
-        self._models = models
+    def __init__(self, names: Sequence[str] | None = None):
         self._given = None if names is None else tuple(names)
         self._maps: dict[tuple[str, ...], JointMap] = {}
 
@@ -164,9 +156,9 @@ class JointOrder:
         Raises:
             DataError: no order of k joints is known, or the names do not fit.
         """
-        order = self._given or (None if names is None else tuple(names)) or self._models.get(len(joints))
+        order = self._given or (None if names is None else tuple(names)) or ORDERS.get(len(joints))
         if order is None:
-            known = ", ".join(map(str, self._models))
+            known = ", ".join(map(str, ORDERS))
             raise DataError(
                 f"{where}: {len(joints)} joints, expected {known}; give the names of the joints in joints=[..]"
             )

@@ -1,4 +1,4 @@
-"""Giving each frame of the index its person, and refusing names that are not sure."""
+"""The frame of the index each image of a source is; names that are not sure are refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from star.errors import DataError
 from star.pose.frame_list import FrameList
-from star.pose.importers.frame_names import Frame, FrameNames
-from star.pose.importers.result import ImageResult, Person
+from star.pose.importers.frame_names import Frame, FrameNames, number_of, shifted
+from star.pose.importers.result import EmptyFile, ImageResult, Person
 from star.pose.importers.summary import NAMED, Named
 
 
@@ -17,18 +17,22 @@ class Matched(NamedTuple):
     """What became of the images of a source.
 
     Attributes:
-        persons: the best person of each frame.
+        persons: all persons of each frame in which somebody was found.
         where: file and entry of each frame's result.
         nobody: frames whose result holds nobody.
-        several: frames whose result holds more than one person.
+        bodiless: frames whose result holds persons without a joint of the body.
+        not_finite: frames of whose persons joints are NaN or infinite.
         unmatched: images that are no frame.
+        empty: result files that hold nothing.
     """
 
-    persons: dict[Frame, Person]
+    persons: dict[Frame, list[Person]]
     where: dict[Frame, str]
     nobody: list[str]
-    several: list[str]
+    bodiless: list[str]
+    not_finite: list[str]
     unmatched: list[str]
+    empty: list[str]
 
     def without_result(self, splits: Mapping[str, FrameList]) -> Iterator[str]:
         """Frames of the index the source says nothing of."""
@@ -36,31 +40,50 @@ class Matched(NamedTuple):
             yield from (key for key in dict.fromkeys(listed.keys) if Frame(split, key) not in self.where)
 
 
-def match_results(results: Iterator[ImageResult], splits: Mapping[str, FrameList], sources: Sequence[Path]) -> Matched:
-    """Find the frame of every image and its best person: the highest score, then the largest, then the first.
+def match_results(
+    results: Iterator[ImageResult | EmptyFile],
+    splits: Mapping[str, FrameList],
+    sources: Sequence[Path],
+    shift_frames: int = 0,
+) -> Matched:
+    """Find the frame of every image.
 
     Args:
         results: one an image.
         splits: the frames of the index.
         sources: for messages.
+        shift_frames: added to the number at the end of every image's name.
 
     Raises:
-        DataError: an image may be several frames, two results are of one frame, or no image is a frame with a person.
+        DataError: an image may be several frames, two results are of one frame, no image is a frame with a person, or
+            the images are counted from 0.
     """
     names = FrameNames(splits)
-    matched = Matched({}, {}, [], [], [])
+    matched = Matched({}, {}, [], [], [], [], [])
     ambiguous: dict[str, list[Frame]] = {}
+    firsts: set[Frame] = set()
     for result in results:
-        frames = names.find(result.image)
+        if isinstance(result, EmptyFile):
+            matched.empty.append(str(result.path))
+            continue
+        frames = names.find(shifted(result.image, shift_frames), result.folder)
         if len(frames) > 1:
             ambiguous[result.image] = frames
-        elif not frames:
-            matched.unmatched.append(result.image)
-        else:
+        elif frames:
             _take(frames[0], result, matched)
+        else:
+            matched.unmatched.append(result.image)
+            if number_of(shifted(result.image, shift_frames)) == 0:
+                firsts.update(names.find(shifted(result.image, shift_frames + 1), result.folder))
     given = ", ".join(map(str, sources))
     if ambiguous:
         raise DataError(f"{given}: {_ambiguous(ambiguous)}")
+    if firsts and _is_counted_from_0(firsts, matched, splits):
+        raise DataError(
+            f"{given}: images are counted from 0 and frames from 1: each of {len(firsts):,} folders has an image 0 "
+            f"that is no frame (first {min(firsts).key.rpartition('/')[0]}) and lacks its last frame; give "
+            f"shift_frames={shift_frames + 1}"
+        )
     if not matched.persons:
         raise DataError(f"{given}: {_nothing(matched, splits)}")
     return matched
@@ -70,12 +93,31 @@ def _take(frame: Frame, result: ImageResult, matched: Matched) -> None:
     if frame in matched.where:
         raise DataError(f"frame {frame.key} is given twice, expected once: {matched.where[frame]}; {result.where}")
     matched.where[frame] = result.where
-    if not result.persons:
+    if result.bodiless:
+        matched.bodiless.append(frame.key)
+    if any(person.not_finite for person in result.persons):
+        matched.not_finite.append(frame.key)
+    if result.persons:
+        matched.persons[frame] = result.persons
+    else:
         matched.nobody.append(frame.key)
-        return
-    if len(result.persons) > 1:
-        matched.several.append(frame.key)
-    matched.persons[frame] = max(result.persons, key=lambda person: person.rank)
+
+
+def _is_counted_from_0(firsts: set[Frame], matched: Matched, splits: Mapping[str, FrameList]) -> bool:
+    """Whether every folder with a result has a surplus image 0 and none for its last frame."""
+    lasts: dict[tuple[str, str], Frame] = {}
+    for split, listed in splits.items():
+        for key in listed.keys:
+            place = (split, key.rpartition("/")[0])
+            lasts[place] = max(lasts.get(place, Frame(split, key)), Frame(split, key), key=_number)
+    begun = {(frame.split, frame.key.rpartition("/")[0]) for frame in firsts}
+    folders = {(frame.split, frame.key.rpartition("/")[0]) for frame in matched.where}
+    return folders <= begun and all(lasts[place] not in matched.where for place in begun)
+
+
+def _number(frame: Frame) -> int:
+    number = number_of(frame.key)
+    return -1 if number is None else number
 
 
 def _ambiguous(images: dict[str, list[Frame]]) -> str:
@@ -92,6 +134,8 @@ def _ambiguous(images: dict[str, list[Frame]]) -> str:
 
 
 def _nothing(matched: Matched, splits: Mapping[str, FrameList]) -> str:
+    if matched.empty and not matched.unmatched and not matched.nobody:
+        return f"every result file is empty ({Named.of(matched.empty)}), expected results"
     if matched.nobody:
         return f"nobody was found in any of {len(matched.nobody):,} frames"
     listed = next(iter(splits.values()))

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from star.errors import DataError
-from star.pose.importers.joint_names import COCO, JointOrder
-from star.pose.importers.result import ImageResult, Person, files_of, finite_numbers, image_of, load_json, person
+from star.pose.importers.joint_names import JointOrder
+from star.pose.importers.result import ImageResult, Person, files_of, image_of, load_json, numbers, person
 
-ORDERS = COCO
 _PREFIX = "results_"
 
 
@@ -40,9 +39,17 @@ def read_mmpose(source: Path, order: JointOrder) -> Iterator[ImageResult]:
         if not isinstance(content, list):
             raise DataError(f"{path}: expected MMPose's JSON, a list of instances or one under instance_info")
         persons = [
-            _person(instance, f"{path}, instance {number}", order, names) for number, instance in enumerate(content, 1)
+            _person(instance, f"{path}, instance {number}", order, names)
+            for number, instance in enumerate(content, 1)
+            if not _is_bodiless(instance)
         ]
-        yield ImageResult(image, str(path), persons)
+        yield ImageResult(image, str(path), persons, path.parent, len(content) - len(persons))
+
+
+def _is_bodiless(instance: Any) -> bool:
+    return instance == {} or (
+        isinstance(instance, dict) and instance.get("keypoints") == instance.get("keypoint_scores") == []
+    )
 
 
 def _person(instance: Any, where: str, order: JointOrder, names: tuple[str, ...] | None) -> Person:
@@ -54,14 +61,14 @@ def _person(instance: Any, where: str, order: JointOrder, names: tuple[str, ...]
         elif "image_id" in given:
             hint = "; this is COCO's form: import=coco"
         raise DataError(f"{where}: expected keypoints and keypoint_scores{hint}")
-    points = finite_numbers(instance["keypoints"], where)
-    scores = finite_numbers(instance["keypoint_scores"], where)
+    points = numbers(instance["keypoints"], where)
+    scores = numbers(instance["keypoint_scores"], where)
     if points.ndim != 2 or points.shape[1] != 2 or scores.shape != points.shape[:1]:
         raise DataError(
             f"{where}: keypoints {list(points.shape)} and keypoint_scores {list(scores.shape)}, expected [k, 2] and [k]"
         )
     joints = order.apply(np.column_stack([points, scores]), where, names)
-    return person(joints, instance.get("bbox_score"))
+    return person(joints, instance.get("bbox_score"), instance.get("track_id"))
 
 
 def _joint_names(meta: Any, path: Path) -> tuple[str, ...] | None:

@@ -8,9 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from star.data.frame_size import frame_size
+from star.data.skeleton_checks import LOOKS_NORMALISED
 from star.data.skeleton_source import count_inside
 from star.errors import DataError
 from star.pose.frame_list import FrameList
+from star.pose.importers.continuing import Crop
 from star.pose.importers.frame_names import Frame
 from star.pose.importers.result import Person
 
@@ -18,7 +20,7 @@ Coordinates = Literal["pixels", "normalised", "centred"]
 COORDINATES: tuple[Coordinates, ...] = ("pixels", "normalised", "centred")
 """Pixels; 0..1 of the frame (OpenPose's `--keypoint_scale 3`); -1..1 of the frame (`--keypoint_scale 4`)."""
 
-_LOOKS_NORMALISED = 2.0
+_UNKNOWN_SIZE = (128, 64)
 
 
 class Placed(NamedTuple):
@@ -76,6 +78,21 @@ def place_in_stored_frames(
     return Placed(placed, unreadable, clipped)
 
 
+def crop_of(
+    frame: Frame, splits: Mapping[str, FrameList], coordinates: Coordinates, source_size: tuple[int, int] | None
+) -> Crop:
+    """Middle and height of a frame in the units of its persons' joints; a usual size where it cannot be read."""
+    if coordinates == "centred":
+        return Crop(0, 0, 2)
+    if coordinates == "normalised":
+        return Crop(0.5, 0.5, 1)
+    try:
+        height, width = source_size or frame_size(splits[frame.split].frames, frame.key)
+    except DataError:
+        height, width = _UNKNOWN_SIZE
+    return Crop(width / 2, height / 2, height)
+
+
 def require_plausible(
     skeletons: Mapping[Frame, np.ndarray], splits: Mapping[str, FrameList], coordinates: Coordinates, given: str
 ) -> None:
@@ -94,7 +111,7 @@ def require_plausible(
     for split, listed in splits.items():
         keys = [key for key in listed.keys if Frame(split, key) in skeletons]
         largest = max((float(np.abs(skeletons[Frame(split, key)][:, :2]).max()) for key in keys), default=0.0)
-        if coordinates == "pixels" and 0 < largest <= _LOOKS_NORMALISED:
+        if coordinates == "pixels" and 0 < largest <= LOOKS_NORMALISED:
             raise DataError(
                 f"{given}: no coordinate of {split} is larger than {largest:g}, expected pixels; give "
                 "coordinates=normalised (0..1) or coordinates=centred (-1..1)"

@@ -9,11 +9,10 @@ from typing import cast
 import h5py
 import numpy as np
 
+from star.data.skeleton_stores import open_hdf5
 from star.errors import DataError
-from star.pose.importers.joint_names import STORE, JointOrder
-from star.pose.importers.result import ImageResult, Person, files_of, finite_numbers, image_of, person
-
-ORDERS = STORE
+from star.pose.importers.joint_names import JointOrder
+from star.pose.importers.result import ImageResult, Person, files_of, image_of, numbers, person
 
 
 def read_hdf5(source: Path, order: JointOrder) -> Iterator[ImageResult]:
@@ -24,14 +23,14 @@ def read_hdf5(source: Path, order: JointOrder) -> Iterator[ImageResult]:
     """
     for path in files_of(source, ".h5"):
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 names = _entries(file)
                 if not names:
                     raise DataError(f"{path} holds no skeletons")
                 for name in names:
                     where = f"{path}, key {name}"
                     joints = cast(h5py.Dataset, file[name])[()]
-                    yield ImageResult(name, where, [_person(joints, where, order)])
+                    yield ImageResult(name, where, [_person(joints, where, order)], path.parent)
         except (OSError, RuntimeError, KeyError) as error:
             raise DataError(f"{path} cannot be read ({error}): make or download it again") from error
 
@@ -47,7 +46,7 @@ def read_npy(source: Path, order: JointOrder) -> Iterator[ImageResult]:
             joints = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path} cannot be read ({error}): make or copy it again") from error
-        yield ImageResult(image_of(path, source), str(path), [_person(joints, str(path), order)])
+        yield ImageResult(image_of(path, source), str(path), [_person(joints, str(path), order)], path.parent)
 
 
 def stated_origin(source: Path) -> tuple[str, str] | None:
@@ -55,7 +54,7 @@ def stated_origin(source: Path) -> tuple[str, str] | None:
     stated = set()
     for path in files_of(source, ".h5"):
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 stated.add(tuple(str(file.attrs.get(name, "")) for name in ("estimator", "version")))
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}): make or download it again") from error
@@ -70,7 +69,7 @@ def _entries(file: h5py.File) -> list[str]:
 
 
 def _person(joints: np.ndarray, where: str, order: JointOrder) -> Person:
-    values = finite_numbers(joints, where)
+    values = numbers(joints, where)
     if values.ndim != 2 or values.shape[1] != 3:
         raise DataError(f"{where}: shape {values.shape}, expected (17, 3)")
     return person(order.apply(values, where))

@@ -40,7 +40,12 @@ class ImportSummary(NamedTuple):
         unmatched: images of the source that are no frame of the index.
         without: frames of the index that are not in the source.
         nobody: frames in which the source found nobody; they get no skeleton.
-        several: frames with more than one person, of whom the best was taken.
+        several: frames with more than one person, of whom the one that continues the track was taken.
+        not_best: those of them in which another person has a higher score.
+        changed: frames in which the person taken is another than in the frame before, see `continuing.Followed`.
+        bodiless: frames with persons of whom the source has no joint of the body; these persons are passed over.
+        not_finite: frames with joints that are NaN or infinite; they get confidence 0.
+        empty: result files that hold nothing.
         unreadable: frames whose size was needed and could not be read; they get no skeleton.
         unknown_joints: names of joints in the source that are none of the 17; they are left out.
         absent_joints: joints of the 17 that the source, or a part of it, does not have; they get confidence 0.
@@ -54,6 +59,11 @@ class ImportSummary(NamedTuple):
     without: Named
     nobody: Named
     several: Named
+    not_best: Named
+    changed: Named
+    bodiless: Named
+    not_finite: Named
+    empty: Named
     unreadable: Named
     unknown_joints: Named
     absent_joints: Named
@@ -70,7 +80,12 @@ class ImportSummary(NamedTuple):
             ("images that are no frame of the index", self.unmatched),
             ("frames without a result", self.without),
             ("frames in which nobody was found", self.nobody),
-            ("frames with several persons, the best of them taken", self.several),
+            ("result files that hold nothing", self.empty),
+            ("frames with persons without a joint of the body, passed over", self.bodiless),
+            ("frames with several persons, the one that continues the track taken", self.several),
+            ("of them frames in which another person has a higher score", self.not_best),
+            ("frames in which the person changes", self.changed),
+            ("frames with joints that are NaN or infinite, confidence 0", self.not_finite),
             ("frames whose size cannot be read", self.unreadable),
             ("joints of the source left out", self.unknown_joints),
             ("joints the source does not have, confidence 0", self.absent_joints),

@@ -93,8 +93,8 @@ def test_numbers_of_images_belong_to_coco(dump, splits, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], r"an empty list"),
-        ({}, r"without results"),
+        ([], r"every result file is empty"),
+        ({}, r"every result file is empty"),
         (3, r"int without results"),
         ([{"image_id": "a"}], r"entry 1: expected image_id and keypoints"),
         ([7], r"entry 1: expected image_id and keypoints"),

@@ -104,7 +104,7 @@ def test_numbers_without_annotations_say_what_to_give(dump, splits, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], r"a\.json: expected a list of COCO keypoint results"),
+        ([], r"a\.json: every result file is empty"),
         ({"images": []}, r"a\.json: expected a list of COCO keypoint results"),
         ([{"image_id": 1}], r"a\.json, entry 1: expected image_id and keypoints"),
         ([{"image_id": None, "keypoints": [1] * 51}], r"a\.json, entry 1: image_id None, expected a number or"),

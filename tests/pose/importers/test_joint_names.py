@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from star.data.coco_joints import JOINTS
 from star.errors import DataError
-from star.pose.importers.joint_names import COCO, OPENPOSE, JointOrder, find_joint, map_joints
+from star.pose.importers.joint_names import ORDERS, JointOrder, find_joint, map_joints
 
 SPELLINGS = (
     lambda side, part: f"{side}_{part}",
@@ -40,11 +40,11 @@ def test_openpose_orders_are_those_of_its_documentation():
     )
     coco = (*body_25[:8], *body_25[9:19])
     for documented in (body_25, coco):
-        assert [find_joint(name) for name in OPENPOSE[len(documented)]] == [find_joint(name) for name in documented]
+        assert [find_joint(name) for name in ORDERS[len(documented)]] == [find_joint(name) for name in documented]
     assert map_joints(body_25, "here").unknown == ("Neck", "MidHip", *body_25[19:])
 
 
-@pytest.mark.parametrize(("count", "order"), [*COCO.items(), *OPENPOSE.items()])
+@pytest.mark.parametrize(("count", "order"), ORDERS.items())
 def test_every_known_order_has_its_length_and_each_joint_once(count, order):
     assert len(order) == count == len(set(order))
     found = [find_joint(name) for name in order if find_joint(name) is not None]
@@ -55,23 +55,23 @@ def test_every_known_order_has_its_length_and_each_joint_once(count, order):
 def test_any_order_of_names_finds_every_joint(order, seed):
     values = np.random.default_rng(seed).random((17, 3))
     source = np.array([values[JOINTS.index(name)] if name in JOINTS else [9, 9, 9] for name in order])
-    assert np.array_equal(JointOrder({}).apply(source, "here", order), values)
-    assert np.array_equal(JointOrder({}, order).apply(source, "here", JOINTS), values)
+    assert np.array_equal(JointOrder().apply(source, "here", order), values)
+    assert np.array_equal(JointOrder(order).apply(source, "here", JOINTS), values)
 
 
 def test_joints_the_source_does_not_have_are_zero_and_named():
-    order = JointOrder(OPENPOSE)
+    order = JointOrder()
     joints = order.apply(np.arange(45.0).reshape(15, 3) + 1, "here")
     assert (joints[:5] == 0).all() and (joints[5:] > 0).all()
     assert order.absent == JOINTS[:5] and order.unknown == ("head", "neck", "chest")
 
 
 def test_orders_that_do_not_fit():
-    with pytest.raises(DataError, match=r"b\.json: 14 joints, expected 15, 18, 25; give .*joints=\[\.\.\]"):
-        JointOrder(OPENPOSE).apply(np.zeros((14, 3)), "b.json")
+    with pytest.raises(DataError, match=r"b\.json: 14 joints, expected 15, 16, 17, 18, 25, .*; give .*joints=\[\.\.\]"):
+        JointOrder().apply(np.zeros((14, 3)), "b.json")
     with pytest.raises(DataError, match=r"b\.json: 17 joints, expected 2"):
-        JointOrder(COCO, ("nose", "left_eye")).apply(np.zeros((17, 3)), "b.json")
+        JointOrder(("nose", "left_eye")).apply(np.zeros((17, 3)), "b.json")
     with pytest.raises(DataError, match=r"'LEye' and 'left_eye' are both left_eye"):
         map_joints(["LEye", "left_eye"], "here")
     with pytest.raises(DataError, match=r"joints: given 'a', 'b', expected names such as nose"):
-        JointOrder(COCO, ("a", "b")).apply(np.zeros((2, 3)), "here")
+        JointOrder(("a", "b")).apply(np.zeros((2, 3)), "here")

@@ -1,0 +1,113 @@
+"""Skeleton files that are read as they are: what an import refuses or corrects is refused or noted here too."""
+
+import fcntl
+
+import h5py
+import numpy as np
+import pytest
+from support.tiny_vcm import HEIGHT, WIDTH, plain_joints
+
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons
+from star.errors import DataError
+from star.pose.frame_list import list_frames
+from star.pose.importers import import_skeletons
+
+
+@pytest.fixture
+def skeletons(tiny, tmp_path):
+    """Writes files without attributes, as other hands make them; gives their folder."""
+
+    def write(joints=None, form="hdf5", named=lambda key: key):
+        folder = tmp_path / "skeletons"
+        folder.mkdir(exist_ok=True)
+        values = plain_joints() if joints is None else joints
+        for split, listed in list_frames(tiny.root).items():
+            if form == "npy":
+                for key in listed.keys:
+                    np.save(folder / f"{named(key).replace('/', '_')}.npy", values)
+                continue
+            with h5py.File(folder / HDF5_FILES[split], "w") as file:
+                for key in listed.keys:
+                    file[named(key)] = values
+        return folder
+
+    return write
+
+
+def counted_from_0(key):
+    folder, _, number = key.rpartition("/")
+    return f"{folder}/{int(number) - 1}"
+
+
+@pytest.mark.parametrize("form", ["hdf5", "npy"])
+@pytest.mark.parametrize("centred", [False, True])
+def test_shares_of_the_frame_are_refused(tiny, skeletons, form, centred):
+    shares = plain_joints() / [WIDTH, HEIGHT, 1]
+    joints = shares * [2, 2, 1] - [1, 1, 0] if centred else shares
+    with pytest.raises(DataError, match=rf"no coordinate of .*import={form} source=.* coordinates=normalised"):
+        read_hitsz_vcm(tiny.root, skeletons=skeletons(joints, form))
+
+
+@pytest.mark.parametrize("form", ["hdf5", "npy"])
+def test_confidences_of_another_scale_are_noted(tiny, skeletons, form):
+    joints = plain_joints()
+    joints[:, 2] = 230
+    notes = read_hitsz_vcm(tiny.root, skeletons=skeletons(joints, form)).notes
+    assert sum("confidences lie outside 0..1 (from 230 to 230) and are taken as 0 or 1" in note for note in notes) == 2
+
+
+@pytest.mark.parametrize("kind", ["i4", "u1", "f4"])
+def test_whole_numbers_are_noted(tiny, skeletons, kind):
+    notes = read_hitsz_vcm(tiny.root, skeletons=skeletons(plain_joints().astype("i4").astype(kind))).notes
+    assert sum("whole numbers, so confidences between 0 and 1 are lost (100% of them are 0)" in n for n in notes) == 2
+
+
+def test_usual_files_give_no_note(tiny, skeletons):
+    joints = plain_joints()
+    joints[3] = np.nan
+    assert read_hitsz_vcm(tiny.root, skeletons=skeletons(joints)).notes == read_hitsz_vcm(tiny.root).notes
+
+
+@pytest.mark.parametrize(
+    ("form", "named", "key"),
+    [
+        ("hdf5", lambda key: f"{key}.jpg", r"0001/ir/D2/1\.jpg"),
+        ("hdf5", lambda key: f"Train/{key}", r"Train/0001/ir/D2/1"),
+        ("npy", lambda key: f"x/{key}", r"x_0001_ir_D2_1"),
+    ],
+)
+def test_keys_of_another_form_are_shown_beside_the_expected(tiny, skeletons, tmp_path, form, named, key):
+    folder = skeletons(form=form, named=named)
+    message = rf"0 of \d+ sampled.*first key is {key}, expected keys such as 0001/ir/D2/1: .*import={form} source="
+    with pytest.raises(DataError, match=message):
+        read_hitsz_vcm(tiny.root, skeletons=folder)
+    if form == "hdf5":
+        summary = import_skeletons("hdf5", folder, splits=list_frames(tiny.root), out=tmp_path / "out")
+        assert all(found == listed for found, listed in summary.frames.values())
+
+
+@pytest.mark.parametrize("form", ["hdf5", "npy"])
+def test_frames_counted_from_0_are_refused(tiny, skeletons, form):
+    with pytest.raises(DataError, match=rf"are counted from 0 and the frames from 1: .*import={form} .*shift_frames=1"):
+        read_hitsz_vcm(tiny.root, skeletons=skeletons(form=form, named=counted_from_0))
+
+
+@pytest.mark.parametrize("how", ["locked", "no locks"])
+def test_files_that_cannot_be_locked_are_read(tiny, skeletons, tmp_path, how, monkeypatch):
+    folder = skeletons()
+    if how == "no locks":
+        opened = h5py.File
+
+        def refuse(path, mode, **options):
+            if mode == "r" and options.get("locking") is not False:
+                raise OSError(37, "unable to lock file, errno = 37, error message = 'No locks available'")
+            return opened(path, mode, **options)
+
+        monkeypatch.setattr(h5py, "File", refuse)
+    with (folder / HDF5_FILES["train"]).open("rb") as other:
+        if how == "locked":
+            fcntl.flock(other, fcntl.LOCK_EX)
+        read = Hdf5Skeletons(folder / HDF5_FILES["train"]).read("0001/ir/D2/1")
+        assert read is not None and np.array_equal(read, plain_joints())
+        import_skeletons("hdf5", folder, splits=list_frames(tiny.root), out=tmp_path / "out")
