@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import ON_ASCEND
-from support.methods import METHODS
+from support.methods import EXTRA, METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
@@ -43,6 +43,12 @@ def test_a_tiny_job_compiles(experiment: str, sound: Simulate):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_compiles(experiment: str, sound: Simulate):
     assert sound(f"experiment={experiment}").peak <= BUDGET
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", EXTRA)
+def test_every_method_compiles(method: str, sound: Simulate):
+    sound(f"method={method}", *EXTRA[method])
 
 
 @pytest.mark.slow
