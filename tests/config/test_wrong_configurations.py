@@ -393,7 +393,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("experiment=wrong_key",),
         {"no_such_key": "no such key (known here: "},
     ),
-    "an experiment there is not": (("experiment=calsl",), {"experiment": "one of baseline,"}),
+    "an experiment there is not": (("experiment=calsl",), {"experiment": "one of agw, baseline,"}),
     "a file without a class": (("aggregation=empty",), {"aggregation._target_": "a class by its full name"}),
     "a file that is a list": (("aggregation=list",), {"aggregation": "a group of keys"}),
     "problems of every part and of other groups": (
