@@ -20,9 +20,12 @@ from star.models.pooling import Mean
 from star.models.recurrent_gates import RecurrentGates
 
 SLACK = 1.5
-"""Batch norms over four nearly equal clips magnify rounding. Features and logits are as near to float64 as the authors'
-own in float32 (2e-5, 6e-5), but of these the identity term is 3.4e-5 away, where 3.0e-5 is allowed, and three of 226
-gradient norms up to 1.4e-3, where 1e-3 is."""
+"""On the tolerance of what does not meet it, so that it gets no worse unseen."""
+NOT_MET = pytest.mark.xfail(
+    strict=False,
+    reason="batch norms over four nearly equal clips magnify rounding: the identity term is 3.4e-5 away, where 3.0e-5 "
+    "is allowed, and three of 226 gradient norms up to 1.4e-3, where 1e-3 is; on another processor both may be met",
+)
 MODES = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
 
 
@@ -152,9 +155,8 @@ def test_retrieval_features_and_their_differences(network, reference):
         assert away < 1e-3 * np.linalg.norm(theirs[0] - theirs[1])
 
 
-@MODES
-def test_a_training_step(network, reference, compiled):
-    z = reference("mitml_train")
+def training_step(network, z, compiled):
+    """Total loss, (features, logits, logits of the modality, terms) and norms of gradients by name."""
     set_weights(network.get_parameters(), NAMES)
     set_middle_taps(network.get_parameters(), NAMES)
     network.set_train(True)
@@ -174,13 +176,33 @@ def test_a_training_step(network, reference, compiled):
         terms = (of_identity, of_triplet, *of_modality)
         return of_identity + of_triplet, (features, logits, output["modality_logits"], terms)
 
-    (total, (features, logits, modality_logits, terms)), _, norms = gradients_of(forward, compiled, network, [])
+    (total, outputs), _, norms = gradients_of(forward, compiled, network, [])
+    return total, outputs, {name: norm for name, norm in norms.items() if norm > 0}
+
+
+@MODES
+def test_a_training_step(network, reference, compiled):
+    z = reference("mitml_train")
+    total, (features, logits, modality_logits, terms), norms = training_step(network, z, compiled)
+    z.check("term_identity", terms[0], SLACK)
+    z.check_norms(norms, NAMES, "mitml.", SLACK)
     z.check("clip_feature", features)
     z.check("clip_logits", logits)
     z.check("modality_logits", modality_logits)
-    z.check("term_identity", terms[0], SLACK)
-    z.check("term_identity", identity(Tensor(z["clip_logits"]), identities))
+    identities = Tensor(z["identities"].astype(np.int32))
+    z.check("term_identity", Identity()(Tensor(z["clip_logits"]), identities))
     for name, term in zip(("term_triplet", "modality_loss", "term_confusion"), terms[1:], strict=True):
         z.check(name, term)
     z.check("total", total)
-    z.check_norms({name: norm for name, norm in norms.items() if norm > 0}, NAMES, "mitml.", SLACK)
+
+
+@NOT_MET
+@MODES
+@pytest.mark.parametrize("what", ["identity term", "gradients"])
+def test_what_rounding_moves_most_in_a_training_step(network, reference, compiled, what):
+    z = reference("mitml_train")
+    _, (*_, terms), norms = training_step(network, z, compiled)
+    if what == "identity term":
+        z.check("term_identity", terms[0])
+    else:
+        z.check_norms(norms, NAMES, "mitml.")

@@ -39,7 +39,7 @@ class Reference:
         return max(1e-5, 20 * self.deviations.get(name, 0.0))
 
     def check(self, name: str, found: Any, slack: float = 1.0) -> None:
-        """Hold an array to the reference's, to `slack` times the tolerance."""
+        """Compare an array with the reference's, within `slack` times the tolerance."""
         expected = self.arrays[name]
         found = np.asarray(found.asnumpy() if isinstance(found, Tensor) else found)
         assert found.shape == expected.shape, (name, found.shape, expected.shape)
@@ -48,7 +48,7 @@ class Reference:
         assert deviation <= slack * self.tolerance(name), (name, deviation, self.tolerance(name))
 
     def check_norms(self, norms: dict[str, float], renaming: Renaming, prefix: str = "", slack: float = 1.0) -> None:
-        """Hold norms of gradients, by our names, to those stored; ill-conditioned ones are passed over.
+        """Compare norms of gradients, by our names, with those stored; ill-conditioned ones are passed over.
 
         Args:
             norms: by name of our parameter.
