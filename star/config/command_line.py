@@ -18,6 +18,7 @@ from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defau
 from star.config.method import methods_as_experiments
 from star.config.schema import Config
 from star.config.stored_run import run_folder, stored_overrides
+from star.config.typed import as_typed, quoted, value_of
 from star.errors import ConfigError, Problem
 
 
@@ -37,7 +38,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: lists every problem of all jobs.
     """
-    arguments = methods_as_experiments(take_config_folders(arguments))
+    arguments = as_typed(methods_as_experiments(take_config_folders(arguments)))
     options = get_args_parser().parse_args(arguments)
     switches = [text for text in arguments if text not in options.overrides]
     overrides = options.overrides
@@ -62,7 +63,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     if problems:
         raise ConfigError(list(problems))
     if not options.multirun and (run := _resumed_run(overrides)):
-        overrides = [*with_stored_overrides(overrides), f"hydra.run.dir='{run_folder(run)}'"]
+        overrides = [*with_stored_overrides(overrides), f"hydra.run.dir={quoted(str(run_folder(run)))}"]
     prepared = with_launcher_defaults(overrides) if options.multirun else overrides
     return [*switches, *map(_with_slot_key, prepared), *search_path()]
 
@@ -98,5 +99,5 @@ def with_stored_overrides(overrides: Sequence[str]) -> list[str]:
 
 
 def _resumed_run(overrides: Sequence[str]) -> str | None:
-    runs = [text.removeprefix("resume=") for text in overrides if text.startswith("resume=")]
-    return runs[-1] if runs and runs[-1] not in ("", "null") else None
+    runs = [value_of(text) for text in overrides if text.startswith("resume=")]
+    return str(runs[-1]) if runs and runs[-1] not in ("", None) else None

@@ -22,6 +22,7 @@ from star.config.folders import config_folders, search_path
 from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
+from star.config.typed import as_typed
 from star.data.folder import left_by_others
 from star.errors import ConfigError, Problem
 
@@ -83,7 +84,7 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     """
     problems: list[Problem] = []
     choices = group_choices(config_name)
-    parsed = _parse(methods_as_experiments(overrides), problems)
+    parsed = _parse(as_typed(methods_as_experiments(overrides)), problems)
     kept = [text for override in parsed if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():

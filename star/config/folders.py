@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from star.config.typed import quoted
 from star.errors import ConfigError, Problem
 
 VARIABLE = "STAR_CONFIG_DIR"
@@ -77,13 +78,7 @@ def folder_options() -> list[str]:
 def search_path() -> list[str]:
     """The override that tells Hydra of the folders in use."""
     folders = [folder if folder.startswith("pkg://") else f"file://{folder}" for folder in config_folders()]
-    return [f"{_SEARCH_PATH}[{','.join(map(_quoted, folders))}]"] if folders else []
-
-
-def _quoted(text: str) -> str:
-    """As Hydra reads it: backslashes count only before a quotation mark."""
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), text)
-    return f"'{escaped}'"
+    return [f"{_SEARCH_PATH}[{','.join(map(quoted, folders))}]"] if folders else []
 
 
 def _entries(text: str) -> list[str]:

@@ -21,6 +21,7 @@ from yaml import YAMLError
 from star.config.folders import use_config_folders
 from star.config.migrations import migrate, migrate_overrides
 from star.config.paths import outputs_folder
+from star.config.typed import value_of
 from star.errors import ConfigError, Problem
 
 logger = logging.getLogger(__name__)
@@ -108,11 +109,11 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     config = OmegaConf.create(migrate(stored))
     problems = []
     for text in overrides:
-        key, equals, value = text.partition("=")
+        key, equals, _ = text.partition("=")
         if not equals or OmegaConf.select(config, key, default="absent") == "absent":
             problems.append(Problem(key, text, f"KEY=VALUE with a key of {path}"))
         else:
-            OmegaConf.update(config, key, OmegaConf.from_dotlist([f"v={value}"]).v)
+            OmegaConf.update(config, key, value_of(text))
     if problems:
         raise ConfigError(problems)
     use_recorded_folders(folder)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from star.config.schema import Hardware
+from star.config.typed import quoted
 from star.engine.signals import StopSignals
 from star.errors import StarError
 
@@ -95,7 +96,7 @@ def worker_arguments(arguments: Sequence[str]) -> Iterator[list[str]]:
         return
     kept = [text for text in arguments if not text.startswith("hydra.run.dir=")]
     with tempfile.TemporaryDirectory(prefix="star-process-") as folder:
-        yield [*kept, f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+        yield [*kept, f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"]
 
 
 def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Path) -> None:
@@ -115,7 +116,7 @@ def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Pat
         "-c",
         "from star.cli.train import train; train()",
         *overrides,
-        f"hydra.run.dir='{folder}'",
+        f"hydra.run.dir={quoted(str(folder))}",
     ]
     share_cores = hardware.target == "CPU"
     run_workers(command, hardware.processes, folder, device_id=hardware.device_id, share_cores=share_cores)

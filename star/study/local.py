@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from star.config.typed import quoted
 from star.errors import TrackingError
 from star.study.interrupt import StopRequests
 from star.study.plan import Plan, Task
@@ -107,7 +108,7 @@ class LocalRunner:
         else:
             moment = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
             folder = self._outputs / "runs" / f"{moment}_{task.row.name}_seed{task.seed}"
-            overrides.append(f"hydra.run.dir='{folder}'")
+            overrides.append(f"hydra.run.dir={quoted(str(folder))}")
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / CONSOLE, "ab") as console:
             process = subprocess.Popen(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
+from star.config.typed import quoted
 from star.study.checked_study import check_study
 from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of, refuse_queued
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
@@ -69,7 +70,7 @@ def run_study(
     address = store_uri(uri, outputs)
     check_store(address)
     planner = Planner(checked, address, outputs, repeat_outdated=repeat_outdated, generate=not dry_run)
-    tracker = [] if uri is None else [f"tracker.uri='{address}'"]
+    tracker = [] if uri is None else [f"tracker.uri={quoted(address)}"]
     if dry_run:
         return _described(planner.plan(), launcher, jobs), True
     with study_lock(study, outputs) as lock:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from star.config.folders import use_config_folders
+from star.config.typed import as_typed
 from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.study.study import COLUMNS, VARIES, Published, Row, Study
@@ -151,7 +152,7 @@ class StudyReader:
 
     def _overrides(self, content: dict[str, Any], key: str, where: str = "") -> tuple[str, ...]:
         name = f"{where}.{key}" if where else key
-        overrides = tuple(map(str, self._list(content, key, where)))
+        overrides = tuple(as_typed(map(str, self._list(content, key, where))))
         for override in overrides:
             self._expect("=" in override, name, override, "key=value")
         return overrides

@@ -214,7 +214,7 @@ def _search(
         with closing(connect_read_only(path)) as connection:
             return _search_sqlite(connection, condition, values)
     except sqlite3.Error as error:
-        if "no such table" in str(error):
+        if "no such table: runs" in str(error):
             return []
         raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
 

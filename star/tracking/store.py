@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 
 from star.errors import TrackingError
 from star.tracking.moved_store import ARTIFACTS, adopt_artifacts
+from star.tracking.schema import check_schema
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 5.0
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -62,9 +64,10 @@ def store_uri(uri: str | None, outputs: Path) -> str:
     scheme = _scheme(uri)
     if scheme == "sqlite":
         path = uri.partition("sqlite:///")[2]
-        if not path:
-            raise TrackingError(f"{name}: given {uri!r}, expected sqlite:///<path of a file>")
-        return f"sqlite:///{Path(path).expanduser().resolve()}"
+        file = Path(path).expanduser().resolve()
+        if not path or (re.search(r"\?\w+=", file.name) and not file.exists()):
+            raise TrackingError(f"{name}: given {uri!r}, expected sqlite:///<path of a file>, without options after it")
+        return f"sqlite:///{file}"
     if scheme not in _DEFAULT_PORTS and scheme != "databricks":
         raise TrackingError(
             f"{name}: given {shown(uri)!r}, expected null (an SQLite file in the output folder), "
@@ -143,13 +146,34 @@ def prepare_store(uri: str, experiment: str) -> str:
 
 
 def client(uri: str) -> MlflowClient:
-    """A quiet MLflow client; limits on HTTP waiting hold unless the environment already has its own."""
+    """A quiet MLflow client; limits on HTTP waiting hold unless the environment already has its own.
+
+    Raises:
+        TrackingError: another version of MLflow has made the store.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
-    return MlflowClient(uri)
+    address, path = _as_sqlalchemy_reads(uri), sqlite_file(uri)
+    if _scheme(uri) in _DATABASES:
+        check_schema(address, shown(uri), str(path) if path else None)
+    return MlflowClient(address)
+
+
+def _as_sqlalchemy_reads(uri: str) -> str:
+    """The address for MLflow, which takes `%41` or `?x` in the path of a file for something else than letters."""
+    path = sqlite_file(uri)
+    if path is None or not set("%?") & set(str(path)):
+        return uri
+    return f"sqlite:////proc/self/fd/{_opened(path.parent)}/{path.name}"
+
+
+@cache
+def _opened(folder: Path) -> int:
+    """A descriptor of the folder, open until the process ends: a name for it without letters of its own."""
+    return os.open(folder, os.O_PATH | os.O_DIRECTORY)
 
 
 @contextlib.contextmanager

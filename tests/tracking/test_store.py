@@ -1,12 +1,18 @@
 import multiprocessing
+import re
+import shlex
+import shutil
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from star.errors import TrackingError
 from star.tracking.mlflow_tracker import open_run
+from star.tracking.runs import find_run
 from star.tracking.store import check_store, client, prepare_store, shown, store_uri
 
 
@@ -153,3 +159,71 @@ def test_two_processes_open_a_fresh_store_at_once(tmp_path: Path):
         first, second = pool.starmap(prepare_store, [(uri, "star"), (uri, "star")], chunksize=1)
     assert first == second
     assert [e.name for e in client(uri).search_experiments()].count("star") == 1
+
+
+ODD = ["数据 (1)", "a%41b", "what?x=1", "h#h", "a=b,[c]", "it's", "100%", "~a"]
+"""Names of folders that addresses could take for something else."""
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_store_in_any_folder(outputs: Path, tmp_path: Path, name: str, opened):
+    """Also where MLflow would read the name otherwise, and make a database beside the folder."""
+    folder = outputs.rename(tmp_path / name)
+    (tmp_path / "a.txt").write_text("from the run")
+    with opened(outputs=folder, spool=folder / "runs" / "one" / "events.jsonl") as tracker:
+        tracker.log_artifact(tmp_path / "a.txt")
+    uri = store_uri(None, folder)
+    assert uri == f"sqlite:///{folder}/mlflow.db" == store_uri(uri, tmp_path)
+    assert find_run(uri, tracker.run_id).status == "FINISHED"
+    assert (folder / "artifacts" / tracker.run_id / "artifacts" / "a.txt").read_text() == "from the run"
+    assert {path.name for path in tmp_path.iterdir()} == {name, "a.txt"}
+
+
+def test_options_behind_the_file_are_refused(tmp_path: Path):
+    with pytest.raises(TrackingError, match=r"without options after it"):
+        store_uri(f"sqlite:///{tmp_path}/mlflow.db?timeout=10", tmp_path)
+
+
+OLDER = "4465047574b1"
+"""A revision of MLflow 2's schema."""
+
+
+@pytest.fixture(scope="module")
+def older_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As an MLflow of that revision has left it, with a run's experiment."""
+    from alembic import command
+    from mlflow.store.db.utils import InitialBase, _get_alembic_config
+    from sqlalchemy import create_engine
+
+    path = tmp_path_factory.mktemp("older") / "mlflow.db"
+    engine = create_engine(f"sqlite:///{path}")
+    InitialBase.metadata.create_all(engine)
+    with engine.begin() as connection:
+        config = _get_alembic_config(str(engine.url))
+        config.attributes["connection"] = connection
+        command.upgrade(config, OLDER)
+    engine.dispose()
+    return path
+
+
+def test_the_store_of_an_older_mlflow_is_left_as_it_is(older_store: Path, tmp_path: Path):
+    """MLflow itself would migrate it here and lock out whoever shares it."""
+    place = tmp_path / "it's 50%" / "mlflow.db"
+    place.parent.mkdir()
+    shutil.copy(older_store, place)
+    before = place.read_bytes()
+    message = _refused(f"sqlite:///{place}", tmp_path)
+    assert f"made by an older MLflow (its schema is {OLDER}" in message and "nothing was changed" in message
+    assert place.read_bytes() == before
+    commands = re.search(r"cannot open it: (.*)\. Or choose", message)
+    assert commands is not None
+    copy, migrate = commands[1].split(" && ")
+    assert shlex.split(copy) == ["cp", str(place), f"{place}.before"]
+    assert shlex.split(migrate)[:3] == ["mlflow", "db", "upgrade"]
+    assert make_url(shlex.split(migrate)[3]).database == str(place)
+
+
+def test_the_store_of_a_newer_mlflow_is_refused(uri: str, outputs: Path, tmp_path: Path):
+    with closing(sqlite3.connect(outputs / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    assert "made by a newer MLflow than MLflow 3" in _refused(uri, tmp_path)
