@@ -1,8 +1,8 @@
 """KEY=VALUE as typed in a shell: paths with any letters in them are values of Hydra, without quotes of Hydra's own.
 
-Hydra has a grammar of its own for values, in which `=`, `(`, `#`, `~` or a Chinese letter is a mistake, and `a,b`, `[a]`
-or `1_0` something else than a name. A file or folder that is there is meant as it is typed; so is what Hydra cannot
-read. `null` and `${...}` are always what they are to Hydra.
+Hydra has a grammar of its own for values, in which `=`, `(`, `#`, `~` or a Chinese letter is a mistake, and `a,b`,
+`[a]` or `1_0` something else than a name. A file or folder that is there is meant as it is typed; so is what Hydra
+cannot read. `null` and `${...}` are always what they are to Hydra.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from hydra.errors import HydraException
 _ASSIGNMENT = re.compile(r"((?:\+{0,2}|~)[A-Za-z_][\w./@:-]*)=(.+)", re.DOTALL)
 _SQLITE = "sqlite:///"
 _PATHS = frozenset(
-    "annotations dir gallery model out pack pretrained query resume root run skeletons source uri".split()
+    (
+        *("annotations", "dir", "gallery", "model", "out", "pack", "pretrained", "query", "resume", "root", "run"),
+        *("skeletons", "source", "uri"),
+    )
 )
 """Last names of keys that take paths: a folder called `2023` is meant there, and the number elsewhere."""
 _WRITTEN = frozenset({"dir", "out", "uri"})

@@ -1,4 +1,4 @@
-"""The schema of a store that is a database: MLflow would migrate that of an older version at the first look, unasked."""
+"""The schema of a store that is a database: MLflow would migrate that of an older version unasked."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ def test_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("source=['a,b.json',数据]", ["a,b.json", "数据"]),
         ("dataset.generate={seed:1}", {"seed": 1}),
         (
-            "hydra.run.dir=${star_outputs:}/lr=${schedule.learning_rate}",
-            "${star_outputs:}/lr=${schedule.learning_rate}",
+            "hydra.run.dir=${star_outputs:}/lr=${seed}",
+            "${star_outputs:}/lr=${seed}",
         ),
         ("seed=1)", "1)"),
         ("seed=1,2", "1,2"),
