@@ -17,6 +17,7 @@ def _skeletons(arguments: Sequence[str]) -> None:
     from star.config.commands import read_command
     from star.config.skeletons_command import COMMAND, RULES, SkeletonsConfig
 
+    arguments = ["dry_run=true" if text == "--dry-run" else text for text in arguments]
     config = read_command(arguments, COMMAND, SkeletonsConfig, RULES)
     from star.engine.make_skeletons import make_skeletons
 

@@ -62,6 +62,7 @@ class SkeletonsConfig:
     source_size: list[int] | None = numbers(2, minimum=1)
     shift_frames: int
     estimator: str | None
+    dry_run: bool
 
 
 _NEEDED = {
@@ -88,6 +89,7 @@ COMMAND = Command(
         "dataset.root=ROOT out=SKELETONS pose=movenet pose.model=movenet_lightning_int8.tflite workers=2",
         "dataset.root=ROOT out=SKELETONS pose=onnx_heatmap pose.model=hrnet_w48.onnx",
         "dataset.root=ROOT out=SKELETONS import=alphapose source=alphapose-results.json",
+        "dataset.root=ROOT import=alphapose source=alphapose-results.json --dry-run",
     ),
     explained=("pose",),
 )
@@ -96,7 +98,7 @@ RULES = (
     Rule("dataset.pack",
          lambda c: c.dataset.pack is None,
          lambda c: "null: skeletons are made of the frames in the folder (dataset.root)"),
-    Rule("out", lambda c: c.out is not None, lambda c: "a folder for the skeleton files (out=FOLDER)"),
+    Rule("out", lambda c: c.out is not None or c.dry_run, lambda c: "a folder for the skeleton files (out=FOLDER)"),
     Rule("pose.model",
          lambda c: bool(c.import_ or c.source) or c.pose.model is not None or c.pose.kind not in _NEEDED,
          lambda c: _NEEDED[c.pose.kind]),
@@ -125,5 +127,6 @@ RULES = (
     _only_imported("source_size"),
     _only_imported("shift_frames", 0),
     _only_imported("estimator"),
+    _only_imported("dry_run", False),
 )  # fmt: skip
 """Beside those of a training configuration that are about `dataset`."""

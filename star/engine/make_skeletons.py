@@ -12,7 +12,7 @@ from star.engine.read_data import dataset_root
 from star.errors import DataError
 from star.pose.extract import extract_skeletons
 from star.pose.frame_list import FrameList, list_frames
-from star.pose.importers import import_skeletons
+from star.pose.importers import ImportSummary, import_skeletons
 from star.pose.picture import PICTURE_FILE, draw_random_skeletons
 from star.pose.quality import measure_skeletons, write_report
 from star.pose.recipe import EstimatorRecipe
@@ -35,7 +35,10 @@ def make_skeletons(config: SkeletonsConfig) -> str:
     if config.import_ is None:
         files, lines, notes = _estimate(config, frames, out)
     else:
-        files, lines, notes = _import(config, frames, out)
+        summary = _import(config, frames, out)
+        if config.dry_run:
+            return f"{summary}\nnothing is written (dry_run=true)"
+        files, lines, notes = dict(zip(frames, summary.files, strict=True)), [str(summary)], {"Import": summary.lines()}
     quality = measure_skeletons(frames, files)
     written = [*files.values(), *write_report(quality, out, f"Skeletons of {config.dataset.kind}", notes)]
     written.append(draw_random_skeletons(frames, files, out / PICTURE_FILE, seed=config.seed))
@@ -64,19 +67,17 @@ def _estimate(
     return made.files, lines, {"Estimator": estimator, "Frames without a skeleton": list(made.failures)}
 
 
-def _import(
-    config: SkeletonsConfig, frames: dict[str, FrameList], out: Path
-) -> tuple[dict[str, Path], list[str], dict[str, list[str]]]:
+def _import(config: SkeletonsConfig, frames: dict[str, FrameList], out: Path) -> ImportSummary:
     assert config.import_ is not None
     size = config.source_size
     if not config.overwrite and (old := next(out.glob("dataset-*.h5"), None)):
         raise DataError(f"{old} is there already: give another folder as out=, or overwrite=true to replace it")
     with counting("importing skeletons", "frames") as show:
-        summary = import_skeletons(
+        return import_skeletons(
             config.import_,
             paths(config.source),
             splits=frames,
-            out=out,
+            out=None if config.dry_run else out,
             joints=config.joints,
             annotations=paths(config.annotations) or None,
             coordinates=config.coordinates,
@@ -85,8 +86,6 @@ def _import(
             estimator=config.estimator,
             on_progress=show,
         )
-    lines = [line for line in str(summary).splitlines() if not line.startswith("written: ")]
-    return dict(zip(frames, summary.files, strict=True)), lines, {"Import": lines}
 
 
 def estimator_recipe(pose: MoveNetPose | RtmPosePose | HeatmapPose) -> EstimatorRecipe:

@@ -90,9 +90,15 @@ def test_the_skeletons_of_the_release_are_imported(tmp_path: Path):
     other = write_tiny_vcm(tmp_path / "other", identities=2, test_identities=2, tracklets=1, skeletons=True)
     vcm = write_tiny_vcm(tmp_path / "vcm", identities=2, test_identities=2, tracklets=1).root
     arguments = [f"dataset.root={vcm}", "out=made", "import=hdf5", f"source={other.root}"]
+    code, said = run(tmp_path, *(text for text in arguments if text != "out=made"), "--dry-run")
+    assert code == 0 and said.endswith("nothing is written (dry_run=true)\n") and not (tmp_path / "made").exists()
     code, said = run(tmp_path, *arguments)
     assert code == 0, said
-    assert "train: 48 of 48 frames have a skeleton" in said and said.count("written: made/dataset-train.h5") == 1
+    assert (
+        "frames with a skeleton" in said
+        and "train 48, test 48" in said
+        and said.count("written: made/dataset-train.h5") == 1
+    )
     assert ["nose", "100.0%", "100.0%"] in [line.split() for line in said.splitlines()]
     assert (tmp_path / "made" / "skeletons.png").is_file()
     store = read_hitsz_vcm(vcm, skeletons=tmp_path / "made").train.skeletons

@@ -27,8 +27,8 @@ class FrameNames:
     A frame `0001/ir/D2/7` of a list is found by, in this order: its name in the index (`0001M1D2T1F7.jpg`, in whatever
     folder), any path that ends in its whole key, its flat form (`0001_ir_D2_7`), or an end of its key (`ir/D2/7`,
     `D2/7.jpg`, `7.jpg`) that no other frame shares. A key that two splits share is told apart by the folder before it
-    (`Train/0001/...`). A bare name (`7.jpg`) is first looked for in the folder of its result file, if that ends like
-    the folder of a tracklet (`OUT/0001/ir/D2`), and then nowhere else.
+    (`Train/0001/...`). A bare name (`7.jpg`) is first looked for in the folder of its result file, or the one above, if
+    that ends like the folder of a tracklet (`OUT/0001/ir/D2`), and then nowhere else.
 
     Args:
         splits: frames by split.
@@ -63,14 +63,16 @@ class FrameNames:
             return [self._named[parts[-1]]]
         if len(parts) == 1 and folder is not None and parts[0] not in self._flat:
             place = _parts(os.path.abspath(folder))
-            if any("/".join(place[1 - depth :]) in self._folders for depth in self._depths if depth > 1):
-                parts = [*place, *parts]
+            parts = next(([*p, *parts] for p in (place, place[:-1]) if self._is_a_tracklets(p)), parts)
         for depth in self._depths:
             if len(parts) >= depth and (frames := self._whole.get("/".join(parts[-depth:]))):
                 return self._by_folder(frames, parts[:-depth])
         if frames := self._flat.get(parts[-1]):
             return self._by_folder(frames, parts[:-1])
         return self._tail(len(parts)).get("/".join(parts), [])
+
+    def _is_a_tracklets(self, folder: list[str]) -> bool:
+        return any("/".join(folder[1 - depth :]) in self._folders for depth in self._depths if depth > 1)
 
     def _by_folder(self, frames: list[Frame], folders: list[str]) -> list[Frame]:
         if len(frames) == 1 or not folders:

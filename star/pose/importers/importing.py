@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -47,7 +48,7 @@ def import_skeletons(
     source: Paths,
     *,
     splits: Mapping[str, FrameList],
-    out: Path | str,
+    out: Path | str | None,
     joints: Sequence[str] | None = None,
     annotations: Paths | None = None,
     coordinates: Coordinates = "pixels",
@@ -64,7 +65,7 @@ def import_skeletons(
         kind: format of the source, one of `FORMATS`.
         source: file or folder, or several.
         splits: the frames of "train" and "test".
-        out: folder of the two files; made if needed.
+        out: folder of the two files; made if needed. None: nothing is written, only read, matched and checked.
         joints: names of the source's joints in their order; None: as the source states them, or by their number.
         annotations: for `coco` results whose images are numbers: the annotation file, one for all sources or one each.
         coordinates: what the source's coordinates are, one of `star.pose.importers.COORDINATES`.
@@ -93,10 +94,14 @@ def import_skeletons(
 
     origin = stored_skeletons.stated_origin(sources[0]) if kind == "hdf5" and len(sources) == 1 else None
     name, version = (estimator, "1") if estimator else origin or (f"{kind} import", "1")
-    written = _write(placed.skeletons, splits, Path(out), name, version, on_progress)
+    if out is not None:
+        _write(placed.skeletons, splits, Path(out), name, version, on_progress)
+    found = Counter(frame.split for frame in placed.skeletons)
+    persons = Counter(map(len, matched.persons.values()))
     return ImportSummary(
-        files=tuple(Path(out) / HDF5_FILES[split] for split in splits),
-        frames={split: (written[split], len(set(listed.keys))) for split, listed in splits.items()},
+        files=() if out is None else tuple(Path(out) / HDF5_FILES[split] for split in splits),
+        frames={split: (found[split], len(set(listed.keys))) for split, listed in splits.items()},
+        people={0: len(matched.nobody), **persons} if matched.nobody else persons,
         confident=_confident(placed.skeletons),
         unmatched=Named.of(matched.unmatched),
         without=Named.of(matched.without_result(splits)),
@@ -141,9 +146,9 @@ def _write(
     estimator: str,
     version: str,
     on_progress: Progress | None,
-) -> dict[str, int]:
-    """Write all files or none; gives the frames written by split."""
-    written = dict.fromkeys(splits, 0)
+) -> None:
+    """Write all files or none."""
+    written = 0
     with ExitStack() as files:
         for split, listed in splits.items():
             path, sha = out / HDF5_FILES[split], listed.index_sha256
@@ -151,10 +156,9 @@ def _write(
             for key in dict.fromkeys(listed.keys):
                 if (joints := skeletons.get(Frame(split, key))) is not None:
                     writer.write(key, joints)
-                    written[split] += 1
+                    written += 1
                     if on_progress:
-                        on_progress(sum(written.values()), len(skeletons))
-    return written
+                        on_progress(written, len(skeletons))
 
 
 def _confident(skeletons: Mapping[Frame, np.ndarray]) -> dict[Modality, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,18 +62,22 @@ def match_results(
     matched = Matched({}, {}, [], [], [], [], [])
     ambiguous: dict[str, list[Frame]] = {}
     firsts: set[Frame] = set()
+    numbers: dict[tuple[str, Path], _Numbers] = {}
     for result in results:
         if isinstance(result, EmptyFile):
             matched.empty.append(str(result.path))
             continue
-        frames = names.find(shifted(result.image, shift_frames), result.folder)
+        image = shifted(result.image, shift_frames)
+        frames = names.find(image, result.folder)
+        folder = result.image.replace("\\", "/").rpartition("/")[0]
+        numbers.setdefault((folder, result.folder), _Numbers(set(), set())).add(image, frames)
         if len(frames) > 1:
             ambiguous[result.image] = frames
         elif frames:
             _take(frames[0], result, matched)
         else:
             matched.unmatched.append(result.image)
-            if number_of(shifted(result.image, shift_frames)) == 0:
+            if number_of(image) == 0:
                 firsts.update(names.find(shifted(result.image, shift_frames + 1), result.folder))
     given = ", ".join(map(str, sources))
     if ambiguous:
@@ -84,9 +88,44 @@ def match_results(
             f"that is no frame (first {min(firsts).key.rpartition('/')[0]}) and lacks its last frame; give "
             f"shift_frames={shift_frames + 1}"
         )
+    if counted := _counted_by_place(numbers.values(), splits):
+        raise DataError(f"{given}: {counted}")
     if not matched.persons:
         raise DataError(f"{given}: {_nothing(matched, splits)}")
     return matched
+
+
+class _Numbers(NamedTuple):
+    """The images of one folder of a source: their numbers, and the tracklets' folders their frames are in."""
+
+    given: set[int]
+    places: set[tuple[str, str]]
+
+    def add(self, image: str, frames: Sequence[Frame]) -> None:
+        number = number_of(image)
+        if number is not None:
+            self.given.add(number)
+        self.places.update((frame.split, frame.key.rpartition("/")[0]) for frame in frames)
+
+
+def _counted_by_place(folders: Iterable[_Numbers], splits: Mapping[str, FrameList]) -> str:
+    """What to say where images are numbered through though the frames of their folder begin later; else nothing."""
+    frames: dict[tuple[str, str], set[int]] = {}
+    for split, listed in splits.items():
+        for key in listed.keys:
+            frames.setdefault((split, key.rpartition("/")[0]), set()).add(_number(Frame(split, key)))
+    for folder in folders:
+        if len(folder.places) != 1 or not folder.given:
+            continue
+        (place,) = folder.places
+        own = frames[place]
+        if max(folder.given) <= len(own) < max(own) and folder.given - own and 0 not in own:
+            return (
+                f"the images of {place[1]} are numbered {min(folder.given)} to {max(folder.given)} and its "
+                f"{len(own)} frames {min(own)} to {max(own)}: by their place in the tracklet, as in a video; run the "
+                f"pose program on the frames' files, or name the images like them ({min(own)}.jpg is the first)"
+            )
+    return ""
 
 
 def _take(frame: Frame, result: ImageResult, matched: Matched) -> None:

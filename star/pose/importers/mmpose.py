@@ -2,7 +2,8 @@
 
 The inferencer writes `<image>.json`, a list of instances with `keypoints` [k 2], `keypoint_scores` [k] and, top-down,
 `bbox` and `bbox_score`. The demos write `results_<image>.json`: `meta_info`, whose `keypoint_id2name` names the joints,
-and `instance_info`, the instances. Predictions of videos have frame numbers instead of file names and are refused;
+and `instance_info`, the instances. Predictions of a video are a list of frames, each with `frame_id`, counted from 0,
+and `instances`: these are images by number in the folder that is called like the file, or that the file is in.
 `*.keypoints.json` of a test run is COCO's form.
 """
 
@@ -38,12 +39,29 @@ def read_mmpose(source: Path, order: JointOrder) -> Iterator[ImageResult]:
             content = content.get("instance_info", content.get("instances"))
         if not isinstance(content, list):
             raise DataError(f"{path}: expected MMPose's JSON, a list of instances or one under instance_info")
-        persons = [
-            _person(instance, f"{path}, instance {number}", order, names)
-            for number, instance in enumerate(content, 1)
-            if not _is_bodiless(instance)
-        ]
-        yield ImageResult(image, str(path), persons, path.parent, len(content) - len(persons))
+        if content and all(isinstance(entry, dict) and "frame_id" in entry for entry in content):
+            for entry in content:
+                yield _frame_of_video(entry, path, order, names)
+        else:
+            yield _image(content, image, str(path), path.parent, order, names)
+
+
+def _frame_of_video(entry: dict[str, Any], path: Path, order: JointOrder, names: tuple[str, ...] | None) -> ImageResult:
+    where = f"{path}, frame_id {entry['frame_id']}"
+    if not isinstance(entry["frame_id"], int) or not isinstance(entry.get("instances"), list):
+        raise DataError(f"{where}: expected a number and a list of instances")
+    return _image(entry["instances"], str(entry["frame_id"]), where, path.with_suffix(""), order, names)
+
+
+def _image(
+    instances: list[Any], image: str, where: str, folder: Path, order: JointOrder, names: tuple[str, ...] | None
+) -> ImageResult:
+    persons = [
+        _person(instance, f"{where}, instance {number}", order, names)
+        for number, instance in enumerate(instances, 1)
+        if not _is_bodiless(instance)
+    ]
+    return ImageResult(image, where, persons, folder, len(instances) - len(persons))
 
 
 def _is_bodiless(instance: Any) -> bool:
@@ -55,11 +73,7 @@ def _is_bodiless(instance: Any) -> bool:
 def _person(instance: Any, where: str, order: JointOrder, names: tuple[str, ...] | None) -> Person:
     if not isinstance(instance, dict) or not {"keypoints", "keypoint_scores"} <= instance.keys():
         given = instance.keys() if isinstance(instance, dict) else ()
-        hint = ""
-        if "frame_id" in given:
-            hint = "; these are frames of a video by number: run the inferencer on the frames' files"
-        elif "image_id" in given:
-            hint = "; this is COCO's form: import=coco"
+        hint = "; this is COCO's form: import=coco" if "image_id" in given else ""
         raise DataError(f"{where}: expected keypoints and keypoint_scores{hint}")
     points = numbers(instance["keypoints"], where)
     scores = numbers(instance["keypoint_scores"], where)

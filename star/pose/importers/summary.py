@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ from star.data.skeleton_source import CONFIDENT
 from star.types import MODALITIES, Modality
 
 NAMED = 10
-"""So many of each kind are named."""
+"""So many of each kind are named in messages and in the report."""
+_SHOWN = 3
+"""So many in the table."""
+_NOTHING = "-"
 
 
 class Named(NamedTuple):
@@ -27,15 +30,36 @@ class Named(NamedTuple):
 
     def __str__(self) -> str:
         """`12: a, b, ...`."""
-        return f"{self.count:,}: {', '.join(self.first)}{', ...' if self.count > len(self.first) else ''}"
+        return f"{self.count:,}: {self.examples(NAMED)}"
+
+    def examples(self, most: int) -> str:
+        """`a, b, ...`."""
+        return ", ".join(self.first[:most]) + (", ..." if self.count > most else "")
+
+
+class Row(NamedTuple):
+    """A line of the table.
+
+    Attributes:
+        what: is counted.
+        count: as text.
+        about: names, or the count by split.
+        doubtful: whether somebody should look at it.
+    """
+
+    what: str
+    count: str
+    about: str
+    doubtful: bool = False
 
 
 class ImportSummary(NamedTuple):
     """What an import gave.
 
     Attributes:
-        files: the skeleton files, train first.
+        files: the skeleton files, train first; none where nothing was to be written.
         frames: frames with a skeleton and frames in the index, by split.
+        people: frames by the number of persons the source has in them.
         confident: share of joints with confidence 0.3 or more, by modality; nan without frames.
         unmatched: images of the source that are no frame of the index.
         without: frames of the index that are not in the source.
@@ -54,6 +78,7 @@ class ImportSummary(NamedTuple):
 
     files: tuple[Path, ...]
     frames: dict[str, tuple[int, int]]
+    people: Mapping[int, int]
     confident: dict[Modality, float]
     unmatched: Named
     without: Named
@@ -69,27 +94,49 @@ class ImportSummary(NamedTuple):
     absent_joints: Named
     clipped: int
 
-    def __str__(self) -> str:
-        """Lines for the terminal."""
-        lines = [
-            f"{split}: {found:,} of {listed:,} frames have a skeleton" for split, (found, listed) in self.frames.items()
+    def rows(self, examples: int) -> list[Row]:
+        """The table. Its first lines are always there; what follows, only where there is something to say."""
+        found, listed = (sum(counts) for counts in zip(*self.frames.values(), strict=True))
+        people = ", ".join(f"{number} in {frames:,}" for number, frames in sorted(self.people.items()))
+        rows = [
+            Row("frames of the data set", f"{listed:,}", ", ".join(f"{s} {n:,}" for s, (_, n) in self.frames.items())),
+            Row("frames with a skeleton", f"{found:,}", ", ".join(f"{s} {n:,}" for s, (n, _) in self.frames.items())),
+            Row("persons a frame", f"{sum(n * frames for n, frames in self.people.items()) / listed:.2f}", people),
+            _named("frames with several persons, one chosen", self.several, examples),
+            _named("  where another person has a higher score", self.not_best, examples),
+            _named("  where the person changes", self.changed, examples),
+            _named("joints the source does not have, confidence 0", self.absent_joints, len(self.absent_joints.first)),
+            _named("joints of the source that are not used", self.unknown_joints, examples, doubtful=False),
+            _named("images of the source that are no frame", self.unmatched, examples),
         ]
-        shares = ", ".join(f"{modality} {self.confident[modality]:.1%}" for modality in MODALITIES)
-        lines.append(f"joints with confidence {CONFIDENT} or more: {shares}")
-        for what, named in (
-            ("images that are no frame of the index", self.unmatched),
+        seldom = (
             ("frames without a result", self.without),
             ("frames in which nobody was found", self.nobody),
             ("result files that hold nothing", self.empty),
-            ("frames with persons without a joint of the body, passed over", self.bodiless),
-            ("frames with several persons, the one that continues the track taken", self.several),
-            ("of them frames in which another person has a higher score", self.not_best),
-            ("frames in which the person changes", self.changed),
-            ("frames with joints that are NaN or infinite, confidence 0", self.not_finite),
+            ("frames with persons without a body, passed over", self.bodiless),
+            ("frames with joints NaN or infinite, confidence 0", self.not_finite),
             ("frames whose size cannot be read", self.unreadable),
-            ("joints of the source left out", self.unknown_joints),
-            ("joints the source does not have, confidence 0", self.absent_joints),
-        ):
-            lines += [f"{what}: {named}"] if named.count else []
-        lines += [f"confidences outside 0..1, clipped: {self.clipped:,}"] if self.clipped else []
-        return "\n".join([*lines, *(f"written: {path}" for path in self.files)])
+        )
+        rows += [_named(what, named, examples) for what, named in seldom if named.count]
+        rows += [Row("confidences outside 0..1, clipped", f"{self.clipped:,}", "", True)] if self.clipped else []
+        shares = ", ".join(f"{modality} {self.confident[modality]:.1%}" for modality in MODALITIES)
+        return [*rows, Row(f"joints with confidence {CONFIDENT} or more", "", shares)]
+
+    def __str__(self) -> str:
+        """The table for a terminal; `?` marks what is doubtful."""
+        rows = self.rows(_SHOWN)
+        first, second = max(len(row.what) for row in rows), max(len(row.count) for row in rows)
+        return "\n".join(
+            f"{'?' if row.doubtful else ' '} {row.what:<{first}}  {row.count:>{second}}  {row.about}".rstrip()
+            for row in rows
+        )
+
+    def lines(self) -> list[str]:
+        """The table as lines of a list, with more names."""
+        return [": ".join(filter(None, (row.what.strip(), row.count, row.about))) for row in self.rows(NAMED)]
+
+
+def _named(what: str, named: Named, examples: int, *, doubtful: bool = True) -> Row:
+    return Row(
+        what, f"{named.count:,}" if named.count else _NOTHING, named.examples(examples), doubtful and named.count > 0
+    )

@@ -1,5 +1,7 @@
 """What holds for every format: matching, choice of persons, scaling, and that nothing is half-written."""
 
+import re
+
 import numpy as np
 import pytest
 from support.known_skeletons import assert_known, known_joints, read_all
@@ -28,10 +30,27 @@ def test_images_and_frames_that_do_not_match_are_counted_and_the_first_ten_named
     assert summary.unmatched == (12, tuple(f"stranger-{n}.jpg" for n in range(10)))
     assert summary.without == (15, tuple(lost[:10])) and summary.frames == {"train": (20, 32), "test": (13, 16)}
     assert_known(tmp_path / "out", splits, without=tuple(lost))
-    text = str(summary)
-    assert "train: 20 of 32 frames have a skeleton" in text and f"frames without a result: 15: {lost[0]}, " in text
-    assert "images that are no frame of the index: 12: stranger-0.jpg, " in text and "stranger-9.jpg, ..." in text
-    assert "stranger-10" not in text
+    table = [re.sub(r"  +", "  ", line) for line in str(summary).splitlines()]
+    for line in (
+        "  frames of the data set  48  train 32, test 16",
+        "  frames with a skeleton  33  train 20, test 13",
+        "  persons a frame  0.69  1 in 33",
+        "  joints the source does not have, confidence 0  -",
+        f"? frames without a result  15  {', '.join(lost[:3])}, ...",
+        "? images of the source that are no frame  12  stranger-0.jpg, stranger-1.jpg, stranger-2.jpg, ...",
+    ):
+        assert line in table
+    names_of_ten = ", ".join(f"stranger-{n}.jpg" for n in range(10))
+    assert f"images of the source that are no frame: 12: {names_of_ten}, ..." in summary.lines()
+
+
+def test_without_a_folder_all_is_checked_and_nothing_written(dump, whole, splits, tmp_path):
+    source = dump("in/a.json", whole[1:])
+    dry = import_skeletons("alphapose", source, splits=splits, out=None)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"] and dry.files == ()
+    assert import_skeletons("alphapose", source, splits=splits, out=tmp_path / "out")._replace(files=()) == dry
+    with pytest.raises(DataError, match="is given twice"):
+        import_skeletons("alphapose", [source, source], splits=splits, out=None)
 
 
 def test_the_best_person_of_a_crop_is_taken(dump, whole, splits, names, tmp_path):

@@ -62,7 +62,7 @@ def test_joints_that_are_no_numbers_are_missing(splits, known, tmp_path, kind, v
         if key == odd:
             expected[4] = 0
         assert joints is not None and np.allclose(joints, expected, atol=1e-4), key
-    assert summary.not_finite == (1, (odd,)) and f"NaN or infinite, confidence 0: 1: {odd}" in str(summary)
+    assert summary.not_finite == (1, (odd,)) and "? frames with joints NaN or infinite, confidence 0" in str(summary)
 
 
 @pytest.mark.parametrize("count", [17, 26, 133, 136])
@@ -168,8 +168,10 @@ def test_the_person_that_continues_the_track_is_taken(dump, splits, names, tmp_p
     for key, joints in read_all(tmp_path / "out", splits).items():
         assert joints is not None and np.allclose(joints, expected[key], atol=1e-4), key
     assert (summary.several.count, summary.not_best.count, summary.changed.count) == (48, 24, 0)
-    text = str(summary)
-    assert "the one that continues the track taken: 48: " in text and "another person has a higher score: 24: " in text
+    assert summary.people == {2: 48}
+    table = [" ".join(line.split()) for line in str(summary).splitlines()]
+    assert any(line.startswith("? frames with several persons, one chosen 48 0001/") for line in table)
+    assert "where the person changes -" in table
 
 
 def test_the_change_of_a_person_is_counted(dump, splits, names, tmp_path):
@@ -196,3 +198,41 @@ def test_a_surplus_0_in_one_folder_is_only_unmatched(splits, known, tmp_path):
     summary = import_skeletons("npy", write(tmp_path / "in", "npy", known), splits=splits, out=tmp_path / "out")
     assert summary.unmatched.count == 1
     assert_known(tmp_path / "out", splits)
+
+
+def places(splits):
+    """Keys by the folder of their tracklet."""
+    found = {}
+    for listed in splits.values():
+        for key in listed.keys:
+            found.setdefault(key.rpartition("/")[0], []).append(key)
+    return found
+
+
+@pytest.mark.parametrize("form", ["{}.json", "{}/results.json"])
+def test_the_predictions_of_a_video_a_tracklet(dump, splits, tmp_path, form):
+    """MMPose counts the frames of a video from 0."""
+    for place, keys in places(splits).items():
+        content = [
+            {"frame_id": n, "instances": [as_json("mmpose", "", known_joints(key))]} for n, key in enumerate(keys)
+        ]
+        dump("in/" + form.format(place), content)
+    with pytest.raises(DataError, match="images are counted from 0 and frames from 1: .*give shift_frames=1"):
+        import_skeletons("mmpose", tmp_path / "in", splits=splits, out=tmp_path / "out")
+    import_skeletons("mmpose", tmp_path / "in", splits=splits, out=tmp_path / "out", shift_frames=1)
+    assert_known(tmp_path / "out", splits)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_images_counted_by_their_place_in_a_later_tracklet_are_refused(dump, splits, tmp_path, first):
+    """Frames 3 to 10 of a folder, images 0 to 7 or 1 to 8: image 3 would be taken for the first frame."""
+    later = {
+        split: listed._replace(keys=[key[:-1] + str(int(key[-1]) + 2) for key in listed.keys], names=[])
+        for split, listed in splits.items()
+    }
+    for place, keys in places(later).items():
+        results = [as_json("alphapose", f"{n}.jpg", known_joints(key)) for n, key in enumerate(keys, first)]
+        dump(f"in/{place}/alphapose-results.json", results)
+    with pytest.raises(DataError, match=rf"D\d are numbered {first} to {first + 7} and its 8 frames 3 to 10: by"):
+        import_skeletons("alphapose", tmp_path / "in", splits=later, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

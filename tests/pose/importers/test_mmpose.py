@@ -64,7 +64,8 @@ def test_the_box_score_chooses_among_persons(dump, splits, names, tmp_path):
     [
         ({}, r"expected MMPose's JSON"),
         ({"instance_info": 3}, r"expected MMPose's JSON"),
-        ([{"frame_id": 0, "instances": []}], r"instance 1: .*frames of a video by number"),
+        ([{"frame_id": 0, "instances": 1}], r"frame_id 0: expected a number and a list of instances"),
+        ([{"frame_id": 0, "instances": [{}]}, {"instances": []}], r"instance 1: expected keypoints"),
         ([{"image_id": 0, "keypoints": []}], r"instance 1: .*import=coco"),
         ([{"keypoints": [[1, 2]]}], r"instance 1: expected keypoints and keypoint_scores"),
         ([{"keypoints": [[1, 2]], "keypoint_scores": [1, 2]}], r"keypoints \[1, 2\] and keypoint_scores \[2\]"),
