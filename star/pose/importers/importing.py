@@ -20,7 +20,7 @@ from star.pose.importers.frame_names import Frame
 from star.pose.importers.joint_names import JointOrder
 from star.pose.importers.matching import match_results
 from star.pose.importers.placing import Coordinates, crop_of, place_in_stored_frames, require_plausible
-from star.pose.importers.result import EmptyFile, ImageResult
+from star.pose.importers.result import EmptyFile, ImageResult, Person
 from star.pose.importers.summary import ImportSummary, Named
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Modality
 
@@ -116,6 +116,8 @@ def import_skeletons(
         unknown_joints=Named.of(order.unknown),
         absent_joints=Named.of(order.absent),
         clipped=placed.clipped,
+        largest=placed.largest,
+        whole_numbers=kind in ("hdf5", "npy") and all(map(_whole, chosen.persons.values())),
     )
 
 
@@ -159,6 +161,10 @@ def _write(
                     written += 1
                     if on_progress:
                         on_progress(written, len(skeletons))
+
+
+def _whole(person: Person) -> bool:
+    return np.array_equal(person.joints, person.joints.round())
 
 
 def _confident(skeletons: Mapping[Frame, np.ndarray]) -> dict[Modality, float]:

@@ -30,11 +30,13 @@ class Placed(NamedTuple):
         skeletons: [j 3] float32 of each frame, in pixels of the stored frame, confidence in 0..1.
         unreadable: messages about frames whose size is needed and cannot be read.
         clipped: confidences outside 0..1, set to the nearer end.
+        largest: of the confidences before.
     """
 
     skeletons: dict[Frame, np.ndarray]
     unreadable: list[str]
     clipped: int
+    largest: float
 
 
 def place_in_stored_frames(
@@ -56,7 +58,7 @@ def place_in_stored_frames(
     """
     placed: dict[Frame, np.ndarray] = {}
     unreadable = []
-    clipped = 0
+    clipped, largest = 0, 0.0
     for frame, person in persons.items():
         joints = person.joints.copy()
         if coordinates != "pixels" or source_size is not None:
@@ -70,12 +72,13 @@ def place_in_stored_frames(
             rows, columns = source_size or ((2, 2) if coordinates == "centred" else (1, 1))
             joints[:, :2] *= (width / columns, height / rows)
         confidence = joints[:, 2].clip(0, 1)
+        largest = max(largest, float(joints[:, 2].max()))
         clipped += int((confidence != joints[:, 2]).sum())
         joints[:, 2] = confidence
         placed[frame] = joints.astype(np.float32)
     if not placed:
         raise DataError(f"the size of no frame can be read; first: {unreadable[0]}")
-    return Placed(placed, unreadable, clipped)
+    return Placed(placed, unreadable, clipped, largest)
 
 
 def crop_of(
@@ -105,11 +108,16 @@ def require_plausible(
         given: the source, for messages.
 
     Raises:
-        DataError: all coordinates of a split are within -2..2 though they should be pixels, or most confident joints
-            of a sample of frames lie outside their frame.
+        DataError: no joint of a split has a confidence above 0, all coordinates of a split are within -2..2 though they
+            should be pixels, or most confident joints of a sample of frames lie outside their frame.
     """
     for split, listed in splits.items():
         keys = [key for key in listed.keys if Frame(split, key) in skeletons]
+        if keys and all((skeletons[Frame(split, key)][:, 2] <= 0).all() for key in keys):
+            raise DataError(
+                f"{given}: no joint of {split} has a confidence above 0, expected 0..1: confidences that were stored "
+                "as whole numbers are lost; write the results with floating point numbers"
+            )
         largest = max((float(np.abs(skeletons[Frame(split, key)][:, :2]).max()) for key in keys), default=0.0)
         if coordinates == "pixels" and 0 < largest <= LOOKS_NORMALISED:
             raise DataError(

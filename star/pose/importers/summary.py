@@ -14,6 +14,8 @@ NAMED = 10
 _SHOWN = 3
 """So many in the table."""
 _NOTHING = "-"
+_FEW = 0.3
+"""A smaller share of confident joints is doubtful."""
 
 
 class Named(NamedTuple):
@@ -74,6 +76,8 @@ class ImportSummary(NamedTuple):
         unknown_joints: names of joints in the source that are none of the 17; they are left out.
         absent_joints: joints of the 17 that the source, or a part of it, does not have; they get confidence 0.
         clipped: confidences outside 0..1, which were set to the nearer end.
+        largest: of the confidences before.
+        whole_numbers: whether stored joints are whole numbers, so that confidences between 0 and 1 are lost.
     """
 
     files: tuple[Path, ...]
@@ -93,6 +97,8 @@ class ImportSummary(NamedTuple):
     unknown_joints: Named
     absent_joints: Named
     clipped: int
+    largest: float
+    whole_numbers: bool
 
     def rows(self, examples: int) -> list[Row]:
         """The table. Its first lines are always there; what follows, only where there is something to say."""
@@ -118,9 +124,13 @@ class ImportSummary(NamedTuple):
             ("frames whose size cannot be read", self.unreadable),
         )
         rows += [_named(what, named, examples) for what, named in seldom if named.count]
-        rows += [Row("confidences outside 0..1, clipped", f"{self.clipped:,}", "", True)] if self.clipped else []
+        if self.clipped:
+            rows.append(Row("confidences outside 0..1, clipped", f"{self.clipped:,}", f"up to {self.largest:g}", True))
+        elif self.whole_numbers:
+            rows.append(Row("joints are whole numbers", "", "confidences between 0 and 1 are lost", True))
         shares = ", ".join(f"{modality} {self.confident[modality]:.1%}" for modality in MODALITIES)
-        return [*rows, Row(f"joints with confidence {CONFIDENT} or more", "", shares)]
+        few = min(self.confident.values()) < _FEW
+        return [*rows, Row(f"joints with confidence {CONFIDENT} or more", "", shares, few)]
 
     def __str__(self) -> str:
         """The table for a terminal; `?` marks what is doubtful."""

@@ -170,7 +170,7 @@ def test_the_person_that_continues_the_track_is_taken(dump, splits, names, tmp_p
     assert (summary.several.count, summary.not_best.count, summary.changed.count) == (48, 24, 0)
     assert summary.people == {2: 48}
     table = [" ".join(line.split()) for line in str(summary).splitlines()]
-    assert any(line.startswith("? frames with several persons, one chosen 48 0001/") for line in table)
+    assert any(line.startswith("? frames with several persons, one chosen 48 00") for line in table)
     assert "where the person changes -" in table
 
 
@@ -236,3 +236,20 @@ def test_images_counted_by_their_place_in_a_later_tracklet_are_refused(dump, spl
     with pytest.raises(DataError, match=rf"D\d are numbered {first} to {first + 7} and its 8 frames 3 to 10: by"):
         import_skeletons("alphapose", tmp_path / "in", splits=later, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npy"])
+def test_joints_stored_as_whole_numbers_are_doubtful_and_without_any_confidence_refused(splits, known, tmp_path, kind):
+    """Cut to whole numbers, a confidence below 1 is 0."""
+    for joints in known.values():
+        joints[:, 2] = np.linspace(0.5, 1, 17)
+    whole = {key: joints.astype(int) for key, joints in known.items()}
+    summary = import_skeletons(kind, write(tmp_path / "in", kind, whole), splits=splits, out=tmp_path / "out")
+    assert summary.whole_numbers and "? joints are whole numbers" in str(summary)
+    assert "? joints with confidence 0.3 or more" in str(summary)
+    for joints in whole.values():
+        joints[:, 2] = 0
+    source = write(tmp_path / "zero", kind, whole)
+    with pytest.raises(DataError, match="no joint of train has a confidence above 0, expected 0..1"):
+        import_skeletons(kind, source, splits=splits, out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
