@@ -11,7 +11,7 @@ import numpy as np
 
 from star.data.decode import load_frame
 from star.data.matches import count_valid
-from star.data.skeleton_source import CONFIDENT
+from star.data.skeleton_checks import CONFIDENT
 from star.errors import DataError
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Direction, Modality, Split, VideoReIDData
 

@@ -7,12 +7,36 @@ from pathlib import Path
 
 import numpy as np
 
+from star.data.coco_joints import JOINTS
 from star.errors import DataError
 
 LOOKS_NORMALISED = 2.0
 """Joints without a larger coordinate are shares of the frame, not pixels."""
 
 _ENOUGH = 10
+CONFIDENT = 0.3
+"""Joints with at least this confidence count as found in statistics and plausibility checks."""
+_SHOULDERS, _HIPS, _ANKLES = (
+    [JOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip", "ankle")
+)
+
+
+def is_upright(joints: np.ndarray) -> bool | None:
+    """Whether the shoulders are above the hips and the hips above the ankles, in an image that is not turned.
+
+    Args:
+        joints: [j 3].
+
+    Returns:
+        None where one of these pairs has no confident joint.
+    """
+    heights = []
+    for pair in (_SHOULDERS, _HIPS, _ANKLES):
+        sure = joints[pair][joints[pair, 2] >= CONFIDENT]
+        if not len(sure):
+            return None
+        heights.append(float(sure[:, 1].mean()))
+    return heights[0] < heights[1] < heights[2]
 
 
 def check_numbers(
@@ -33,6 +57,7 @@ def check_numbers(
         DataError: the coordinates are shares of the frame.
     """
     found = [joints for key in sample if (joints := read(key)) is not None]
+    judged = [upright for person in found if (upright := is_upright(np.nan_to_num(person))) is not None]
     joints = np.concatenate(found) if found else np.empty((0, 3), np.float32)
     joints = joints[np.isfinite(joints).all(axis=1)]
     if not len(joints):
@@ -56,6 +81,11 @@ def check_numbers(
         notes.append(
             f"{path.name}: all sampled joints are whole numbers, so confidences between 0 and 1 are lost "
             f"({float((confidence <= 0).mean()):.0%} of them are 0); make the file with floating point numbers"
+        )
+    if len(judged) >= _ENOUGH and 2 * sum(judged) < len(judged):
+        notes.append(
+            f"{path.name}: in {len(judged) - sum(judged)} of {len(judged)} sampled skeletons shoulders, hips and "
+            "ankles do not come in this order from above: are the joints in COCO's order, and x before y?"
         )
     return notes
 

@@ -12,13 +12,10 @@ from star.data.decode import load_frame
 from star.data.folder import Folder, list_files
 from star.data.pack.pack_folder import PackFolder
 from star.data.pack.packed_skeletons import PackedSkeletons
-from star.data.skeleton_checks import check_counting, check_numbers
+from star.data.skeleton_checks import CONFIDENT, check_counting, check_numbers
 from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
 from star.types import FrameSource, VideoReIDData
-
-CONFIDENT = 0.3
-"""Joints with at least this confidence count as found in statistics and plausibility checks."""
 
 _SAMPLED_KEYS = 1000
 _FLAT = re.compile(r".+_D.*_.*\.npy", re.IGNORECASE)

@@ -89,8 +89,8 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
         What was loaded and what was not.
 
     Raises:
-        CheckpointError: a missing, damaged or unsupported file, a tensor of another shape, or nothing to load. No
-            parameter is changed then.
+        CheckpointError: a missing, damaged or unsupported file, a tensor of another shape or with numbers that no
+            weights can have, or nothing to load. No parameter is changed then.
     """
     path = _download(str(source)) if str(source).startswith(HUB) else Path(source)
     tensors = _read(path)
@@ -108,6 +108,7 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
             "expected torchvision's ResNet names (conv1.weight, layer1.0.conv1.weight, ...)"
         )
     _check_shapes(source, chosen, parameters)
+    _check_numbers(source, chosen)
     for name, values in chosen.items():
         parameters[name].set_data(Tensor(np.ascontiguousarray(values, np.float32)))
     return PretrainedReport(
@@ -142,6 +143,17 @@ def _check_shapes(source: str | Path, chosen: Mapping[str, np.ndarray], paramete
             f"{source}: {len(wrong)} tensors have another shape ({_some(wrong, '; ')}); choose the backbone that the "
             "weights belong to"
         )
+
+
+def _check_numbers(source: str | Path, chosen: Mapping[str, np.ndarray]) -> None:
+    wrong = [f"{name} has NaN or infinity" for name, values in chosen.items() if not np.isfinite(values).all()]
+    wrong += [
+        f"{name} is below 0"
+        for name, values in chosen.items()
+        if name.endswith("moving_variance") and (values < 0).any()
+    ]
+    if wrong:
+        raise CheckpointError(f"{source}: {len(wrong)} tensors cannot be weights ({_some(wrong, '; ')}); save it again")
 
 
 def _some(items: list[str], separator: str = ", ") -> str:

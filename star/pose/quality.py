@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from star.data.coco_joints import JOINTS
-from star.data.skeleton_source import CONFIDENT
+from star.data.skeleton_checks import CONFIDENT
 from star.data.skeleton_stores import Hdf5Skeletons
 from star.errors import DataError
 from star.pose.frame_list import FrameList

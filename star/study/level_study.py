@@ -22,6 +22,7 @@ from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.evaluation.robustness_record import KINDS, Level
 from star.study.study import STUDY_FILE, Study, load_study
+from star.study.yaml_words import misread_words
 
 _REQUIRED, _OPTIONAL = ("title", "of", "levels"), ("text", "seed")
 _LARGEST_SEED = 2**31 - 1
@@ -64,7 +65,7 @@ class LevelStudy:
 def is_level_study(folder: Path) -> bool:
     """Whether the study of a folder names another study instead of rows."""
     try:
-        content = _read(folder)
+        content, _ = _read(folder)
     except ReportError:
         return False
     return isinstance(content, dict) and "of" in content
@@ -81,8 +82,7 @@ def load_level_study(folder: Path, size: str | None = None) -> LevelStudy:
         ReportError: wrong entries, in either file; lists all of the first.
     """
     folder = Path(folder)
-    content = _read(folder)
-    problems = []
+    content, problems = _read(folder)
     if not isinstance(content, dict):
         raise ReportError(f"{folder / STUDY_FILE}: given {content!r}, expected the keys {', '.join(_REQUIRED)}")
     known = (*_REQUIRED, *_OPTIONAL)
@@ -134,12 +134,14 @@ def _levels(given: Any, problems: list[str]) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _read(folder: Path) -> Any:
+def _read(folder: Path) -> tuple[Any, list[str]]:
+    """The content of the file, and what stands in it that YAML reads otherwise than it looks."""
     from yaml import YAMLError, safe_load
 
     path = Path(folder) / STUDY_FILE
     try:
-        return safe_load(read_text(path))
+        text = read_text(path)
+        return safe_load(text), list(misread_words(text))
     except DataError as error:
         raise ReportError(str(error)) from error
     except (OSError, YAMLError) as error:

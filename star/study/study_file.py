@@ -12,6 +12,7 @@ from star.config.typed import as_typed
 from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.study.study import COLUMNS, VARIES, Published, Row, Study
+from star.study.yaml_words import misread_words
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
@@ -19,13 +20,15 @@ _OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes", "confi
 _LARGEST_SEED = 2**31 - 1
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Any, list[str]]:
+    """The content of the file, and what stands in it that YAML reads otherwise than it looks."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:
-        return OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))))
+        text = read_text(path)
+        return OmegaConf.to_container(OmegaConf.load(StringIO(text))), list(misread_words(text))
     except DataError as error:
         raise ReportError(str(error)) from error
     except (OSError, YAMLError, OmegaConfBaseException) as error:
@@ -43,9 +46,8 @@ class StudyReader:
     """
 
     def __init__(self, path: Path):
-        content = _read(path)
+        content, self.problems = _read(path)
         self.path = path
-        self.problems: list[str] = []
         self.content = self._mapping(content, "the file", (), (*_REQUIRED, *_OPTIONAL))
 
     def study(self, size: str | None) -> Study:
@@ -93,7 +95,7 @@ class StudyReader:
             self._expect(not missing, f"{where}: {key}", content.get(key, "nothing"), "a value")
         entries = [(self._row(entry, place, sizes), entry) for place, entry in enumerate(self._list(content, "rows"))]
         rows = tuple(row for row, entry in entries if not sizes or size in _sizes_of(entry, sizes))
-        columns = tuple(map(str, self._list(content, "columns")))
+        columns = self._texts(content, "columns")
         for column in columns:
             self._expect(column in COLUMNS, "columns", column, f"one of {', '.join(COLUMNS)}")
         seeds = self._list(content, "seeds")
@@ -105,9 +107,9 @@ class StudyReader:
         self._expect(len(set(names)) == len(names), "rows", ", ".join(names), "a different name for each row")
         runs = [(row.experiment, frozenset(row.overrides)) for row in rows]
         self._expect(len(set(runs)) == len(runs), "rows", ", ".join(names), "different experiments or overrides")
-        baseline = str(content.get("baseline"))
+        baseline = self._text(content, "baseline")
         self._expect(baseline in names, "baseline", baseline, f"the name of a row: {', '.join(names)}")
-        varies = tuple(map(str, self._list(content, "varies")))
+        varies = self._texts(content, "varies")
         for fact in varies:
             self._expect(fact in VARIES, "varies", fact, f"one of {', '.join(VARIES)}")
         folder = self.path.parent.resolve().name
@@ -115,8 +117,8 @@ class StudyReader:
         return Study(
             name=f"{folder}/{size}" if size else folder,
             folder=self.path.parent,
-            title=str(content.get("title")),
-            text=str(content.get("text", "")).strip(),
+            title=self._text(content, "title"),
+            text=self._text(content, "text").strip(),
             common=self._overrides(content, "common"),
             fill_in=self._overrides(content, "fill_in"),
             seeds=tuple(seeds),
@@ -136,7 +138,7 @@ class StudyReader:
         known = isinstance(only, list) and all(size in sizes for size in only)
         self._expect(known, f"{where}.sizes", only, f"a list of {', '.join(sizes) or 'nothing: there are no sizes'}")
         overrides = self._overrides(values, "overrides", where)
-        return Row(str(values.get("name")), str(values.get("label")), str(values.get("experiment")), overrides)
+        return Row(*(self._text(values, key, where) for key in ("name", "label", "experiment")), overrides)
 
     def _published(self, entry: Any, place: int) -> Published:
         where = f"published[{place}]"
@@ -148,11 +150,11 @@ class StudyReader:
             self._expect(column in COLUMNS, f"{where}.values", column, f"one of {', '.join(COLUMNS)}")
             number = isinstance(figure, int | float) and not isinstance(figure, bool) and 0 <= figure <= 100
             self._expect(number, f"{where}.values.{column}", figure, "a percentage")
-        return Published(str(values.get("label")), str(values.get("source")), figures)
+        return Published(self._text(values, "label", where), self._text(values, "source", where), figures)
 
     def _overrides(self, content: dict[str, Any], key: str, where: str = "") -> tuple[str, ...]:
         name = f"{where}.{key}" if where else key
-        overrides = tuple(as_typed(map(str, self._list(content, key, where))))
+        overrides = tuple(as_typed(self._texts(content, key, where)))
         for override in overrides:
             self._expect("=" in override, name, override, "key=value")
         return overrides
@@ -166,6 +168,18 @@ class StudyReader:
         for key in value.keys() - {*required, *optional}:
             self._expect(False, where, f"key {key}", f"only {', '.join((*required, *optional))}")
         return value
+
+    def _text(self, content: dict[str, Any], key: str, where: str = "") -> str:
+        """A text; a whole number is one too, it is read as it looks."""
+        value = content.get(key, "")
+        text = isinstance(value, str | int | type(None)) and not isinstance(value, bool)
+        self._expect(text, f"{where}.{key}" if where else key, value, "a text, in quotes where it is no word")
+        return "" if value is None else str(value)
+
+    def _texts(self, content: dict[str, Any], key: str, where: str = "") -> tuple[str, ...]:
+        listed = dict(enumerate(self._list(content, key, where)))
+        name = f"{where}.{key}" if where else key
+        return tuple(self._text({f"{name}[{place}]": value}, f"{name}[{place}]") for place, value in listed.items())
 
     def _list(self, content: dict[str, Any], key: str, where: str = "") -> list[Any]:
         value = content.get(key, [])

@@ -63,6 +63,28 @@ def test_whole_numbers_are_noted(tiny, skeletons, kind):
     assert sum("whole numbers, so confidences between 0 and 1 are lost (100% of them are 0)" in n for n in notes) == 2
 
 
+@pytest.mark.parametrize("odd", [lambda joints: joints[:, [1, 0, 2]], lambda joints: joints[::-1]])
+def test_joints_in_another_order_or_turned_are_noted(tiny, skeletons, tmp_path, odd):
+    """Nothing else tells them from ours: as many joints, inside the frame."""
+    standing = plain_joints() * [0, 0.4, 1] + [[12 + 3 * (-1) ** j, 0, 0] for j in range(17)]
+    joints = odd(standing)
+    notes = read_hitsz_vcm(tiny.root, skeletons=skeletons(joints)).notes
+    asked = (
+        "sampled skeletons shoulders, hips and ankles do not come in this order from above: are the joints in COCO's"
+    )
+    assert sum(asked in note for note in notes) == 2
+    splits = list_frames(tiny.root)
+    summary = import_skeletons("hdf5", tmp_path / "skeletons", splits=splits, out=None)
+    assert summary.not_upright.count == sum(listed for _, listed in summary.frames.values())
+
+
+def test_people_who_lie_or_bend_now_and_then_are_no_reason(tiny, skeletons, tmp_path):
+    folder = skeletons(plain_joints())
+    with h5py.File(folder / HDF5_FILES["train"], "a") as file:
+        file["0001/ir/D2/1"][:, 1] = HEIGHT - plain_joints()[:, 1]
+    assert import_skeletons("hdf5", folder, splits=list_frames(tiny.root), out=None).not_upright.count == 0
+
+
 def test_usual_files_give_no_note(tiny, skeletons):
     joints = plain_joints()
     joints[3] = np.nan

@@ -99,6 +99,21 @@ def test_another_shape_names_tensor_and_shapes_and_changes_nothing(tmp_path):
     np.testing.assert_array_equal(network.visible_stem.conv.weight.asnumpy(), before)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("layer1.0.conv1.weight", np.nan, r"stage1\.0\.conv1\.weight has NaN or infinity"),
+        ("bn1.running_var", np.inf, r"visible_stem\.norm\.moving_variance has NaN or infinity"),
+        ("layer1.0.bn1.running_var", -0.1, r"stage1\.0\.norm1\.moving_variance is below 0"),
+    ],
+)
+def test_numbers_that_no_weights_have_are_refused(tmp_path, name, value, message):
+    weights = torchvision_weights()
+    weights[name].flat[1] = value
+    with pytest.raises(CheckpointError, match=message):
+        load_pretrained(trunk(), save(tmp_path / "w.npz", weights))
+
+
 def test_nothing_to_load_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match=r"none of its 1 tensors \(fc\.weight\)"):
         load_pretrained(trunk(), save(tmp_path / "w.npz", {"fc.weight": np.zeros(3, np.float32)}))

@@ -65,6 +65,13 @@ def test_one_command_for_each_set_of_overrides(study):
         ("[aggregation.power=4.0]", "[power]", "rows[2].overrides: given power, expected key=value"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
         ("i2v/mAP: 12.5", "i2v/mAP: 125", "published[0].values.i2v/mAP: given 125, expected a percentage"),
+        ("name: star", "name: no", "given no, which YAML reads as false, expected 'no' in quotes, or false"),
+        ("name: star", "name: 010", "given 010, which YAML reads as 8, expected '010' in quotes, or 8"),
+        ("seeds: [0, 1]", "seeds: [0, 1_0]", "given 1_0, which YAML reads as 10, expected '1_0' in quotes, or 10"),
+        ("title: Two rows", "title: 1:30", "line 2: given 1:30, which YAML reads as 90"),
+        ("name: star", "name: true", "rows[1].name: given True, expected a text, in quotes"),
+        ("name: star", "name: 1e3", "rows[1].name: given 1000.0, expected a text, in quotes"),
+        ("[aggregation.power=4.0]", "[{a=b: 1}]", "rows[2].overrides[0]: given {'a=b': 1}, expected a text"),
         ("source: A journal 2023, ", "", "published[0]: source: given nothing, expected a value"),
     ],
 )

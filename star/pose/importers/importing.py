@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from star.data.skeleton_source import CONFIDENT
+from star.data.skeleton_checks import CONFIDENT, is_upright
 from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.errors import DataError
 from star.pose.frame_list import FrameList
@@ -115,6 +115,7 @@ def import_skeletons(
         unreadable=Named.of(placed.unreadable),
         unknown_joints=Named.of(order.unknown),
         absent_joints=Named.of(order.absent),
+        not_upright=Named.of(_not_upright(placed.skeletons)),
         clipped=placed.clipped,
         largest=placed.largest,
         whole_numbers=kind in ("hdf5", "npy") and all(map(_whole, chosen.persons.values())),
@@ -161,6 +162,13 @@ def _write(
                     written += 1
                     if on_progress:
                         on_progress(written, len(skeletons))
+
+
+def _not_upright(skeletons: Mapping[Frame, np.ndarray]) -> list[str]:
+    """Frames whose joints look as if in another order; none where most look right."""
+    judged = {frame.key: upright for frame, joints in skeletons.items() if (upright := is_upright(joints)) is not None}
+    odd = [key for key, upright in judged.items() if not upright]
+    return odd if 2 * len(odd) > len(judged) else []
 
 
 def _whole(person: Person) -> bool:

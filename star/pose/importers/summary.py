@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from star.data.skeleton_source import CONFIDENT
+from star.data.skeleton_checks import CONFIDENT
 from star.types import MODALITIES, Modality
 
 NAMED = 10
@@ -75,6 +75,7 @@ class ImportSummary(NamedTuple):
         unreadable: frames whose size was needed and could not be read; they get no skeleton.
         unknown_joints: names of joints in the source that are none of the 17; they are left out.
         absent_joints: joints of the 17 that the source, or a part of it, does not have; they get confidence 0.
+        not_upright: frames whose shoulders, hips and ankles do not come in this order from above, if they are most.
         clipped: confidences outside 0..1, which were set to the nearer end.
         largest: of the confidences before.
         whole_numbers: whether stored joints are whole numbers, so that confidences between 0 and 1 are lost.
@@ -96,6 +97,7 @@ class ImportSummary(NamedTuple):
     unreadable: Named
     unknown_joints: Named
     absent_joints: Named
+    not_upright: Named
     clipped: int
     largest: float
     whole_numbers: bool
@@ -122,6 +124,7 @@ class ImportSummary(NamedTuple):
             ("frames with persons without a body, passed over", self.bodiless),
             ("frames with joints NaN or infinite, confidence 0", self.not_finite),
             ("frames whose size cannot be read", self.unreadable),
+            ("frames with shoulders, hips, ankles not in this order", self.not_upright),
         )
         rows += [_named(what, named, examples) for what, named in seldom if named.count]
         if self.clipped:
