@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
+from typing import Any
 
 from star.report.queries import SingleRun
 from star.report.statistics import Interval, Resample
@@ -31,46 +30,30 @@ def comma_separated(
         singles: the runs one by one.
         resample: what the bootstrap of `singles` draws.
     """
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
+    import pandas as pd
+
+    cells: list[dict[str, Any]] = []
     for table in tables:
         for line in table.lines:
+            about = {"kind": table.kind, "row": line.name, "label": line.label}
+            about |= {"runs": len(line.run_ids), "run_ids": " ".join(line.run_ids)}
             for column, cell in line.cells.items():
-                of_seeds = {} if cell.interval is None else {"interval": "seeds", "drawn": cell.pairs}
-                writer.writerow(
-                    {
-                        **{"kind": table.kind, "row": line.name, "label": line.label, "column": column},
-                        **{"runs": len(line.run_ids), "run_ids": " ".join(line.run_ids)},
-                        **_plain(mean=cell.mean, sd=cell.deviation, difference=cell.difference),
-                        **_ends("difference", cell.interval),
-                        **of_seeds,
-                    }
-                )
+                cells.append({**about, "column": column, "mean": cell.mean, "sd": cell.deviation})
+                cells[-1] |= {"difference": cell.difference, **_ends("difference", cell.interval)}
+                cells[-1] |= {} if cell.interval is None else {"interval": "seeds", "drawn": cell.pairs}
     for run in singles:
+        about = {"kind": "single_run", "row": run.row.name, "label": run.row.label, "seed": run.seed}
+        about |= {"runs": 1, "run_ids": run.run_id, "interval": f"bootstrap {resample}"}
         for column, cell in run.cells.items():
-            writer.writerow(
-                {
-                    **{"kind": "single_run", "row": run.row.name, "label": run.row.label, "column": column},
-                    **{"seed": run.seed, "runs": 1, "run_ids": run.run_id},
-                    **{"interval": f"bootstrap {resample}", "drawn": cell.score.count},
-                    **_plain(mean=cell.score.mean, difference=cell.difference.mean if cell.difference else None),
-                    **_ends("score", cell.score),
-                    **_ends("difference", cell.difference),
-                }
-            )
+            cells.append({**about, "column": column, "drawn": cell.score.count, "mean": cell.score.mean})
+            cells[-1] |= {"difference": cell.difference.mean if cell.difference else None}
+            cells[-1] |= {**_ends("score", cell.score), **_ends("difference", cell.difference)}
     for row in study.published:
-        for column, value in row.values.items():
-            about = {"kind": "published", "label": row.label, "column": column, "source": row.source}
-            writer.writerow({**about, **_plain(mean=value)})
-    return buffer.getvalue()
+        about = {"kind": "published", "label": row.label, "source": row.source}
+        cells += [{**about, "column": column, "mean": value} for column, value in row.values.items()]
+    frame = pd.DataFrame(cells, columns=COLUMNS).astype(dict.fromkeys(("seed", "runs", "drawn"), "Int64"))
+    return frame.to_csv(index=False, float_format="%.4f", lineterminator="\n")
 
 
-def _plain(**values: float | None) -> dict[str, str]:
-    return {name: "" if value is None else f"{value:.4f}" for name, value in values.items()}
-
-
-def _ends(name: str, interval: Interval | None) -> dict[str, str]:
-    if interval is None:
-        return {}
-    return _plain(**{f"{name}_low": interval.low, f"{name}_high": interval.high})
+def _ends(name: str, interval: Interval | None) -> dict[str, float]:
+    return {} if interval is None else {f"{name}_low": interval.low, f"{name}_high": interval.high}
