@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from star.config.check import check_config
 from star.config.compose import compose_run
@@ -34,7 +34,7 @@ class CheckedStudy:
 
 
 def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, here: bool = True) -> CheckedStudy:
-    """Compose and check each row with each seed, as `star-train -m` does with its jobs.
+    """Compose and check each row, as `star-train -m` does with its jobs; its seeds differ in their number alone.
 
     Args:
         study: the study.
@@ -56,10 +56,11 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, he
     for row in study.rows:
         composed, problems = compose_run([*row_overrides(study, row), *filled_in])
         mine = dict.fromkeys(problems)
-        for seed in study.seeds if composed else ():
-            composed.seed = seed
+        if composed:
+            composed.seed = study.seeds[0]
             try:
-                configs[row.name, seed] = check_config(composed, problems, here=here)
+                config = check_config(composed, problems, here=here)
+                configs |= {(row.name, seed): replace(config, seed=seed) for seed in study.seeds}
             except ConfigError as error:
                 mine |= dict.fromkeys(error.problems)
         for problem in mine:

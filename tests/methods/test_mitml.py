@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, ops
 from support.method_networks import method_network
-from support.method_numbers import drawn, gradients_of, name_there, set_weights
+from support.method_numbers import Reference, drawn, gradients_of, name_there, set_weights
 from support.reference import weight
 
 from star.engine.optimisers import SGD
@@ -155,8 +155,10 @@ def test_retrieval_features_and_their_differences(network, reference):
         assert away < 1e-3 * np.linalg.norm(theirs[0] - theirs[1])
 
 
-def training_step(network, z, compiled):
+@pytest.fixture(scope="module", params=[False, True], ids=["eager", "jit"])
+def training_step(request, network, shared):
     """Total loss, (features, logits, logits of the modality, terms) and norms of gradients by name."""
+    z = Reference(shared / "fixtures" / "methods" / "mitml_train.npz")
     set_weights(network.get_parameters(), NAMES)
     set_middle_taps(network.get_parameters(), NAMES)
     network.set_train(True)
@@ -176,14 +178,13 @@ def training_step(network, z, compiled):
         terms = (of_identity, of_triplet, *of_modality)
         return of_identity + of_triplet, (features, logits, output["modality_logits"], terms)
 
-    (total, outputs), _, norms = gradients_of(forward, compiled, network, [])
+    (total, outputs), _, norms = gradients_of(forward, request.param, network, [])
     return total, outputs, {name: norm for name, norm in norms.items() if norm > 0}
 
 
-@MODES
-def test_a_training_step(network, reference, compiled):
+def test_a_training_step(training_step, reference):
     z = reference("mitml_train")
-    total, (features, logits, modality_logits, terms), norms = training_step(network, z, compiled)
+    total, (features, logits, modality_logits, terms), norms = training_step
     z.check("term_identity", terms[0], SLACK)
     z.check_norms(norms, NAMES, "mitml.", SLACK)
     z.check("clip_feature", features)
@@ -197,11 +198,10 @@ def test_a_training_step(network, reference, compiled):
 
 
 @NOT_MET
-@MODES
 @pytest.mark.parametrize("what", ["identity term", "gradients"])
-def test_what_rounding_moves_most_in_a_training_step(network, reference, compiled, what):
+def test_what_rounding_moves_most_in_a_training_step(training_step, reference, what):
     z = reference("mitml_train")
-    _, (*_, terms), norms = training_step(network, z, compiled)
+    _, (*_, terms), norms = training_step
     if what == "identity term":
         z.check("term_identity", terms[0])
     else:
