@@ -34,6 +34,10 @@ AUGMENTATIONS = {
 EXPERIMENTS = [name for name in group_choices()["experiment"] if name not in METHODS.union(AUGMENTATIONS)]
 SHAPES = {"frames_6": {"frames": 6}, "frames_10": {"frames": 10}, "large_frames": {"height": 384, "width": 192}}
 """What experiments say about the clips; the overrides that make a run small leave these keys to them."""
+SAME_PARTS = {
+    *("clean_skeletons", "frames_6", "frames_10", "large_frames", "no_consistency", "cross_modality_consistency"),
+}
+"""Experiments with the network of `star`, which train in the slow suite."""
 FROZEN = {"model.frame_neck.norm.beta", "model.clip_neck.norm.beta"}
 UNUSED = {"sequence_only": {"model.skeleton.bones.lstm.weight_hh_l0_reverse"}}
 """Of S only the last frame is used there, the first step of the reverse direction, which has nothing to remember."""
@@ -93,7 +97,9 @@ def test_every_augmentation_is_star_on_other_batches_and_trains(experiment: str,
     assert np.isfinite(list(step(batch, draws_of_step(config, model)(0), 0).values())).all()
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "experiment", [pytest.param(e, marks=[pytest.mark.slow] if e in SAME_PARTS else []) for e in EXPERIMENTS]
+)
 def test_every_experiment_trains_all_its_weights(experiment: str, tiny_root: Path):
     trained = train(experiment, "pynative", tiny_root, 2)
     assert all(np.isfinite(list(step.values())).all() for step in trained.losses)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import start
+from support.fork_server import run_forked
 from support.real_studies import assert_continued, going_with_a_checkpoint, runs_in, write_study
 from support.tiny_vcm import write_tiny_vcm
 
@@ -45,7 +46,10 @@ def star(tmp_path: Path) -> Real:
     return run
 
 
-def test_a_study_from_nothing_to_its_table(study, star: Real, root: Path, tmp_path: Path):
+def test_a_study_from_nothing_to_its_table(study, root: Path, tmp_path: Path):
+    def star(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_forked(name, arguments, tmp_path)
+
     folder = study(1, 0, rows=1)
     done = star("study", "run", str(folder), f"dataset.root={root}")
     assert done.returncode == 0, done.stdout
