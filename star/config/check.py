@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from star.config.compose import compose_run
-from star.config.constraints import HERE, RULES, Rule, broken_rules
+from star.config.constraints import HERE, PLACES, RULES, Rule, broken_rules
 from star.config.environment import prepare_environment
 from star.config.network_slots import is_buildable, network_problems
 from star.config.schema import Config
@@ -35,7 +35,9 @@ def check_overrides(overrides: Sequence[str], *, here: bool = True) -> Config:
     return check_config(composed, problems, here=here)
 
 
-def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here: bool = True) -> Config:
+def check_config(
+    composed: DictConfig, problems: Sequence[Problem] = (), *, here: bool = True, data: bool = True
+) -> Config:
     """Check a composed configuration by the schema, the classes it names and the rules between its keys.
 
     The classes are imported for it, and MindSpore with them; so the environment MindSpore reads is prepared first. If
@@ -45,6 +47,7 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here
         composed: as Hydra composed it.
         problems: those found already; they are raised together with the new ones.
         here: False if the run will be on another machine.
+        data: False if the data set will not be read, so that its files need not be there.
 
     Raises:
         ConfigError: lists every problem.
@@ -57,7 +60,8 @@ def check_config(composed: DictConfig, problems: Sequence[Problem] = (), *, here
             prepare_environment(config.hardware)
         slots = fill_slots(config, found)
         found.extend(_generator_problems(config))
-        found.extend(broken_rules(config, found, (*RULES, *HERE) if here else RULES))
+        rules = (*RULES, *HERE) if here else RULES
+        found.extend(broken_rules(config, found, [rule for rule in rules if data or rule.key not in PLACES]))
         if is_buildable(config, found[len(problems) :]):
             found.extend(network_problems(config, slots))
     if found:

@@ -111,6 +111,8 @@ def _rule(group: str, relation: Relation) -> Rule:
     return Rule(f"dataset.{group}.{relation.key}", lambda config: relation.holds(*of(config)), expected)
 
 
+PLACES = ("dataset.root", "dataset.pack", "dataset.skeletons")
+"""Keys whose rules are about the files of a data set."""
 RULES += tuple(_rule("augmentation", relation) for relation in augmentation.RELATIONS)
 RULES += tuple(_rule("cleaning", relation) for relation in cleaning.RELATIONS)
 HERE = (

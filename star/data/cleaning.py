@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from OneEuroFilter import OneEuroFilter
 
 from star.bounds import Relation, number
 from star.data.frame_joints import FrameJoints
@@ -142,6 +141,8 @@ def _filtered(points: np.ndarray, options: Cleaning) -> np.ndarray:
 
 
 def _one_euro(points: np.ndarray, options: Cleaning) -> np.ndarray:
+    from OneEuroFilter import OneEuroFilter  # which an exported model does without, unless it filters
+
     smooth = np.empty_like(points)
     for place in np.ndindex(points.shape[1:]):
         low_pass = OneEuroFilter(1.0, options.min_cutoff, options.beta, _DERIVATIVE_CUTOFF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cache
 
 import mindspore as ms
 import numpy as np
@@ -29,11 +30,8 @@ def select_device(hardware: Hardware) -> None:
     """
     if hardware.target == "CPU":
         logger.info("CPU, ONEDNN_MAX_CPU_ISA=%s", os.environ.get("ONEDNN_MAX_CPU_ISA", "not set"))
-    device_id = None if hardware.target == "CPU" else own_device(hardware)
     try:
-        ms.set_device(hardware.target, device_id)
-        if hardware.target == "GPU":
-            read(Tensor(np.ones(1, np.float32)) + 1)  # only the first operator asks for the device
+        _take_device(hardware.target, None if hardware.target == "CPU" else own_device(hardware))
     except (RuntimeError, ValueError) as error:
         raise HardwareError(
             f"hardware.target={hardware.target}: the installed MindSpore {ms.__version__} cannot use it "
@@ -41,6 +39,18 @@ def select_device(hardware: Hardware) -> None:
             "GPU: docs/gpu.md)"
         ) from None
     ms.set_context(mode=ms.PYNATIVE_MODE)
+
+
+@cache
+def _take_device(target: str, device_id: int | None) -> None:
+    """MindSpore takes a device once; asked for the same one again, this does nothing."""
+    try:
+        ms.set_device(target, device_id)
+    except RuntimeError:  # it computes already, which in a notebook need not be ours
+        if target != "CPU" or ms.get_context("device_target") != "CPU":
+            raise
+    if target == "GPU":
+        read(Tensor(np.ones(1, np.float32)) + 1)  # only the first operator asks for the device
 
 
 def simulated() -> bool:

@@ -54,9 +54,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def trainer(tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Trainer]]:
+def trainer(tiny_root: Path, tmp_path: Path) -> Iterator[Callable[..., Trainer]]:
     """Builds what a run trains with: two epochs of two steps, each with a ranking of splits of 4 + 2 clips."""
-    monkeypatch.setattr(build_network, "select_device", lambda hardware: None)  # a process can do it once
     about = {"experiment": "", "run_name": "", "params": {}, "tags": {}, "spool": tmp_path / "spool", "run_id": None}
     tracker = NullTracker(**about)
 

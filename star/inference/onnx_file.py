@@ -1,0 +1,81 @@
+"""The network of an exported file, computed by ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from star.errors import DataError, StarError
+from star.inference.description import Description
+from star.inference.model import Model
+from star.types import ClipBatch, Modality
+
+METADATA = "star"
+"""Key of the description in the file's metadata."""
+_MOST_READERS = 4
+
+
+class OnnxNetwork:
+    """A session of ONNX Runtime, on all cores of the processor.
+
+    Args:
+        path: the file.
+        threads: to compute with; None: one a core.
+
+    Attributes:
+        metadata: text by key.
+
+    Raises:
+        StarError: onnxruntime is not installed.
+        DataError: the file is missing or no ONNX model.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise StarError(
+                "exported models need the package onnxruntime, which is not installed: "
+                "pip install 'star-vvi-reid[export]'"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base below Exception
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{path} cannot be loaded ({reason}): expected a model that star-export wrote") from error
+        self._inputs = {given.name for given in self._session.get_inputs()}
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+
+    def __call__(self, batch: ClipBatch, modality: Modality) -> np.ndarray:
+        """[count d] float32 features, L2-normalised, of the clips of a batch that are not padding."""
+        given = {
+            "frames": batch.frames[: batch.count],
+            "joints": batch.joints[: batch.count],
+            "infrared": np.array(modality == "infrared"),
+        }
+        return self._session.run(None, {name: given[name] for name in self._inputs})[0]
+
+
+def load_onnx_model(path: Path) -> Model:
+    """The model of a file that `star-export` wrote.
+
+    Raises:
+        StarError: onnxruntime is not installed.
+        DataError: the file is missing, no ONNX model, or one of other origin.
+    """
+    network = OnnxNetwork(path)
+    try:
+        record: dict[str, Any] = json.loads(network.metadata[METADATA])
+        description = Description.from_json(record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is an ONNX model without a description, expected one that star-export wrote"
+        ) from error
+    return Model(description, network, min(_MOST_READERS, os.cpu_count() or 1))
