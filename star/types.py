@@ -188,7 +188,8 @@ class TrainBatch(NamedTuple):
     """P x K clips of each modality; row i of both halves is the same identity.
 
     Attributes:
-        visible, infrared: [b t h w 3] uint8, RGB.
+        visible, infrared: [b t h w 3] uint8, RGB; for an encoder of two streams [b 2t h w 3], frames and then their
+            anaglyphs.
         visible_joints, infrared_joints: [b t j 3] float32, x and y in 0..1 of the augmented frame (may lie outside),
             confidence in 0..1; all zero where the data set has no skeletons.
         identities: [b] int32 class labels.
@@ -211,7 +212,7 @@ class MixedBatch(NamedTuple):
     """P x K clips, blind to the modality; rows of an identity follow each other.
 
     Attributes:
-        clips: [n t h w 3] uint8, RGB.
+        clips: [n t h w 3] uint8, RGB; see TrainBatch.
         joints: [n t j 3] float32, as in TrainBatch.
         identities: [n] int32 class labels.
         modality: [n] int32, 0 visible, 1 infrared.
@@ -243,7 +244,7 @@ class ClipBatch(NamedTuple):
     """Clips of one modality for evaluation; the last batch is padded with copies of its last clip.
 
     Attributes:
-        frames: [b t h w 3] uint8, RGB.
+        frames: [b t h w 3] uint8, RGB; see TrainBatch.
         joints: [b t j 3] float32, as in TrainBatch.
         count: rows that are not padding.
     """

@@ -80,7 +80,7 @@ PLACES: Mapping[str, Place] = {
     "aggregation": Place(_PART, (*_STANDARD, "pooling")),
     "frame_head": Place(_PART, _STANDARD, ()),
     "clip_head": Place(_PART),
-    "branch": Place(_PART),
+    "branch": Place(_PART, (*_STANDARD, "clip_head")),
     "loss": Place(_LOSS, _STANDARD, ("weight", "on", "from_epoch")),
     "sampler": Place(_SAMPLER, ("split", "identities", "tracklets", "seed", "batches"), ()),
     "optimiser": Place(_OPTIMISER, (), ("factors", "further")),

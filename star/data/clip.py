@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -79,6 +79,31 @@ class Reading(NamedTuple):
 READ_AS_STORED = Reading()
 
 
+class Stream(NamedTuple):
+    """Where the frames of a clip go.
+
+    Attributes:
+        augmentations: t, of the frames.
+        out: [t h w 3] uint8, contiguous; receives the frames.
+        make: makes what is augmented of the decoded frame; None: it is that frame.
+    """
+
+    augmentations: Sequence[Augmentation]
+    out: np.ndarray
+    make: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def write(self, row: int, frame: np.ndarray) -> None:
+        """Augment a decoded frame into its place."""
+        augment_frame(frame if self.make is None else self.make(frame), self.augmentations[row], self.out[row])
+
+    def write_again(self, row: int, frame: np.ndarray) -> None:
+        """The same for the frame of the row before."""
+        if self.augmentations[row] == self.augmentations[row - 1]:
+            self.out[row] = self.out[row - 1]
+        else:
+            self.write(row, frame)
+
+
 class ClipReader:
     """Decodes and augments; safe to use from several threads.
 
@@ -99,8 +124,7 @@ class ClipReader:
         self,
         tracklet: Sequence[str],
         keys: Sequence[str],
-        augmentations: Sequence[Augmentation],
-        frames: np.ndarray,
+        streams: Sequence[Stream],
         joints: np.ndarray,
     ) -> Found:
         """Read one clip.
@@ -108,8 +132,7 @@ class ClipReader:
         Args:
             tracklet: keys of all frames of the clip's tracklet in time order.
             keys: t of them in time order; repeats are decoded once.
-            augmentations: t, of the frames.
-            frames: [t h w 3] uint8, contiguous; receives the frames.
+            streams: what becomes of the frames, themselves first.
             joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
 
         Returns:
@@ -118,8 +141,9 @@ class ClipReader:
         Raises:
             DataError: a frame cannot be decoded and bad frames stop, or none of the clip can.
         """
-        height, width = frames.shape[1:3]
-        used, sizes, bad = self._read_frames(keys, augmentations, frames)
+        augmentations = streams[0].augmentations
+        height, width = streams[0].out.shape[1:3]
+        used, sizes, bad = self._read_frames(keys, streams)
         counts = {"frames": len(used), "bad_frames": len(bad)}
         if self._split.skeletons is None:
             joints[:] = 0
@@ -145,9 +169,9 @@ class ClipReader:
         return read_joints(self._split.skeletons, keys, sizes, self._min_confidence)
 
     def _read_frames(
-        self, keys: Sequence[str], augmentations: Sequence[Augmentation], out: np.ndarray
+        self, keys: Sequence[str], streams: Sequence[Stream]
     ) -> tuple[list[str], list[tuple[int, int]], dict[int, DataError]]:
-        """Fill `out`; gives the key and (height, width) of the stored frame each row has in the end, and the bad rows.
+        """Fill the streams; gives the key and (height, width) of the stored frame each row has in the end, and the bad rows.
 
         A frame is augmented right after its decoding, while the processor's cache has it.
         """
@@ -166,11 +190,14 @@ class ClipReader:
                     bad[row], frame = error, None
             elif frame is None:
                 bad[row] = bad[row - 1]
-            elif augmentations[row] == augmentations[row - 1]:
-                out[row], sizes[row] = out[row - 1], sizes[row - 1]
+            else:
+                for stream in streams:
+                    stream.write_again(row, frame)
+                sizes[row] = sizes[row - 1]
                 continue
             if frame is not None:
-                augment_frame(frame, augmentations[row], out[row])
+                for stream in streams:
+                    stream.write(row, frame)
                 sizes[row] = (frame.shape[0], frame.shape[1])
         if bad:
             good = [row for row in range(len(keys)) if row not in bad]
@@ -180,5 +207,7 @@ class ClipReader:
             for row in bad:
                 nearest = min(good, key=lambda other, row=row: abs(other - row))
                 used[row], sizes[row] = keys[nearest], sizes[nearest]
-                augment_frame(load_frame(self._split.frames, used[row]), augmentations[row], out[row])
+                frame = load_frame(self._split.frames, used[row])
+                for stream in streams:
+                    stream.write(row, frame)
         return used, sizes, bad

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from star.data.anaglyph import anaglyph_frame
 from star.data.augmentation import AugmentationOptions
-from star.data.clip import ClipReader, Found, Reading
+from star.data.clip import ClipReader, Found, Reading, Stream
 from star.data.corruption import Corruption
 from star.data.frame_sampling import clip_positions
 from star.data.transforms import PLAIN, Augmentation, draw_clip
@@ -28,7 +29,7 @@ class ClipJob(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A clip to read, and where its frames [t h w 3] uint8 and joints [t j 3] float32 go."""
+    """A clip to read, and where its frames [t h w 3] uint8 and joints [t j 3] float32 go; with anaglyphs [2t h w 3]."""
 
     job: ClipJob
     frames: np.ndarray
@@ -44,6 +45,7 @@ class ClipSource:
         reading: how they are read.
         augmentation: of clips that have a generator; None: none.
         corruption: of every clip; None: as they are.
+        anaglyphs: whether those of the frames follow the frames, drawn anew where something is drawn.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class ClipSource:
         *,
         augmentation: AugmentationOptions | None = None,
         corruption: Corruption | None = None,
+        anaglyphs: bool = False,
     ):
         self._split = split
+        self._anaglyphs = anaglyphs
         self._shape = shape
         self._augmentation = augmentation
         self._corruption = corruption if corruption is not None and corruption.used else None
@@ -71,22 +75,29 @@ class ClipSource:
         """
         return [self._read(row, *choice) for row, choice in [(row, self._choose(row.job)) for row in rows]]
 
-    def _choose(self, job: ClipJob) -> tuple[list[str], list[Augmentation]]:
-        """Draw the frames of a clip and what is done to them."""
+    def _choose(self, job: ClipJob) -> tuple[list[str], list[list[Augmentation]]]:
+        """Draw the frames of a clip and what is done to them, and to their anaglyphs."""
+        streams = 2 if self._anaglyphs else 1
         tracklet = self._split.tracklets[job.tracklet]
         count = len(tracklet.frames)
         frames = self._shape.frames
         if job.entropy is None or self._augmentation is None:
-            positions, augmentations = clip_positions(count, frames), [PLAIN] * frames
+            positions, augmentations = clip_positions(count, frames), [[PLAIN] * frames] * streams
         else:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(job.entropy)))
             positions = clip_positions(count, frames, rng)
-            augmentations = draw_clip(rng, tracklet.modality, self._shape, self._augmentation)
+            augmentations = [
+                draw_clip(rng, tracklet.modality, self._shape, self._augmentation) for _ in range(streams)
+            ]
         return [tracklet.frames[i] for i in positions.tolist()], augmentations
 
-    def _read(self, row: Row, keys: list[str], augmentations: list[Augmentation]) -> Found:
+    def _read(self, row: Row, keys: list[str], augmentations: list[list[Augmentation]]) -> Found:
         whole = self._split.tracklets[row.job.tracklet].frames
-        found = self._reader.read(whole, keys, augmentations, row.frames, row.joints)
+        frames = self._shape.frames
+        streams = [Stream(augmentations[0], row.frames[:frames])]
+        if self._anaglyphs:
+            streams.append(Stream(augmentations[1], row.frames[frames:], anaglyph_frame))
+        found = self._reader.read(whole, keys, streams, row.joints)
         if self._corruption is not None:
             self._corruption.apply(keys, whole[0], row.frames, row.joints)
         return found

@@ -45,6 +45,7 @@ class TrainLoader:
         seed: of the frames chosen and the augmentation.
         workers: threads that read. They do not change the batches.
         share: rows of every batch that are read; they are drawn as if all were. Its size divides `rows`.
+        anaglyphs: whether clips are [2t h w 3], frames and then their anaglyphs.
 
     Raises:
         DataError: plans that do not fit the split.
@@ -62,16 +63,17 @@ class TrainLoader:
         seed: int,
         workers: int,
         share: Share = ALONE,
+        anaglyphs: bool = False,
     ):
         cv2.setNumThreads(0)
         self._seed = seed
         self._split = split
         self._batch_rows = rows
         self._rows = share.of(rows)
-        self._source = ClipSource(split, shape, reading, augmentation=augmentation)
+        self._source = ClipSource(split, shape, reading, augmentation=augmentation, anaglyphs=anaglyphs)
         self._tally = Tally()
         self._workers = workers
-        self._shape = shape
+        self._shape, self._streams = shape, 2 if anaglyphs else 1
         self._sampler = sampler
         self.batches_per_epoch = sampler.batches_per_epoch
         self._plan(0)  # raises now if the sampler's plans do not fit
@@ -122,7 +124,7 @@ class TrainLoader:
         return Unread(batch, _rows(jobs, frames, joints))
 
     def _empty(self) -> tuple[np.ndarray, np.ndarray]:
-        return _empty(self._rows.stop - self._rows.start, self._shape)
+        return _empty(self._rows.stop - self._rows.start, self._shape, self._streams)
 
     def _jobs(self, epoch: int, number: int, tracklets: Iterable[int], start: int) -> list[ClipJob]:
         """The clips of a batch in order, each with a generator of its own; `start`: place of the first in the batch."""
@@ -141,6 +143,7 @@ class EvaluationLoader:
         workers: threads that read.
         corruption: makes the clips harder; None: as they are.
         share: which batches are read: the same number for every process, but for the last ones.
+        anaglyphs: whether clips are [2t h w 3], frames and then their anaglyphs.
 
     Raises:
         DataError: the split mixes modalities.
@@ -156,14 +159,15 @@ class EvaluationLoader:
         workers: int,
         corruption: Corruption | None = None,
         share: Share = ALONE,
+        anaglyphs: bool = False,
     ):
         if len({tracklet.modality for tracklet in split.tracklets}) > 1:
             raise DataError(f"split {split.name!r} of {split.frames.path} mixes modalities, expected one a loader")
         cv2.setNumThreads(0)
         self._split = split
-        self._batch, self._shape = batch, shape
+        self._batch, self._shape, self._streams = batch, shape, 2 if anaglyphs else 1
         self._share = share
-        self._source = ClipSource(split, shape, reading, corruption=corruption)
+        self._source = ClipSource(split, shape, reading, corruption=corruption, anaglyphs=anaglyphs)
         self._tally = Tally()
         self._workers = workers
 
@@ -199,16 +203,16 @@ class EvaluationLoader:
                 yield batch
 
     def _unread(self, start: int) -> Unread[ClipBatch]:
-        frames, joints = _empty(self._batch, self._shape)
+        frames, joints = _empty(self._batch, self._shape, self._streams)
         end = min(start + self._batch, len(self._split.tracklets))
         jobs = map(ClipJob, range(start, end))
         return Unread(ClipBatch(frames, joints, end - start), _rows(jobs, frames[: end - start], joints[: end - start]))
 
 
-def _empty(clips: int, shape: ClipShape) -> tuple[np.ndarray, np.ndarray]:
-    """Memory for the frames [b t h w 3] uint8 and joints [b t j 3] float32 of clips."""
+def _empty(clips: int, shape: ClipShape, streams: int) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for the frames [b streams*t h w 3] uint8 and joints [b t j 3] float32 of clips."""
     joints = np.empty((clips, shape.frames, NUMBER_OF_JOINTS, 3), np.float32)
-    return np.empty((clips, *shape, 3), np.uint8), joints
+    return np.empty((clips, streams * shape.frames, shape.height, shape.width, 3), np.uint8), joints
 
 
 def _alternate(first: Iterable[T], second: Iterable[T]) -> Iterator[T]:

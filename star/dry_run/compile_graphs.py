@@ -117,7 +117,7 @@ def main(folder: Path) -> None:
         recorder.compile(name, lambda epoch=epoch: learner.step.launch(batch, draws, epoch).values)
     model.set_train(False)
     rows, size = config.schedule.evaluation_batch, config.dataset
-    frames = Tensor(np.zeros((rows, size.frames, size.height, size.width, 3), np.uint8))
+    frames = Tensor(_blank_frames(config, model, rows))
     joints = Tensor(np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32))
     embedders = build_embedders(config, model)
     for modality in MODALITIES:
@@ -134,12 +134,18 @@ def blank_batch(config: Config, model: Network, share: Share) -> AnyBatch:
     """
     size, schedule = config.dataset, config.schedule
     rows = schedule.identities * schedule.tracklets // share.world_size
-    frames = np.zeros((rows, size.frames, size.height, size.width, 3), np.uint8)
+    frames = _blank_frames(config, model, rows)
     joints = np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32)
     identities = np.repeat(np.arange(rows // schedule.tracklets, dtype=np.int32), schedule.tracklets)
     if "clips" in model.inputs:
         return MixedBatch(frames, joints, identities, np.arange(rows, dtype=np.int32) % 2)
     return TrainBatch(frames, frames, joints, joints, identities)
+
+
+def _blank_frames(config: Config, model: Network, clips: int) -> np.ndarray:
+    """As a loader gives them, with anaglyphs where the encoder reads some."""
+    size = config.dataset
+    return np.zeros((clips, getattr(model.encoder, "streams", 1) * size.frames, size.height, size.width, 3), np.uint8)
 
 
 def _reason(error: Exception) -> str:

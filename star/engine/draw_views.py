@@ -59,7 +59,8 @@ def draw_views(config: Config, model: Network, data: VideoReIDData, count: int, 
                     f"{tracklet.camera}, {split.modality}, {len(tracklet.frames)} frames"
                 )
                 labels = [f"frame {position + 1}" for position in positions]
-                paths.append(draw_view(attention, frames[row], joints[row], folder / name, title=title, labels=labels))
+                shown = frames[row][: len(positions)]  # without anaglyphs
+                paths.append(draw_view(attention, shown, joints[row], folder / name, title=title, labels=labels))
             clips += batch.count
     return paths
 

@@ -6,11 +6,13 @@ Every class tells in `reads` which tensors its `construct` takes, in their order
 
 from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
+from star.losses.easy_positive import EasyPositive
 from star.losses.identity import DisturbedIdentity, FrameIdentity, Identity, PoseIdentity
 from star.losses.joints_bones_consistency import JointsBonesConsistency
 from star.losses.modality import Modality, ModalityConfusion
 from star.losses.modality_alignment import ModalityAlignment
 from star.losses.mutual import Mutual
+from star.losses.reconstruction import ReconstructionError
 from star.losses.separation import DiverseAttention, OrthogonalFrames
 from star.losses.triplet import BatchHardTriplet
 from star.losses.weighted import WeightedLosses
@@ -22,6 +24,7 @@ __all__ = [
     "Defence",
     "DisturbedIdentity",
     "DiverseAttention",
+    "EasyPositive",
     "FrameIdentity",
     "Identity",
     "JointsBonesConsistency",
@@ -31,6 +34,7 @@ __all__ = [
     "Mutual",
     "OrthogonalFrames",
     "PoseIdentity",
+    "ReconstructionError",
     "WeightedLosses",
     "WeightedTriplet",
 ]

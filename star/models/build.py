@@ -47,6 +47,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
     if frame_pooling is None or d is None or not _is_encoder(encoder, builder):
         return None
     builder.learn([name for name in encoder.gives if name != "maps"], None, d)
+    builder.widths.update(getattr(encoder, "widths", {}))
     skeleton = _skeleton(builder, d)
     frame_guidance = builder.make(slots.get("guidance.frame"), _width_read(slots.get("guidance.frame"), builder, d))
     _learn(builder, "guidance.frame", frame_guidance, slots, d)
@@ -70,7 +71,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
         elif name in _names_of_a_network():
             builder.problems.append(Problem(slot.key, name, "another name: networks have something else of this name"))
         width = _width_read(slot, builder, clip_width)
-        cell = builder.make(slot, width)
+        cell = builder.make(slot, width, clip_head=clip_head)
         if cell is not None:
             branches[name] = cell
             _learn(builder, slot.key, cell, slots, width)
@@ -279,7 +280,7 @@ def _aggregation(
         pooling = {"pooling": Mean()} if "pooling" in slot.given else {}
         return builder.make(slot, _width_read(slot, builder, width), **pooling), "aggregation"
     name = slot.target.__qualname__
-    if not getattr(encoder, "non_negative", False):
+    if not (getattr(encoder, "non_negative", False) or getattr(slot.target, "non_negative", False)):
         given = f"true, over {slots['backbone'].target.__qualname__} whose features may be negative"
         expected = (
             "false: powers need features from 0 on (a trunk that gives no others says so by non_negative = True); "

@@ -44,6 +44,7 @@ class Encoder(nn.Cell):
 
     Attributes:
         out_channels: d.
+        streams: frames that a clip has for each of its T.
         embed_gives: what `embed` gives.
         non_negative: whether frame features cannot be below zero.
 
@@ -52,6 +53,7 @@ class Encoder(nn.Cell):
     """
 
     across_rows = True
+    streams = 1
 
     def __init__(
         self,

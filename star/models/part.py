@@ -10,12 +10,15 @@ attributes, of the class or of the instance, and may tell more:
 | `out_channels`                              | width of what it gives; a dictionary by name where widths differ      |
 | `across_rows = False`                       | whether a row of what it gives depends on other rows than its own     |
 | `paired_rows = False`                       | whether it needs row i and row i + n/2 to be of one identity          |
-| `non_negative = False`                      | whether its features cannot be below zero                             |
+| `non_negative = False`                      | whether its features cannot be below zero; of an aggregation: what it |
+|                                             | gives guided pooling in the place of its mean, whatever its frames    |
 | `is_mean_over_frames = False`               | an aggregation whose place the guided pooling can take                |
 | `stem(frames, infrared)`, `stages`          | of a trunk: a stem for each modality, and its cells in their order    |
 | `more_gives`                                | of a frame pooling: names of what it gives beside the features        |
 | `one_stem = False`                          | of a trunk with `stem`: one serves both modalities                    |
 | `embed`, `embedding_channels`               | of a clip head: the retrieval feature and its width                   |
+| `streams = 1`                               | of an encoder: 2 if it reads clips of frames and their anaglyphs      |
+| `widths`                                    | of an encoder: {name: width} of what it gives in other widths than d  |
 | `random_inputs(rng, clips, frames)`         | arrays by name that the host draws for every step                     |
 | `initial`                                   | {pattern of a parameter's name: distribution}, see `initial.py`       |
 
@@ -30,7 +33,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-GIVEN = ("channels", "widths", "identities", "frames", "height", "width", "tracklets", "share", "pooling")
+GIVEN = (
+    *("channels", "widths", "identities", "frames", "height", "width", "tracklets", "share"),
+    *("pooling", "clip_head"),
+)
 """What the builder can give to a constructor.
 
 | name              | value                                                                                      |
@@ -43,6 +49,7 @@ GIVEN = ("channels", "widths", "identities", "frames", "height", "width", "track
 | `tracklets`       | K, tracklets of an identity (and modality) in a batch                                      |
 | `share`           | `star.types.Share`: which rows of the batch this process has                               |
 | `pooling`         | to an aggregation: the mean over the frames, or the guided pooling in its place            |
+| `clip_head`       | to a branch: the clip head, if it was built, for what they share                           |
 """
 
 

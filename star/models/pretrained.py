@@ -8,8 +8,8 @@
 | .pth, .pt, .bin, .ckpt (PyTorch, Lightning)| refused (pickle), with the way to convert them       |
 
 What a file is, its first bytes say (`star.models.weight_files`). A prefix of the names (`module.`) is taken off. Texts
-and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem; the classifier
-(`fc`) is listed as not used.
+and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem, the trunk's
+to a second one as well; the classifier (`fc`) is listed as not used.
 """
 
 import re
@@ -121,15 +121,16 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
 
 
 def our_names(name: str) -> tuple[str, ...]:
-    """The trunk's names for a tensor: one for each stem, and for each last stage, there can be; one otherwise."""
+    """The trunk's names for a tensor: one for each stem, each last stage and each trunk there can be."""
     name = name.removeprefix("backbone.")
     for pattern, ours in _RENAMED:
         name = re.sub(pattern, ours, name)
+    names = (name,)
     if name.startswith("stem."):
-        return (f"visible_{name}", f"infrared_{name}", f"shared_{name}")
-    if name.startswith("stage4."):
-        return (name, f"temporal_{name}")
-    return (name,)
+        names = (f"visible_{name}", f"infrared_{name}", f"shared_{name}")
+    elif name.startswith("stage4."):
+        names = (name, f"temporal_{name}")
+    return (*names, *(f"anaglyph.{own}" for own in names))
 
 
 def _check_shapes(source: str | Path, chosen: Mapping[str, np.ndarray], parameters: Mapping[str, Parameter]) -> None:

@@ -7,6 +7,7 @@
 | shared ResNet-50                  | `stage1` .. `stage4`, both modalities as one batch |
 | last stride 1                     | `last_stride=1`                              |
 | non-local blocks (other methods)  | `Stage`, with `non_local`                    |
+| a trunk for anaglyphs (IBAN)      | `anaglyph`, with `second_trunk`              |
 
 The authors' release carries two more copies of the trunk that are never used; here only used parameters exist.
 """
@@ -20,6 +21,7 @@ from mindspore import Tensor, nn, ops
 
 from star.bounds import Bounds
 from star.errors import ConfigError, Problem
+from star.models.cross_non_local import CrossNonLocal, Layout
 from star.models.initial import OWN_RULES
 from star.models.non_local import FrameNonLocal, SpatioTemporalNonLocal
 
@@ -155,10 +157,14 @@ class ResNet(nn.Cell):
             "spatio_temporal" (M3-ReID).
         non_local_blocks: behind how many of each stage's last residual blocks; a stage with fewer has one behind each.
         second_stage4: whether stage 4 exists a second time, as `temporal_stage4`, for stream=temporal (MITML).
-        frames: T of every clip, for "spatio_temporal".
+        second_trunk: whether a whole trunk exists a second time, as `anaglyph`, and behind stages 3 and 4 a block from
+            it to this one, `cross_shallow` and `cross_deep`, for stream=anaglyph (IBAN).
+        cross_layout: of these blocks, see `CrossNonLocal`.
+        frames: T of every clip, for "spatio_temporal" and `second_trunk`.
 
     Attributes:
         out_channels: channels of stage 4, the embedding width d.
+        shallow_channels: channels of stage 3.
         stages: the four stages in their order.
 
     Raises:
@@ -178,6 +184,8 @@ class ResNet(nn.Cell):
         non_local: Literal["none", "frame_single_channel", "spatio_temporal"] = "none",
         non_local_blocks: Annotated[Sequence[int], Bounds(length=4, minimum=0)] = (0, 2, 3, 0),
         second_stage4: bool = False,
+        second_trunk: bool = False,
+        cross_layout: Layout = "release",
         frames: int | None = None,
     ) -> None:
         super().__init__()
@@ -186,9 +194,7 @@ class ResNet(nn.Cell):
         if non_local == "frame_single_channel":
             self.non_local, self.initial = FrameNonLocal, {**FrameNonLocal.initial, **OWN_RULES}
         elif non_local == "spatio_temporal":
-            if frames is None:
-                raise ConfigError([Problem("backbone.non_local", repr(non_local), "with `frames`, those of a clip")])
-            self.non_local = partial(SpatioTemporalNonLocal, frames=frames)
+            self.non_local = partial(SpatioTemporalNonLocal, frames=_known(frames, "non_local", non_local))
             self.initial = {**SpatioTemporalNonLocal.initial, **OWN_RULES}
         self.block = block
         self.style = style
@@ -202,13 +208,21 @@ class ResNet(nn.Cell):
         self.stage1 = self._stage(layers[0], width, 1, non_local_blocks[0])
         self.stage2 = self._stage(layers[1], width * 2, 2, non_local_blocks[1])
         self.stage3 = self._stage(layers[2], width * 4, 2, non_local_blocks[2])
-        channels_of_stage3 = self._channels
+        self.shallow_channels = self._channels
         self.stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
         if second_stage4:
-            self._channels = channels_of_stage3
+            self._channels = self.shallow_channels
             self.temporal_stage4 = self._stage(layers[3], width * 8, last_stride, non_local_blocks[3])
         self.out_channels = self._channels
         self.stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        if second_trunk:
+            t = _known(frames, "second_trunk", second_trunk)
+            self.initial = {**CrossNonLocal.initial, **getattr(self, "initial", OWN_RULES)}
+            self.cross_shallow = CrossNonLocal(self.shallow_channels, t, cross_layout)
+            self.cross_deep = CrossNonLocal(self.out_channels, t, cross_layout)
+            self.anaglyph = ResNet(
+                block, layers, width, style, last_stride, stems, non_local, non_local_blocks, frames=frames
+            )
 
     def _stage(self, blocks: int, width: int, stride: int, non_local: int) -> nn.Cell:
         cells: list[nn.Cell] = []
@@ -232,6 +246,12 @@ class ResNet(nn.Cell):
     def construct(self, frames: Tensor, infrared: bool) -> Tensor:
         """Frames of one modality [m 3 h w] -> map of stage 4 [m d h/16 w/16] (h/32 with last_stride 2)."""
         return self.stage4(self.stage3(self.stage2(self.stage1(self.stem(frames, infrared)))))
+
+
+def _known(frames: int | None, key: str, given: object) -> int:
+    if frames is None:
+        raise ConfigError([Problem(f"backbone.{key}", repr(given), "with `frames`, those of a clip")])
+    return frames
 
 
 def _check(block: str, layers: Sequence[int], width: int, style: str, last_stride: int) -> None:

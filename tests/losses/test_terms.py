@@ -19,7 +19,10 @@ from star.losses import (
 from star.models.reid import ReIDOutput
 
 RNG = np.random.default_rng(0)
-OF_OTHER_METHODS = ("modality", "normalised_frames", "attention_masks", "cross_view_logits", "modality_logits")
+OF_OTHER_METHODS = (
+    *("modality", "normalised_frames", "attention_masks", "cross_view_logits", "modality_logits"),
+    *("shallow_reconstructed_maps", "shallow_anaglyph_maps", "reconstructed_maps", "anaglyph_maps"),
+)
 IDENTITIES = np.array([2, 0, 2, 0], np.int32)
 
 
@@ -78,6 +81,6 @@ def test_a_detached_target_has_no_gradient(detach):
 def test_every_term_reads_what_the_network_gives():
     terms = [getattr(star.losses, name) for name in star.losses.__all__ if name != "WeightedLosses"]
     keys = get_type_hints(ReIDOutput, localns={"Tensor": Tensor}).keys()
-    assert len(terms) == 15
+    assert len(terms) == 17
     for term in terms:
         assert term.reads and set(term.reads) <= {*keys, *OF_OTHER_METHODS, "identities"}, term

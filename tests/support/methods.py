@@ -2,6 +2,7 @@
 
 EXTRA = {
     "agw": (),
+    "iban": tuple(f"loss.{name}.from_epoch=0" for name in ("anaglyph_identity", "anaglyph_easy_positive", "reconstruction")),
     "m3reid": ("schedule.tracklets=2",),
     "mitml": ("loss.confusion.from_epoch=0",),
     "saadg": ("schedule.tracklets=2",),
