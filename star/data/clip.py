@@ -171,7 +171,7 @@ class ClipReader:
     def _read_frames(
         self, keys: Sequence[str], streams: Sequence[Stream]
     ) -> tuple[list[str], list[tuple[int, int]], dict[int, DataError]]:
-        """Fill the streams; gives the key and (height, width) of the stored frame each row has in the end, and the bad rows.
+        """Fill the streams; gives each row's key and (height, width) of the stored frame in the end, and the bad rows.
 
         A frame is augmented right after its decoding, while the processor's cache has it.
         """

@@ -86,9 +86,7 @@ class ClipSource:
         else:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(job.entropy)))
             positions = clip_positions(count, frames, rng)
-            augmentations = [
-                draw_clip(rng, tracklet.modality, self._shape, self._augmentation) for _ in range(streams)
-            ]
+            augmentations = [draw_clip(rng, tracklet.modality, self._shape, self._augmentation) for _ in range(streams)]
         return [tracklet.frames[i] for i in positions.tolist()], augmentations
 
     def _read(self, row: Row, keys: list[str], augmentations: list[list[Augmentation]]) -> Found:

@@ -58,7 +58,7 @@ def contact_sheet(
 def augmented_sheet(batch: AnyBatch, identities: Sequence[int], path: Path | str, *, rows: int = 8) -> Path:
     """Write a PNG of what training gets: a pair of clips a row, all their frames, scaled to a height of 192.
 
-    A batch that is blind to the modality has one clip a row.
+    A batch that is blind to the modality has one clip a row. Anaglyphs follow their frames, without joints.
 
     Args:
         batch: of the training loader; joints of confidence 0 are not drawn.
@@ -73,7 +73,9 @@ def augmented_sheet(batch: AnyBatch, identities: Sequence[int], path: Path | str
     for row, label in enumerate(batch.identities[:rows]):
         strips: list[np.ndarray] = []
         for modality, frames, joints in _clips_of_row(batch, row):
-            strip = np.concatenate([_scaled(*pair) for pair in zip(frames, joints, strict=True)], axis=1)
+            without = np.zeros((len(frames) - len(joints), *joints.shape[1:]), joints.dtype)
+            pairs = zip(frames, np.concatenate([joints, without]), strict=True)
+            strip = np.concatenate([_scaled(*pair) for pair in pairs], axis=1)
             named = np.concatenate([_label(f"{identities[label]:04d}  {modality}", strip.shape[1]), strip])
             gap = np.full((named.shape[0], _GAP, 3), _PAPER, np.uint8)
             strips += [gap, named] if strips else [named]

@@ -70,7 +70,7 @@ class BidirectionalGates(nn.Cell):
         return self.pooling(weighted) if len(guide) == 0 else self.pooling(ops.relu(weighted), *guide)
 
     def memories(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """x [b t d] -> m1 and m2, each [b d]."""
+        """Frames x [b t d] -> m1 and m2, each [b d]."""
         backwards = ()
         for position in range(self.positions):
             backwards = backwards + (frames[:, self.positions - 1 - position],)

@@ -9,7 +9,8 @@
 | BN neck and classifier of each          | `Neck`                                                            |
 
 Gradients flow through the weights of the edges as well. The release writes 16 rows a modality into the code; here any
-number of identities goes, with exactly two tracklets of each in a modality, in one process.
+number of identities goes, with exactly two tracklets of each in a modality. Of several processes that train together
+each has all tracklets of its identities, so a graph never needs rows of another one.
 """
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ class Interaction(nn.Cell):
     reads = ("frames",)
     training_only = True
     paired_rows = True
-    across_rows = True
     initial: ClassVar[Mapping[str, Draw | None]] = {
         r"\.convolution\.linear\.weight$": _glorot,
         r"\.convolution\.bias$": constant(0.0),

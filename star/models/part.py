@@ -8,7 +8,8 @@ attributes, of the class or of the instance, and may tell more:
 | `reads`, `gives`                            | names of the tensors `construct` takes and returns, in their order    |
 | `training_only = False`                     | whether the part is left out of the retrieval feature                 |
 | `out_channels`                              | width of what it gives; a dictionary by name where widths differ      |
-| `across_rows = False`                       | whether a row of what it gives depends on other rows than its own     |
+| `across_rows = False`                       | whether a row of what it gives depends on rows of other identities    |
+|                                             | than its own; those of one identity are never in two processes        |
 | `paired_rows = False`                       | whether it needs row i and row i + n/2 to be of one identity          |
 | `non_negative = False`                      | whether its features cannot be below zero; of an aggregation: what it |
 |                                             | gives guided pooling in the place of its mean, whatever its frames    |

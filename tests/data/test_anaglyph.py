@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from support.loaders import MOVING, STILL, evaluation_loader, train_loader
 from support.tiny_vcm import HEIGHT, WIDTH
 
 from star.data.anaglyph import anaglyph, anaglyph_frame
+from star.data.contact_sheet import augmented_sheet
 from star.data.corruption import GREY, Corruption
 from star.data.decode import load_frame
 
@@ -66,3 +69,11 @@ def test_a_block_hides_the_anaglyph_as_well(whole):
     first = whole.query.tracklets[0].frames[0]
     top, left, bottom, right = corruption.block(first, HEIGHT, WIDTH)
     assert (clip[:, top:bottom, left:right] == GREY).all()
+
+
+def test_the_picture_of_a_batch_shows_them(whole, tmp_path: Path):
+    widths = []
+    for wanted in (False, True):
+        batch = next(train_loader(whole.train, anaglyphs=wanted, **SHAPE, **STILL).epoch(0))
+        widths.append(cv2.imread(str(augmented_sheet(batch, whole.train.identities, tmp_path / "sheet.png"))).shape[1])
+    assert widths[1] > 1.9 * widths[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.commands import SMALL
+from support.methods import EXTRA
 
 from star.engine import launch
 from star.engine.launch import ProcessError, run_workers
@@ -18,12 +19,10 @@ from star.engine.launch import ProcessError, run_workers
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
-@pytest.fixture(scope="module")
-def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of the two has written."""
-    folder = tmp_path_factory.mktemp("workers")
-    overrides = ["experiment=star", *SMALL, "dataset=hitsz_vcm", f"dataset.root={tiny_root}", "hardware=cpu_2"]
-    overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4"]
+def of_two_workers(folder: Path, root: Path, experiment: str, *more: str) -> list[dict[str, Any]]:
+    """What each of two processes has found."""
+    overrides = [f"experiment={experiment}", *SMALL, "dataset=hitsz_vcm", f"dataset.root={root}", "hardware=cpu_2"]
+    overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4", *more]
     run_workers(
         [sys.executable, str(SUPPORT / "two_workers.py"), str(folder / "found"), *overrides],
         2,
@@ -31,6 +30,26 @@ def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dic
         share_cores=True,
     )
     return [json.loads((folder / f"found.{rank}").read_text()) for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of the two has written."""
+    return of_two_workers(tmp_path_factory.mktemp("workers"), tiny_root, "star")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", sorted(EXTRA))
+def test_a_step_of_every_method_is_that_of_one_process(method: str, tiny_root: Path, tmp_path: Path):
+    """Losses that compare rows, graphs between tracklets, an adversary, a second stream: in two halves of the batch."""
+    found = of_two_workers(tmp_path, tiny_root, method, *EXTRA[method])
+    for one in found:
+        alone, together = one["losses"]
+        assert together[0] == pytest.approx(alone[0], rel=1e-4, abs=1e-6)
+        worst = max(value for name, value in one["tensors"].items() if name.startswith("model."))
+        assert worst < 1e-4
+        assert all(one["embeddings"])
+    assert found[0]["checksum"] == found[1]["checksum"]
 
 
 def test_each_has_cores_of_its_own(found: list[dict[str, Any]]):
@@ -67,10 +86,11 @@ def test_losses_and_update_are_those_of_one_process(found: list[dict[str, Any]])
     assert found[0]["checksum"] == found[1]["checksum"]
 
 
-def test_the_triplet_of_the_whole_batch_with_its_gradient(found: list[dict[str, Any]]):
+@pytest.mark.parametrize("name", ["triplet", "weighted_triplet", "modality_alignment", "easy_positive"])
+def test_a_loss_of_the_whole_batch_with_its_gradient(found: list[dict[str, Any]], name: str):
     for one in found:
-        alone, together, gradient = one["triplet"]
-        assert together == pytest.approx(alone, rel=1e-6) and gradient < 1e-6
+        alone, together, gradient = one["compared"][name]
+        assert alone > 0 and together == pytest.approx(alone, rel=1e-6) and gradient < 1e-5
 
 
 def test_embeddings_in_shares_are_bit_for_bit_those_of_one_process(found: list[dict[str, Any]]):

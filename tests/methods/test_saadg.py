@@ -119,9 +119,10 @@ def test_a_training_step(reference, compiled):
     z.check_norms(norms, NAMES, "saadg.")
 
 
-def test_another_number_of_tracklets_is_refused():
-    with pytest.raises(ConfigError, match=r"schedule\.tracklets: given 4, expected 2"):
-        check_overrides(["method=saadg", "dataset=synthetic", "schedule.tracklets=4"])
+@pytest.mark.parametrize("tracklets", [1, 3, 4])
+def test_another_number_of_tracklets_is_refused(tracklets: int):
+    with pytest.raises(ConfigError, match=rf"schedule\.tracklets: given {tracklets}, expected 2, .*it joins two"):
+        check_overrides(["method=saadg", "dataset=synthetic", f"schedule.tracklets={tracklets}"])
 
 
 def test_both_exchanges_keep_the_order_of_frames():

@@ -2,7 +2,10 @@
 
 EXTRA = {
     "agw": (),
-    "iban": tuple(f"loss.{name}.from_epoch=0" for name in ("anaglyph_identity", "anaglyph_easy_positive", "reconstruction")),
+    "iban": (
+        *("loss.anaglyph_identity.from_epoch=0", "loss.anaglyph_easy_positive.from_epoch=0"),
+        "loss.reconstruction.from_epoch=0",
+    ),
     "m3reid": ("schedule.tracklets=2",),
     "mitml": ("loss.confusion.from_epoch=0",),
     "saadg": ("schedule.tracklets=2",),

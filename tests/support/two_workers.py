@@ -20,11 +20,18 @@ from star.engine.build_data import evaluation_loader, load_data, train_loader
 from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
 from star.engine.processes import Processes, join_processes
 from star.evaluation.evaluator import embed
-from star.losses.triplet import BatchHardTriplet
+from star.losses import BatchHardTriplet, EasyPositive, ModalityAlignment, WeightedTriplet
 from star.models.batch_norm import use_global_batch_norm
 from star.types import Share
 
 RATE = 0.05
+LOSSES = {
+    "triplet": BatchHardTriplet,
+    "weighted_triplet": WeightedTriplet,
+    "modality_alignment": ModalityAlignment,
+    "easy_positive": EasyPositive,
+}
+"""Losses that compare rows of the whole batch."""
 
 
 def trained(config, data, share: Share, steps: int) -> tuple:
@@ -44,13 +51,14 @@ def trained(config, data, share: Share, steps: int) -> tuple:
     return values, first, model, state
 
 
-def triplet(features: np.ndarray, identities: np.ndarray, share: Share) -> tuple[float, np.ndarray]:
-    term = BatchHardTriplet(0.3, share=share)
+def compared(name: str, features: np.ndarray, labels: dict[str, np.ndarray], share: Share) -> tuple[float, np.ndarray]:
+    """A loss over the whole batch and its gradient for the process's rows."""
+    term = LOSSES[name](share=share)
     rows = share.of(len(features))
-    labels = Tensor(identities[rows])
+    own = tuple(Tensor(labels[read][rows]) for read in term.reads[1:])
 
     def loss(x: Tensor) -> Tensor:
-        return term(x, labels)
+        return term(x, *own)
 
     value, gradient = ms.jit(ms.value_and_grad(loss))(Tensor(features[rows]))
     return float(value), gradient.asnumpy()
@@ -93,8 +101,12 @@ def main(result: Path, overrides: list[str]) -> None:
     random = np.random.default_rng(1)
     features = random.standard_normal((12, 5)).astype(np.float32)
     identities = np.repeat(np.arange(4, dtype=np.int32), 3)[random.permutation(12)]
-    (value, gradient), (value_together, own) = (triplet(features, identities, s) for s in (Share(), share))
-    found["triplet"] = [value, value_together, float(np.abs(own / share.world_size - gradient[share.of(12)]).max())]
+    labels = {"identities": identities, "modality": random.integers(0, 2, 12).astype(np.int32)}
+    found["compared"] = {}
+    for name in LOSSES:
+        (value, gradient), (value_together, own) = (compared(name, features, labels, s) for s in (Share(), share))
+        away = float(np.abs(own / share.world_size - gradient[share.of(12)]).max())
+        found["compared"][name] = [value, value_together, away]
 
     model.set_train(False)
     embedders = build_embedders(config, model)
