@@ -59,7 +59,7 @@ def train_loader(config: Config, data: VideoReIDData, share: Share = ALONE) -> T
         seed=config.seed,
         workers=config.hardware.loader_workers,
         share=share,
-        anaglyphs=_with_anaglyphs(config),
+        anaglyphs=reads_anaglyphs(config),
     )
 
 
@@ -89,11 +89,11 @@ def evaluation_loader(config: Config, split: Split, share: Share = ALONE) -> Eva
         workers=config.hardware.loader_workers,
         corruption=config.dataset.corruption,
         share=share,
-        anaglyphs=_with_anaglyphs(config),
+        anaglyphs=reads_anaglyphs(config),
     )
 
 
-def _with_anaglyphs(config: Config) -> bool:
+def reads_anaglyphs(config: Config) -> bool:
     """Whether the encoder reads a second stream of frames."""
     slot = fill_slot(config, "stream", [])
     return slot is not None and getattr(slot.target, "streams", 1) > 1

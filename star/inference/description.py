@@ -24,6 +24,7 @@ class Description:
         modalities: that it embeds.
         frames, height, width: T, h and w of the clips the network reads.
         uses_joints: whether it reads skeletons.
+        anaglyphs: whether it reads frames and then their anaglyphs, made as frames are read.
         dim: d, width of a feature.
         on_bad_frame, min_confidence, cleaning: how frames and joints are read, see `star.data.clip.Reading`.
         batch: clips at a time.
@@ -42,6 +43,7 @@ class Description:
     height: int
     width: int
     uses_joints: bool
+    anaglyphs: bool = False
     dim: int
     on_bad_frame: OnBadFrame
     min_confidence: float

@@ -133,6 +133,7 @@ class Model:
             self.description.reading,
             batch=min(self.description.batch, _next_power_of_two(len(rest.tracklets))),
             workers=self._workers,
+            anaglyphs=self.description.anaglyphs,
         )
         with closing(iter(loader)) as batches:  # type: ignore[type-var]
             for batch in batches:

@@ -13,6 +13,7 @@ from star.config.check import check_config
 from star.config.network_slots import reads_joints
 from star.config.schema import Config
 from star.config.stored_run import read_record, stored_config
+from star.engine.build_data import reads_anaglyphs
 from star.engine.checkpoint import load_checkpoint
 from star.errors import CheckpointError
 from star.inference.description import Description
@@ -82,6 +83,7 @@ def load_run_network(
         height=clip.height,
         width=clip.width,
         uses_joints=reads_joints(config),
+        anaglyphs=reads_anaglyphs(config),
         dim=network.out_channels,
         on_bad_frame=clip.on_bad_frame,
         min_confidence=clip.min_confidence,

@@ -25,6 +25,7 @@ class AnaglyphEncoder(Encoder):
         backbone: the trunk, with `anaglyph`, the other one, and a block behind each of the last two stages,
             `cross_shallow` and `cross_deep`.
         frame_pooling: see `Encoder`.
+        frames: T of every clip.
         style_augmentation, style_attack: must be off.
 
     Raises:
@@ -38,6 +39,7 @@ class AnaglyphEncoder(Encoder):
         self,
         backbone: nn.Cell,
         frame_pooling: nn.Cell,
+        frames: int,
         *,
         style_augmentation: bool = False,
         style_attack: bool = False,
@@ -55,6 +57,7 @@ class AnaglyphEncoder(Encoder):
             raise ConfigError(problems)
         super().__init__(backbone, frame_pooling, style_augmentation=False, style_attack=False)
         self.non_negative = False
+        self.clip_frames = frames
         self.second_stages = list(second.stages)
         self.gives = (*self.embed_gives, "anaglyph_features", "shallow_anaglyph_maps", "anaglyph_maps")
         self.widths = {
@@ -79,6 +82,8 @@ class AnaglyphEncoder(Encoder):
     def behind_stems(self, clips: Tensor, infrared: bool) -> tuple[Tensor, Tensor]:
         """[b 2t 3 h w] of one modality -> two [b*t c h/4 w/4], of frames and of anaglyphs."""
         b, n, c, h, w = clips.shape
+        if n != 2 * self.clip_frames:
+            raise ValueError("clips for this encoder are T frames and then their anaglyphs, 2T in all")
         size = (b * (n // 2), c, h, w)
         frames, anaglyphs = ops.reshape(clips[:, : n // 2], size), ops.reshape(clips[:, n // 2 :], size)
         return self.backbone.stem(frames, infrared), self.backbone.anaglyph.stem(anaglyphs, infrared)

@@ -18,6 +18,7 @@ from star.errors import ConfigError
 from star.losses import EasyPositive, ReconstructionError
 from star.models.bidirectional_gates import BidirectionalGates
 from star.models.cross_non_local import CrossNonLocal
+from star.models.embedder import Embedder
 from star.models.network import Network
 from star.models.parameter_groups import Factor, parameter_groups
 from star.models.pooling import Mean
@@ -245,3 +246,12 @@ def test_what_goes_with_it(override, message):
     else:
         with pytest.raises(ConfigError, match=message):
             check_overrides(overrides)
+
+
+def test_clips_without_anaglyphs_are_refused(network):
+    model, _ = network
+    frames, joints = Tensor(np.zeros((1, 2, 48, 32, 3), np.uint8)), Tensor(np.zeros((1, 2, 17, 3), np.float32))
+    with pytest.raises(ValueError, match="T frames and then their anaglyphs"):
+        model.embed(frames, joints, False)
+    with pytest.raises(ValueError, match="T frames and then their anaglyphs"):
+        ms.jit(Embedder(model, "visible"))(frames, joints)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.commands import SMALL
 from support.fork_server import run_forked
 from support.killed_runs import assert_same_run, run_folder, steps_done, stopped
+
+from star.data.hitsz_vcm import read_hitsz_vcm
+from star.engine.checkpoint import load_checkpoint
+from star.evaluation.evaluator import rank_test_set
+from star.inference.load import load
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +49,7 @@ def test_a_run_killed_on_both_sides_of_its_start_epoch_is_the_whole_one(
     assert_same_run(outputs, whole)
     ranked = run_forked("evaluate", (f"run={run_folder(outputs)}",), outputs)
     assert ranked.returncode == 0 and "identical to the scores of the run" in ranked.stdout, ranked.stdout
+    model, data = load(run_folder(outputs)), read_hitsz_vcm(tiny_root)
+    features = {split.name: np.concatenate(list(model.embed_split(split))) for split in data.test_splits}
+    scores = load_checkpoint(run_folder(outputs) / "checkpoints", "last")[1]["scores"]
+    assert rank_test_set(data, features).metrics() == pytest.approx(scores)
