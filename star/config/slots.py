@@ -77,7 +77,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "guidance.frame": Place(_PART),
     "guidance.sequence": Place(_PART, (*_STANDARD, "guide_channels")),
-    "aggregation": Place(_PART, (*_STANDARD, "pooling")),
+    "aggregation": Place(_PART, (*_STANDARD, "pooling", "backbone")),
     "frame_head": Place(_PART, _STANDARD, ()),
     "clip_head": Place(_PART),
     "branch": Place(_PART, (*_STANDARD, "clip_head")),

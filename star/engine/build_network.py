@@ -143,7 +143,9 @@ def build_model(config: Config, *, identities: int, share: Share = ALONE, initia
     initialise(model, config.seed)
     pretrained = config.backbone.get("pretrained")
     if pretrained is not None:
-        report = load_pretrained(model.backbone, pretrained)
+        others = {name: part for name, part in model.named_parts.items() if hasattr(part, "translated")}
+        others.pop("backbone", None)
+        report = load_pretrained(model.backbone, pretrained, others)
         logger.info("%s", report.describe())
     set_precision(model, config.hardware.precision)
     return model

@@ -4,6 +4,7 @@ Every class tells in `reads` which tensors its `construct` takes, in their order
 `star.models.reid.ReIDOutput`, what other parts give, and of the batch `identities` and `modality`.
 """
 
+from star.losses.clip_prototypes import ClipPrototypes
 from star.losses.cross_modality_consistency import CrossModalityConsistency
 from star.losses.defence import Defence
 from star.losses.easy_positive import EasyPositive
@@ -20,6 +21,7 @@ from star.losses.weighted_triplet import WeightedTriplet
 
 __all__ = [
     "BatchHardTriplet",
+    "ClipPrototypes",
     "CrossModalityConsistency",
     "Defence",
     "DisturbedIdentity",

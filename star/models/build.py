@@ -51,7 +51,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
     skeleton = _skeleton(builder, d)
     frame_guidance = builder.make(slots.get("guidance.frame"), _width_read(slots.get("guidance.frame"), builder, d))
     _learn(builder, "guidance.frame", frame_guidance, slots, d)
-    aggregation, key = _aggregation(slots, builder, encoder, skeleton)
+    aggregation, key = _aggregation(slots, builder, backbone, encoder, skeleton)
     _learn(builder, key, aggregation, slots, builder.widths.get("frames", d))
     clip_width = builder.widths.get("clip_features", d)
     frame_head = builder.make(slots.get("frame_head"), d)
@@ -271,14 +271,13 @@ def _skeleton(builder: Builder, channels: int) -> Skeleton | None:
 
 
 def _aggregation(
-    slots: Mapping[str, Slot], builder: Builder, encoder: Any, skeleton: Skeleton | None
+    slots: Mapping[str, Slot], builder: Builder, backbone: Any, encoder: Any, skeleton: Skeleton | None
 ) -> tuple[Any, str]:
     """The aggregation, with guided pooling in the place of its last mean over the frames; and the key of its node."""
     slot, sequence = slots["aggregation"], slots.get("guidance.sequence")
     width: Any = builder.widths.get("frames", encoder.out_channels)
     if sequence is None or skeleton is None:
-        pooling = {"pooling": Mean()} if "pooling" in slot.given else {}
-        return builder.make(slot, _width_read(slot, builder, width), **pooling), "aggregation"
+        return builder.make(slot, _width_read(slot, builder, width), pooling=Mean(), backbone=backbone), "aggregation"
     name = slot.target.__qualname__
     if not (getattr(encoder, "non_negative", False) or getattr(slot.target, "non_negative", False)):
         given = f"true, over {slots['backbone'].target.__qualname__} whose features may be negative"
@@ -292,7 +291,7 @@ def _aggregation(
     if getattr(slot.target, "is_mean_over_frames", False):
         return guided, "guidance.sequence"
     if "pooling" in slot.given:
-        return builder.make(slot, _width_read(slot, builder, width), pooling=guided), "aggregation"
+        return builder.make(slot, _width_read(slot, builder, width), pooling=guided, backbone=backbone), "aggregation"
     expected = f"false: {name} has no mean over the frames that guided pooling could replace (aggregation=gem has)"
     builder.problems.append(Problem("skeleton_graph.sequence_guidance", f"true, with aggregation {name}", expected))
     return None, "aggregation"

@@ -67,6 +67,11 @@ def uniform(bound: float) -> Draw:
     return partial(_uniform, bound)
 
 
+def xavier(rows: int) -> Draw:
+    """Xavier's uniform distribution, of `rows` matrices stacked into one."""
+    return partial(_xavier, rows)
+
+
 RULES: tuple[tuple[str, Draw], ...] = (
     (r"\.(beta|moving_mean)$", _zeros),
     (r"\.moving_variance$", _ones),

@@ -2,7 +2,7 @@
 
 | paper / method                     | here                                             |
 |------------------------------------|--------------------------------------------------|
-| BN neck, bias frozen               | `norm`, its beta stays 0                         |
+| BN neck, bias frozen               | `norm`, its beta stays 0; trained with `offset`  |
 | classifier without bias            | `classifier`                                     |
 | retrieval feature                  | `Neck.embed`, before the L2 norm                 |
 """
@@ -17,6 +17,7 @@ class Neck(nn.Cell):
     Args:
         channels: d.
         identities: k.
+        offset: train the offset of the batch norm as well.
 
     Attributes:
         embedding_channels: width of what `embed` gives.
@@ -25,11 +26,11 @@ class Neck(nn.Cell):
     reads = ("clip_features",)
     gives = ("clip_logits",)
 
-    def __init__(self, channels: int, identities: int) -> None:
+    def __init__(self, channels: int, identities: int, offset: bool = False) -> None:
         super().__init__()
         self.embedding_channels = channels
         self.norm = nn.BatchNorm1d(channels)
-        self.norm.beta.requires_grad = False
+        self.norm.beta.requires_grad = offset
         self.classifier = nn.Dense(channels, identities, has_bias=False)
 
     def construct(self, features: Tensor) -> Tensor:

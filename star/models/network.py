@@ -86,6 +86,7 @@ class Network(nn.Cell):
         position = [w.name for w in wires].index(head)
         self.head, self.head_reads = wires[position].cell, wires[position].reads
         self.out_channels = int(getattr(self.head, "embedding_channels", 0))
+        self.unit_length = bool(getattr(self.head, "unit_length", True))
 
     def construct(self, *tensors: Tensor) -> dict:
         """`inputs` -> {name: tensor} of `outputs`, float32 but for labels."""
@@ -133,7 +134,7 @@ class Network(nn.Cell):
             infrared: which modality; a constant, so each has its own graph.
 
         Returns:
-            [b out_channels] float32, length 1.
+            [b out_channels] float32, length 1 unless the head says otherwise.
         """
         return self.embed_normalised(self.normalise(frames), joints, infrared)
 
@@ -147,6 +148,8 @@ class Network(nn.Cell):
             known[self.embed_gives[position]] = given[position]
         known = self.follow(known, False)
         x = ops.cast(self.head.embed(*self.chosen(known, self.head_reads)), ms.float32)
+        if not self.unit_length:
+            return x
         return x / ops.sqrt(ops.maximum(ops.sum(x * x, 1, True), _SMALLEST_SQUARE))
 
     def follow(self, known: dict, training: bool) -> dict:

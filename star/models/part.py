@@ -20,6 +20,8 @@ attributes, of the class or of the instance, and may tell more:
 | `embed`, `embedding_channels`               | of a clip head: the retrieval feature and its width                   |
 | `streams = 1`                               | of an encoder: 2 if it reads clips of frames and their anaglyphs      |
 | `widths`                                    | of an encoder: {name: width} of what it gives in other widths than d  |
+| `unit_length = True`                        | of a clip head: whether retrieval features get length 1               |
+| `translated(tensors)`, `expects`            | of what reads weights with names of its own, see `pretrained.py`      |
 | `random_inputs(rng, clips, frames)`         | arrays by name that the host draws for every step                     |
 | `initial`                                   | {pattern of a parameter's name: distribution}, see `initial.py`       |
 
@@ -36,7 +38,7 @@ import numpy as np
 
 GIVEN = (
     *("channels", "widths", "identities", "frames", "height", "width", "tracklets", "share"),
-    *("pooling", "clip_head"),
+    *("pooling", "backbone", "clip_head"),
 )
 """What the builder can give to a constructor.
 
@@ -51,6 +53,7 @@ GIVEN = (
 | `share`           | `star.types.Share`: which rows of the batch this process has                               |
 | `pooling`         | to an aggregation: the mean over the frames, or the guided pooling in its place            |
 | `clip_head`       | to a branch: the clip head, if it was built, for what they share                           |
+| `backbone`        | to an aggregation: the trunk, whose parameters stay its own                                |
 """
 
 

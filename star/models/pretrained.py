@@ -1,4 +1,4 @@
-"""Weights for the trunk from files of other projects.
+"""Weights for the trunk, and for parts that go with it, from files of other projects.
 
 | source                                     | how                                                  |
 |--------------------------------------------|------------------------------------------------------|
@@ -6,6 +6,9 @@
 | .ckpt (MindSpore)                          | the same, also with gamma, beta, moving_mean, ...    |
 | hf://owner/name[/file]                     | Hugging Face hub, `model.safetensors` by default     |
 | .pth, .pt, .bin, .ckpt (PyTorch, Lightning)| refused (pickle), with the way to convert them       |
+
+A trunk with `translated` reads names of its own, which it describes in `expects`: from the tensors of a file it makes
+values by its parameters' names, and tells which tensors each was made of. So do other parts, from the same file.
 
 What a file is, its first bytes say (`star.models.weight_files`). A prefix of the names (`module.`) is taken off. Texts
 and numbers beside the weights of a .ckpt file are passed over. The stem's weights go to every stem, the trunk's
@@ -78,15 +81,18 @@ class PretrainedReport(NamedTuple):
         return "; ".join(parts)
 
 
-def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
+def load_pretrained(
+    backbone: nn.Cell, source: str | Path, others: Mapping[str, nn.Cell] | None = None
+) -> PretrainedReport:
     """Sets the parameters of a trunk; call it after the network that holds the trunk was made.
 
     Args:
         backbone: the trunk.
         source: a file, or `hf://owner/name[/file]`.
+        others: parts by name, with `translated`, that take weights from the file as well.
 
     Returns:
-        What was loaded and what was not.
+        What was loaded and what was not; parameters of other parts have the name of their part before their own.
 
     Raises:
         CheckpointError: a missing, damaged or unsupported file, a tensor of another shape or with numbers that no
@@ -95,18 +101,24 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
     path = _download(str(source)) if str(source).startswith(HUB) else Path(source)
     tensors = _read(path)
     parameters = {p.name.removeprefix("backbone."): p for p in backbone.get_parameters()}
-    prefix = shared_prefix(tensors, lambda name: any(ours in parameters for ours in our_names(name)), source)
-    wanted = {
-        key: [name for name in our_names(key.removeprefix(prefix)) if name in parameters]
-        for key in tensors
-        if key.startswith(prefix)
-    }
-    chosen = {name: tensors[key] for key, names in wanted.items() for name in names}
-    if not chosen:
+    prefix, expected = "", "torchvision's ResNet names (conv1.weight, layer1.0.conv1.weight, ...)"
+    if hasattr(backbone, "translated"):
+        (chosen, made_of), expected = backbone.translated(tensors), backbone.expects
+    else:
+        prefix = shared_prefix(tensors, lambda name: any(ours in parameters for ours in our_names(name)), source)
+        chosen, made_of = _by_our_names(tensors, prefix, parameters)
+    if parameters.keys().isdisjoint(chosen):
         raise CheckpointError(
             f"{source}: none of its {len(tensors)} tensors ({_some(list(tensors))}) is a parameter of the trunk; "
-            "expected torchvision's ResNet names (conv1.weight, layer1.0.conv1.weight, ...)"
+            f"expected {expected}"
         )
+    for name, part in (others or {}).items():
+        values, sources = part.translated(tensors)
+        parameters |= {f"{name}.{p.name.removeprefix(f'{name}.')}": p for p in part.get_parameters()}
+        chosen |= {f"{name}.{own}": value for own, value in values.items()}
+        made_of |= {f"{name}.{own}": names for own, names in sources.items()}
+    chosen = {name: value for name, value in chosen.items() if name in parameters}
+    used = {key for name in chosen for key in made_of[name]}
     _check_shapes(source, chosen, parameters)
     _check_numbers(source, chosen)
     for name, values in chosen.items():
@@ -115,9 +127,23 @@ def load_pretrained(backbone: nn.Cell, source: str | Path) -> PretrainedReport:
         str(source),
         tuple(name for name in parameters if name in chosen),
         tuple(name for name in parameters if name not in chosen),
-        tuple(key for key in tensors if not wanted.get(key)),
+        tuple(key for key in tensors if key not in used),
         prefix,
     )
+
+
+def _by_our_names(
+    tensors: Mapping[str, np.ndarray], prefix: str, parameters: Mapping[str, Parameter]
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """Values of a trunk with torchvision's names, or ours, and the names they stand under in the file."""
+    found = {
+        name: key
+        for key in tensors
+        if key.startswith(prefix)
+        for name in our_names(key.removeprefix(prefix))
+        if name in parameters
+    }
+    return {name: tensors[key] for name, key in found.items()}, {name: [key] for name, key in found.items()}
 
 
 def our_names(name: str) -> tuple[str, ...]:

@@ -222,8 +222,8 @@ def test_foreign_choices_are_listed_where_they_are(folder: Callable[..., Path]):
     assert group_of_overrides([*REST[1:], "experiment=mine"])["experiment"] == "mine"
     with pytest.raises(ConfigError) as error:
         check_overrides([*REST, "aggregation=owm"])
-    known = "bidirectional_gates, gem, max, mean, mean_after_neck, own, recurrent_gates, third"
-    assert error.value.problems[0].expected == f"one of {known}"
+    known = "bidirectional_gates, gem, hub_aggregation, max, mean, mean_after_neck, own, recurrent_gates, short_term"
+    assert error.value.problems[0].expected == f"one of {known}, third"
 
 
 def test_a_foreign_experiment_overrides_groups_and_builds_on_our_files(folder: Callable[..., Path]):

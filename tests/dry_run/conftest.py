@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.commands import ON_ASCEND
+from support.commands import ON_ASCEND, smallest
 from support.tiny_vcm import write_tiny_vcm
 
 from star.config.check import check_overrides
@@ -25,7 +25,9 @@ def simulate() -> Callable[..., DryRun]:
     """Compiles a tiny configuration, changed by overrides, for Ascend."""
     if compiler() is None:
         pytest.skip("the stand-ins for CANN take a C++ compiler")
-    return lambda *overrides: dry_run(check_overrides(["dataset=synthetic", *ON_ASCEND, *overrides], here=False))
+    return lambda *overrides: dry_run(
+        check_overrides(["dataset=synthetic", *smallest(*overrides, base=ON_ASCEND)], here=False)
+    )
 
 
 @pytest.fixture

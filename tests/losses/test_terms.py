@@ -81,6 +81,6 @@ def test_a_detached_target_has_no_gradient(detach):
 def test_every_term_reads_what_the_network_gives():
     terms = [getattr(star.losses, name) for name in star.losses.__all__ if name != "WeightedLosses"]
     keys = get_type_hints(ReIDOutput, localns={"Tensor": Tensor}).keys()
-    assert len(terms) == 17
+    assert len(terms) == 18
     for term in terms:
         assert term.reads and set(term.reads) <= {*keys, *OF_OTHER_METHODS, "identities"}, term

@@ -7,33 +7,45 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.commands import SMALL
-from support.methods import EXTRA, METHODS
+from support.commands import SMALL, smallest
+from support.methods import EITHER_SIGN, EXTRA, METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
 from star.engine.build_data import load_data, train_loader
 from star.engine.build_network import build_model, build_step, draws_of_step
+from star.engine.build_step import build_losses, learning_rates_of
 from star.models.network import Network
 from star.models.pooling import GuidedPooling
 
 STEPS = 2
-GUIDED = ("frame", "sequence", "full")
+GUIDED = [
+    (method, guidance)
+    for method in sorted(METHODS)
+    for guidance in ("frame", "sequence", "full")
+    if guidance == "frame" or method not in EITHER_SIGN
+]
 
 
 def losses(method: str, mode: str, root: Path, guidance: str) -> list[dict[str, float]]:
-    size = [*SMALL, *EXTRA[method], f"schedule.batches_per_epoch={STEPS}", f"hardware.mode={mode}"]
+    size = smallest(*EXTRA[method], f"schedule.batches_per_epoch={STEPS}", f"hardware.mode={mode}")
     size.append(f"skeleton_graph={guidance}")
     config = check_overrides([f"method={method}", *size, "dataset=hitsz_vcm", f"dataset.root={root}"])
     data = load_data(config)
     model = build_model(config, identities=len(data.train.identities))
-    step = build_step(config, model, [np.full(STEPS * config.schedule.epochs, 1e-3, np.float32)] * 2)[0]
+    groups = learning_rates_of(config, model, build_losses(config, model), STEPS)
+    step = build_step(config, model, [np.full_like(rates, 1e-3) for rates in groups.values()])[0]
     draw = draws_of_step(config, model)
     return [step(batch, draw(i), i) for i, batch in enumerate(train_loader(config, data).epoch(0))]
 
 
-@pytest.mark.parametrize("guidance", ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in GUIDED)])
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(
+    ("method", "guidance"),
+    [
+        *((method, "none") for method in sorted(METHODS)),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in GUIDED),
+    ],
+)
 def test_graph_mode_gives_the_numbers_of_pynative(method: str, guidance: str, tiny_root: Path):
     eager, graph = (losses(method, mode, tiny_root, guidance) for mode in ("pynative", "graph"))
     assert len(eager) == STEPS
@@ -42,11 +54,10 @@ def test_graph_mode_gives_the_numbers_of_pynative(method: str, guidance: str, ti
         assert one == pytest.approx(other, rel=1e-3, abs=1e-5)
 
 
-@pytest.mark.parametrize("guidance", GUIDED)
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(("method", "guidance"), GUIDED)
 def test_every_method_can_be_guided(method: str, guidance: str):
     """Frame guidance gives the frames anew; guided pooling is where the method had its last mean over the frames."""
-    size = [*SMALL, *EXTRA[method], "dataset=synthetic", f"skeleton_graph={guidance}"]
+    size = smallest(*EXTRA[method], "dataset=synthetic", f"skeleton_graph={guidance}")
     model = build_model(check_overrides([f"method={method}", *size]), identities=4, initial_values=False)
     wires = {wire.name: wire for wire in model.wires}
     assert model.reads_joints

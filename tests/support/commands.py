@@ -20,6 +20,12 @@ ON_ASCEND = (*SMALL, "schedule.evaluation_batch=2", "tracker=none", "hardware=as
 """The same on Ascend."""
 
 
+def smallest(*overrides: str, base: tuple[str, ...] = SMALL) -> list[str]:
+    """The overrides behind `base`; without its trunk if they choose one."""
+    own_trunk = any(text.startswith("backbone=") for text in overrides)
+    return [*(text for text in base if not (own_trunk and text.startswith("backbone"))), *overrides]
+
+
 def start(name: str, arguments: tuple[str, ...], outputs: Path) -> subprocess.Popen[str]:
     """Start `star-<name>` as a process of its own."""
     code = f"from star.cli.{name} import {name}; {name}()"

@@ -21,6 +21,7 @@ class Reference:
 
     Attributes:
         arrays: by name.
+        salt: put before names that weights and inputs follow from.
         used: share of its tolerance that each checked array took, by name.
     """
 
@@ -29,6 +30,7 @@ class Reference:
             self.arrays = {key: file[key] for key in file.files}
         names, values = self.arrays["deviation_names"].tolist(), self.arrays["deviation_values"].tolist()
         self.deviations = dict(zip(names, values, strict=True))
+        self.salt = str(self.arrays.get("salt", ""))
         self.used: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -66,9 +68,9 @@ class Reference:
                 assert away <= slack * tolerance, (name, away, tolerance)
 
 
-def drawn(name: str, *shape: int) -> np.ndarray:
+def drawn(name: str, *shape: int, salt: str = "") -> np.ndarray:
     """A reference input that follows from its name."""
-    return np.random.RandomState(zlib.crc32(f"input:{name}".encode())).standard_normal(shape).astype(np.float32)
+    return np.random.RandomState(zlib.crc32(f"{salt}input:{name}".encode())).standard_normal(shape).astype(np.float32)
 
 
 def name_there(name: str, renaming: Renaming) -> str:
@@ -82,14 +84,21 @@ def name_there(name: str, renaming: Renaming) -> str:
         head = head.replace(".norm", ".bn").replace(".shortcut", ".downsample")
     if head.endswith((".conv", ".bn")) and "layer" not in head:
         head += "1"
+    if head.endswith(".in_proj"):
+        return f"{head}_{TAILS.get(tail, tail)}"
     return f"{head}.{TAILS.get(tail, tail)}"
 
 
-def set_weights(parameters: Iterable[Parameter], renaming: Renaming, smaller: Callable[[str], float] | None = None):
+def set_weights(
+    parameters: Iterable[Parameter],
+    renaming: Renaming,
+    smaller: Callable[[str], float] | None = None,
+    salt: str = "",
+) -> None:
     """Give parameters their reference values, times a factor by reference name."""
     for parameter in parameters:
         name = name_there(parameter.name, renaming)
-        value = weight(name, tuple(parameter.shape)) * np.float32(1.0 if smaller is None else smaller(name))
+        value = weight(salt + name, tuple(parameter.shape)) * np.float32(1.0 if smaller is None else smaller(name))
         parameter.set_data(Tensor(value))
 
 

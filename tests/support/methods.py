@@ -2,6 +2,7 @@
 
 EXTRA = {
     "agw": (),
+    "clip_prototypes": ("backbone=clip_cpu",),
     "iban": (
         *("loss.anaglyph_identity.from_epoch=0", "loss.anaglyph_easy_positive.from_epoch=0"),
         "loss.reconstruction.from_epoch=0",
@@ -9,6 +10,9 @@ EXTRA = {
     "m3reid": ("schedule.tracklets=2",),
     "mitml": ("loss.confusion.from_epoch=0",),
     "saadg": ("schedule.tracklets=2",),
+    "vld": ("backbone=clip_cpu", "schedule.tracklets=2", "schedule.warmup_epochs=1"),
 }
 """Overrides that each needs beside those that make a run small."""
 METHODS = frozenset(EXTRA)
+EITHER_SIGN = frozenset({"clip_prototypes", "vld"})
+"""Those whose features may be negative: guidance takes frames alone."""
