@@ -135,7 +135,7 @@ def numeric_columns(rows: list[list[str]]) -> list[bool]:
 
 
 def _heads(columns: tuple[str, ...]) -> list[str]:
-    return [column.replace("/", " ") for column in columns]
+    return [captions.column_head(column) for column in columns]
 
 
 def _command(study: Study) -> str:
