@@ -110,11 +110,13 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     config = OmegaConf.create(migrate(stored))
     problems = []
     for text in overrides:
-        key, equals, _ = text.partition("=")
+        key, equals, value = text.partition("=")
         if not equals or OmegaConf.select(config, key, default="absent") == "absent":
             problems.append(Problem(key, text, f"KEY=VALUE with a key of {path}"))
+        elif (chosen := _chosen(key, value)) is not None:
+            OmegaConf.update(config, key, chosen, merge=False)
         else:
-            OmegaConf.update(config, key, _chosen(key, value) or value_of(text), merge=False)
+            OmegaConf.update(config, key, value_of(text))
     if problems:
         raise ConfigError(problems)
     use_recorded_folders(folder)

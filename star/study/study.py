@@ -7,7 +7,7 @@ config_dir: conf                                    # configuration folder besid
 fill_in: [dataset.root=ROOT]                        # overrides only the user knows; shown in commands, optional
 seeds: [0, 1]
 published:                                          # optional, cited figures of others
-  - {label: STAR, source: where it is printed, values: {i2v/mAP: 56.01}}
+  - {label: STAR, source: where it is printed, values: {i2v/mAP: 56.01}, about: {T: 12, backbone: ResNet-50}}
 sizes:                                              # optional; keys of a size replace those above; the first is usual
   paper: {common: [size=paper], fill_in: [dataset.root=ROOT], seeds: [0, 1, 2]}
   cpu: {common: [size=cpu], seeds: [0, 1, 2]}
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from star.config.folders import folder_options
@@ -51,11 +51,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of others, in percent by column, with the place they are printed."""
+    """Figures of others, in percent by column, with the place they are printed.
+
+    Attributes:
+        about: how they were measured, by fact, e.g. `{"T": "6", "backbone": "ResNet-50"}`.
+    """
 
     label: str
     source: str
     values: Mapping[str, float]
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,10 @@ class StudyReader:
 
     def _published(self, entry: Any, place: int) -> Published:
         where = f"published[{place}]"
-        values = self._mapping(entry, where, ("label", "source", "values"), ())
+        values = self._mapping(entry, where, ("label", "source", "values"), ("about",))
+        about = values.get("about", {})
+        plain = isinstance(about, dict) and not any(isinstance(value, dict | list) for value in about.values())
+        self._expect(plain, f"{where}.about", about, "facts with their values, e.g. {T: 6, backbone: ResNet-50}")
         figures = values.get("values", {})
         self._expect(isinstance(figures, dict) and figures, f"{where}.values", figures, "percentages by column")
         figures = figures if isinstance(figures, dict) else {}
@@ -152,7 +155,8 @@ class StudyReader:
             self._expect(column in COLUMNS, f"{where}.values", column, _A_COLUMN)
             number = isinstance(figure, int | float) and not isinstance(figure, bool) and 0 <= figure <= 100
             self._expect(number, f"{where}.values.{column}", figure, "a percentage")
-        return Published(self._text(values, "label", where), self._text(values, "source", where), figures)
+        facts = {str(fact): str(value) for fact, value in about.items()} if plain else {}
+        return Published(self._text(values, "label", where), self._text(values, "source", where), figures, facts)
 
     def _overrides(self, content: dict[str, Any], key: str, where: str = "") -> tuple[str, ...]:
         name = f"{where}.{key}" if where else key
