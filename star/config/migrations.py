@@ -59,10 +59,7 @@ _ADDED_IN_1: Values = {
     "checkpoint_every": None,
 }
 """Keys that came while the version was 1, with the values that say what runs before them did."""
-_ADDED_IN_2: Values = {
-    "reranking": {"kind": "none", "k1": 20, "k2": 6, "weight": 0.3, "halves": 0.0},
-}
-"""The same for version 2."""
+_NO_RERANKING = {"kind": "none", "k1": 20, "k2": 6, "weight": 0.3, "halves": 0.0}
 
 
 def migrate(values: Values) -> Values:
@@ -86,7 +83,7 @@ def migrate(values: Values) -> Values:
         _fill(values, _ADDED_IN_1)
     for step in _STEPS[version - 1 :]:
         values = step(values)
-    _fill(values, _ADDED_IN_2)
+    values.setdefault("reranking", dict(_NO_RERANKING))
     return values
 
 
