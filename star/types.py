@@ -15,8 +15,10 @@ import numpy as np
 
 Modality = Literal["visible", "infrared"]
 Direction = Literal["i2v", "v2i"]
+Reranking = Literal["none", "k_reciprocal", "temporal"]
 MODALITIES: tuple[Modality, Modality] = ("visible", "infrared")
 DIRECTIONS: tuple[Direction, Direction] = ("i2v", "v2i")
+RERANKINGS: tuple[Reranking, ...] = ("k_reciprocal", "temporal")
 NUMBER_OF_JOINTS = 17
 
 

@@ -10,6 +10,10 @@ from pathlib import Path
 from star.cli.command import exit_with, log_to_terminal
 from star.errors import StarError
 
+IDENTITIES = 500
+"""Of HITSZ-VCM's training set."""
+STEPS = 5
+
 
 def check() -> None:
     """`star-check [OVERRIDES]`: check a configuration and its data set."""
@@ -23,19 +27,31 @@ def _check(arguments: Sequence[str]) -> None:
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
     parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
+    cost = parser.add_argument_group("what configurations cost (docs/cost.md)")
+    cost.add_argument("--cost", action="store_true", help="a table of parameters, operations, time and memory; several "
+                      "values of an override are several lines: method=agw,mitml")  # fmt: skip
+    cost.add_argument("--steps", type=int, metavar="N", help="training steps to measure, 0: only count (default: 5)")
     dry = parser.add_argument_group("without a device (docs/ascend.md)")
     dry.add_argument("--dry-run", action="store_true", help="with hardware=ascend: compile the job for Ascend in "
                      "MindSpore's simulation instead of reading the data set; needs no device, no driver")  # fmt: skip
     dry.add_argument("--identities", type=int, metavar="K", help="classes of the classifiers in a dry run (default: "
-                     "the identities of one batch)")  # fmt: skip
+                     "the identities of one batch) and of --cost (default: 500)")  # fmt: skip
     dry.add_argument("--kernels", action="store_true", help="list the kernels of a dry run")
     options = parser.parse_intermixed_args(list(arguments))
     from star.config.check import check_overrides
 
-    if not options.dry_run and (options.kernels or options.identities is not None):
-        parser.error("--identities and --kernels belong to --dry-run")
+    if not options.dry_run and (options.kernels or (options.identities is not None and not options.cost)):
+        parser.error("--kernels belongs to --dry-run, --identities to --dry-run or --cost")
+    if options.steps is not None and (not options.cost or options.steps < 0):
+        parser.error(f"--steps: given {options.steps}, expected a number from 0, with --cost")
     if options.identities is not None and options.identities < 1:
         parser.error(f"--identities: given {options.identities}, expected a number from 1")
+    if options.cost:
+        from star.cli.cost import cost_table
+
+        steps = STEPS if options.steps is None else options.steps
+        sys.stdout.write(cost_table(options.overrides, options.identities or IDENTITIES, steps) + "\n")
+        return
     log_to_terminal()
     config = check_overrides(options.overrides, here=not options.dry_run)
     from star.engine.describe_network import describe_network

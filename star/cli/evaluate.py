@@ -17,7 +17,7 @@ def evaluate() -> None:
 def _evaluate(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("star-evaluate", description=evaluate.__doc__)
     parser.add_argument("items", nargs="+", metavar="run=ID_OR_FOLDER", help="the run; then overrides such as "
-                        "dataset.root=FOLDER or hardware.loader_workers=4")  # fmt: skip
+                        "dataset.root=FOLDER, hardware.loader_workers=4 or reranking=k_reciprocal")  # fmt: skip
     parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which weights (default: last)")
     parser.add_argument("--per-query", action="store_true", help="also write what each query found into the run's "
                         "folder (per_query.csv), for runs older than that file")  # fmt: skip

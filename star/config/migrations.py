@@ -59,6 +59,7 @@ _ADDED_IN_1: Values = {
     "checkpoint_every": None,
 }
 """Keys that came while the version was 1, with the values that say what runs before them did."""
+_NO_RERANKING = {"kind": "none", "k1": 20, "k2": 6, "weight": 0.3, "halves": 0.0}
 
 
 def migrate(values: Values) -> Values:
@@ -82,14 +83,17 @@ def migrate(values: Values) -> Values:
         _fill(values, _ADDED_IN_1)
     for step in _STEPS[version - 1 :]:
         values = step(values)
+    values.setdefault("reranking", dict(_NO_RERANKING))
     return values
 
 
 def migrate_settings(values: Values) -> Values:
     """As `migrate`, for the part of a configuration that a fingerprint keeps: what it left out is not added."""
     before = values.get("version", 1)
-    hardware, dataset = set(values.get("hardware", {})), set(values.get("dataset", {}))
+    hardware, dataset, reranked = set(values.get("hardware", {})), set(values.get("dataset", {})), "reranking" in values
     values = migrate(values)
+    if not reranked:
+        del values["reranking"]
     if before == 1:
         left_out = {
             "hardware": {"loss_scale", "loss_scale_window", "recompute", "sink_size", "batch_norm"} - hardware,

@@ -108,6 +108,17 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reranking:
+    """conf/reranking."""
+
+    kind: Literal["none", "k_reciprocal", "temporal"]
+    k1: int = number(minimum=1)
+    k2: int = number(minimum=1)
+    weight: float = number(minimum=0, maximum=1)
+    halves: float = number(minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hardware:
     """conf/hardware."""
 
@@ -166,6 +177,7 @@ class Config:
     sampler: Node
     optimiser: Node
     schedule: Schedule
+    reranking: Reranking
     hardware: Hardware
     tracker: Tracking
     debug: Debug

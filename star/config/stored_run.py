@@ -18,6 +18,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from star.config.compose import compose_run, group_choices
 from star.config.folders import use_config_folders
 from star.config.migrations import migrate, migrate_overrides
 from star.config.paths import outputs_folder
@@ -92,7 +93,7 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
 
     Args:
         folder: of the run.
-        overrides: of existing keys.
+        overrides: of existing keys; for a group also the name of one of its choices, as it is today.
 
     Raises:
         ConfigError: the folder has no configuration, one of a later version, or an override names no key.
@@ -109,15 +110,27 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
     config = OmegaConf.create(migrate(stored))
     problems = []
     for text in overrides:
-        key, equals, _ = text.partition("=")
+        key, equals, value = text.partition("=")
         if not equals or OmegaConf.select(config, key, default="absent") == "absent":
             problems.append(Problem(key, text, f"KEY=VALUE with a key of {path}"))
+        elif (chosen := _chosen(key, value)) is not None:
+            OmegaConf.update(config, key, chosen, merge=False)
         else:
             OmegaConf.update(config, key, value_of(text))
     if problems:
         raise ConfigError(problems)
     use_recorded_folders(folder)
     return config
+
+
+def _chosen(group: str, choice: str) -> Any:
+    """The values of a group's choice; None if `choice` is none."""
+    if choice not in group_choices().get(group, ()):
+        return None
+    composed, problems = compose_run([f"{group}={choice}"])
+    if problems:
+        raise ConfigError(problems)
+    return OmegaConf.to_container(composed[group], resolve=True)
 
 
 def use_recorded_folders(folder: Path) -> None:

@@ -22,14 +22,13 @@ import numpy as np
 from mindspore import Tensor, nn
 from mindspore.communication import init
 
-from star.config.schema import Config
 from star.dry_run.command import DUMPS, ENDED, FOUND, LOG, ORDER, Order
 from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
+from star.engine.blank_batch import blank_batch, blank_frames
 from star.engine.build_network import build_embedders, build_learner, draws_of_step
 from star.engine.hardware import select_device
 from star.errors import StarError
-from star.models.network import Network
-from star.types import MODALITIES, NUMBER_OF_JOINTS, AnyBatch, MixedBatch, Share, TrainBatch
+from star.types import MODALITIES, NUMBER_OF_JOINTS, Share
 
 _VALUE_DEPEND = re.compile(r"dry run mode can not support dynamic shape graph .*? kernel:(\S+?),")
 _EPOCH = 2
@@ -117,35 +116,11 @@ def main(folder: Path) -> None:
         recorder.compile(name, lambda epoch=epoch: learner.step.launch(batch, draws, epoch).values)
     model.set_train(False)
     rows, size = config.schedule.evaluation_batch, config.dataset
-    frames = Tensor(_blank_frames(config, model, rows))
+    frames = Tensor(blank_frames(config, model, rows))
     joints = Tensor(np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32))
     embedders = build_embedders(config, model)
     for modality in MODALITIES:
         recorder.compile(f"{modality} embedder", lambda modality=modality: embedders[modality](frames, joints))
-
-
-def blank_batch(config: Config, model: Network, share: Share) -> AnyBatch:
-    """A process's part of a batch, of the shapes that training has; frames and joints are zero.
-
-    Args:
-        config: checked configuration.
-        model: tells whether clips come by modality.
-        share: of every batch.
-    """
-    size, schedule = config.dataset, config.schedule
-    rows = schedule.identities * schedule.tracklets // share.world_size
-    frames = _blank_frames(config, model, rows)
-    joints = np.zeros((rows, size.frames, NUMBER_OF_JOINTS, 3), np.float32)
-    identities = np.repeat(np.arange(rows // schedule.tracklets, dtype=np.int32), schedule.tracklets)
-    if "clips" in model.inputs:
-        return MixedBatch(frames, joints, identities, np.arange(rows, dtype=np.int32) % 2)
-    return TrainBatch(frames, frames, joints, joints, identities)
-
-
-def _blank_frames(config: Config, model: Network, clips: int) -> np.ndarray:
-    """As a loader gives them, with anaglyphs where the encoder reads some."""
-    size = config.dataset
-    return np.zeros((clips, getattr(model.encoder, "streams", 1) * size.frames, size.height, size.width, 3), np.uint8)
 
 
 def _reason(error: Exception) -> str:

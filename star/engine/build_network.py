@@ -17,6 +17,7 @@ from star.engine.hardware import select_device
 from star.engine.learner import Learner
 from star.engine.processes import Processes
 from star.engine.profile import StepProfile
+from star.engine.rerank import build_reranking
 from star.engine.signals import StopSignals
 from star.engine.trainer import Pace, Trainer
 from star.errors import ConfigError
@@ -87,6 +88,7 @@ def build_trainer(
         ),
         draw=draws_of_step(config, model, share),
         evaluate=build_evaluation(config, model, data, checked, processes),
+        rerank=build_reranking(config, model, data, checked, processes),
         tracker=tracker,
         folder=folder,
         stop=stop,

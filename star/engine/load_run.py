@@ -15,7 +15,7 @@ from star.data.corruption import Corruption
 from star.engine.build_data import load_data
 from star.engine.checkpoint import load_checkpoint
 from star.errors import TrackingError
-from star.tracking.artifacts import add_artifact
+from star.tracking.artifacts import add_artifact, add_metrics
 from star.tracking.store import store_uri
 from star.types import Modality, VideoReIDData
 
@@ -44,15 +44,17 @@ class LoadedRun(NamedTuple):
     state: Mapping[str, Any]
 
     def evaluate(self, corruption: Corruption | None = None) -> Evaluation:
-        """Rank the test set.
+        """Rank the test set, and re-rank it where the configuration asks for it.
 
         Args:
             corruption: of the clips; None: as the run's configuration has it.
         """
         from star.engine.build_network import build_evaluation
+        from star.engine.rerank import build_reranking
 
         config = self.config if corruption is None else with_corruption(self.config, corruption)
-        return build_evaluation(config, self.model, self.data, self.embedders)()
+        evaluation = build_evaluation(config, self.model, self.data, self.embedders)()
+        return build_reranking(config, self.model, self.data, self.embedders)(evaluation)
 
     def differences(self, scores: Mapping[str, float]) -> dict[str, tuple[float, float]]:
         """The scores that are not those the run had when it wrote the checkpoint: now and then, by name."""
@@ -70,14 +72,32 @@ class LoadedRun(NamedTuple):
         Raises:
             TrackingError: the store cannot be written, or does not have the run.
         """
-        tracker = self.config.tracker
-        if tracker.kind != "mlflow":
-            return
+        if run_id := self._tracked():
+            for path in paths:
+                add_artifact(uri or self._store(), run_id, path, into)
+
+    def add_metrics(self, metrics: Mapping[str, float]) -> bool:
+        """Record metrics beside those of the run's last step; False for a run that is in no store.
+
+        Raises:
+            TrackingError: the store cannot be written, or does not have the run.
+        """
+        run_id = self._tracked()
+        if run_id:
+            add_metrics(self._store(), run_id, metrics, self.state["step"])
+        return run_id is not None
+
+    def _tracked(self) -> str | None:
+        """The run's id; None if it is in no store."""
+        if self.config.tracker.kind != "mlflow":
+            return None
         run_id = read_record(self.folder).get("run_id")
         if run_id is None:
             raise TrackingError(f"{self.folder / RUN_FILE} names no run, expected run_id: its store cannot be told")
-        for path in paths:
-            add_artifact(uri or store_uri(tracker.uri, outputs_folder()), run_id, path, into)
+        return str(run_id)
+
+    def _store(self) -> str:
+        return store_uri(self.config.tracker.uri, outputs_folder())
 
 
 def load_run(

@@ -31,18 +31,19 @@ def evaluate_run(
             the run's folder, and into its artifacts if the scores are those the run had.
 
     Returns:
-        The scores as text, and whether they are those the run had.
+        The scores as text, and whether they are those the run had. With an override `reranking=KIND` the re-ranked ones
+        as well, which are added to the run's metrics if the plain ones of its last epoch are those it had.
 
     Raises:
         ConfigError: no such run, or an override that does not fit.
         DataError: the data set cannot be read.
         CheckpointError: the checkpoint is damaged or of another network.
         EvaluationError: a view cannot be written.
-        TrackingError: the files cannot be added to the run's artifacts.
+        TrackingError: files or metrics cannot be added to the run.
     """
     loaded = load_run(run_folder(run), overrides, label)
     from star.engine.draw_views import NOTHING_TO_DRAW, draw_views
-    from star.engine.results import chance_levels, describe
+    from star.engine.results import chance_levels, describe, describe_reranked
 
     folder, data, state = loaded.folder, loaded.data, loaded.state
     evaluation = loaded.evaluate()
@@ -54,6 +55,11 @@ def evaluate_run(
         lines.append(f"NOT the scores of the run: {shown}")
     else:
         lines.append("identical to the scores of the run")
+    if evaluation.reranked:
+        lines += describe_reranked(evaluation.reranked)
+        metrics = {f"final/{name}": value for name, value in evaluation.reranked.metrics().items()}
+        if label == "last" and not different and loaded.add_metrics(metrics):
+            lines.append(f"added to the metrics of the run: final/*_{evaluation.reranked.kind}")
     if record and not different:
         path = folder / (PER_QUERY_FILE if label == "last" else f"{Path(PER_QUERY_FILE).stem}_{label}.csv")
         write_per_query(per_query(data, evaluation.similarity), path)

@@ -12,6 +12,7 @@ from star.evaluation.evaluator import Evaluation
 from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
 from star.evaluation.pictures import cmc_curve, ranked_lists
 from star.evaluation.protocols import chance_level
+from star.evaluation.reranking import Reranked
 from star.types import DIRECTIONS, Direction, Scores, Tracker, VideoReIDData
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     """Write and track the results of the last epoch.
 
     `final/*` is the last epoch. `best_on_test/*` is the largest value of each score over all rankings of the test set,
-    as the releases report theirs; it is optimistic and never used for anything else.
+    as the releases report theirs; it is optimistic and never used for anything else. Re-ranked scores of the last epoch
+    stand beside the plain ones under `final/<direction>/<score>_<kind>`.
 
     Args:
         folder: of the run.
@@ -36,6 +38,7 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
         Mean of the final mAP of both directions in percent.
     """
     final = evaluation.metrics()
+    reranked = evaluation.reranked.metrics() if evaluation.reranked else {}
     chance = chance_levels(data)
     record = {
         "protocol": data.protocol,
@@ -43,13 +46,13 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
             d: {"queries": s.queries, "valid_queries": s.valid_queries, "gallery": s.gallery}
             for d, s in evaluation.scores.items()
         },
-        "final": final,
+        "final": final | reranked,
         "best_on_test": history.best_on_test,
         "chance": chance,
         "steps": history.step,
     }
     (folder / SCORES_FILE).write_text(json.dumps(record, indent=1))
-    tracker.log_metrics({f"final/{name}": value for name, value in final.items()}, history.step)
+    tracker.log_metrics({f"final/{name}": value for name, value in (final | reranked).items()}, history.step)
     optimistic = {f"best_on_test/{name}": v for name, v in history.best_on_test.items() if name.endswith(("R1", "mAP"))}
     tracker.log_metrics(optimistic, history.step)
     checkpoint = folder / "checkpoints" / "last.json"
@@ -67,6 +70,9 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     logger.info("protocol %s", data.protocol)
     for line in describe(evaluation.scores, chance):
         logger.info(line)
+    if evaluation.reranked:
+        for line in describe_reranked(evaluation.reranked):
+            logger.info(line)
     return evaluation.mean_map()
 
 
@@ -82,11 +88,21 @@ def describe(scores: dict[Direction, Scores], chance: dict[Direction, dict[str, 
     """One line a direction."""
     lines = []
     for direction, score in scores.items():
-        m = score.as_metrics()
-        shown = "  ".join(f"{name} {m[name]:.2f}" for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"))
         lines.append(
-            f"{direction}: {shown}  ({score.valid_queries} of {score.queries} queries valid, "
+            f"{direction}: {_in_words(score)}  ({score.valid_queries} of {score.queries} queries valid, "
             f"{score.gallery} gallery tracklets; "
             f"chance R1 {chance[direction]['R1']:.2f} mAP {chance[direction]['mAP']:.2f})"
         )
     return lines
+
+
+def describe_reranked(reranked: Reranked) -> list[str]:
+    """One line a direction."""
+    return [
+        f"{direction}, re-ranked ({reranked.kind}): {_in_words(score)}" for direction, score in reranked.scores.items()
+    ]
+
+
+def _in_words(score: Scores) -> str:
+    m = score.as_metrics()
+    return "  ".join(f"{name} {m[name]:.2f}" for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"))

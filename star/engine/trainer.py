@@ -90,6 +90,7 @@ class Trainer:
         pace: length of the run and what happens how often.
         draw: random numbers of a step, for every part of its batch, a function of the step's number.
         evaluate: ranks the test set with the present weights.
+        rerank: adds to the last ranking what is asked of it alone.
         tracker: where losses and scores go.
         folder: of the checkpoints.
         stop: looked at after every step; a stop leaves a checkpoint.
@@ -108,6 +109,7 @@ class Trainer:
         *,
         draw: Callable[[int], Sequence[Arrays]],
         evaluate: Callable[[], Evaluation],
+        rerank: Callable[[Evaluation], Evaluation],
         tracker: Tracker,
         folder: Path,
         stop: StopSignals,
@@ -115,7 +117,7 @@ class Trainer:
         profile: StepProfile | None = None,
     ):
         self.step, self.state, self.rates = learner.step, learner.state, learner.rates
-        self.loader, self.pace, self.draw, self.evaluate = loader, pace, draw, evaluate
+        self.loader, self.pace, self.draw, self.evaluate, self.rerank = loader, pace, draw, evaluate, rerank
         self.tracker, self.folder, self.stop = tracker, folder, stop
         self.processes, self.profile = processes, profile
         self.history = History()
@@ -172,7 +174,8 @@ class Trainer:
                 self._log_data_problems()
                 self._save("last")
                 self._report_epoch(losses, seconds, ranked)
-        return evaluation or self.evaluate()
+        with self.shares.of("evaluation"):
+            return self.rerank(evaluation or self.evaluate())
 
     def _train_epoch(self, epoch: int, progress: TrainingProgress) -> None:
         """The batches of an epoch that are not done yet."""

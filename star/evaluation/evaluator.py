@@ -10,6 +10,7 @@ from mindspore import Tensor
 
 from star.data.loader import EvaluationLoader
 from star.evaluation.ranking import rank
+from star.evaluation.reranking import Reranked
 from star.ops import read
 from star.types import Direction, Scores, VideoReIDData
 
@@ -20,10 +21,14 @@ class Evaluation(NamedTuple):
     Attributes:
         scores: by direction.
         similarity: by direction, [q g] float32 cosine similarities, queries by gallery.
+        features: what was ranked, by name of the split.
+        reranked: the scores after re-ranking; None where it was not asked for.
     """
 
     scores: dict[Direction, Scores]
     similarity: dict[Direction, np.ndarray]
+    features: Mapping[str, np.ndarray]
+    reranked: Reranked | None = None
 
     def metrics(self) -> dict[str, float]:
         """Percentages by `<direction>/<score>`."""
@@ -77,4 +82,4 @@ def rank_test_set(data: VideoReIDData, features: Mapping[str, np.ndarray]) -> Ev
         matrix = features[query] @ features[gallery].T if swapped is None else swapped.T
         by_names[query, gallery] = similarity[direction] = matrix
         scores[direction] = rank(matrix, *pair.labels, same_camera_filter=data.same_camera_filter)
-    return Evaluation(scores, similarity)
+    return Evaluation(scores, similarity, features)

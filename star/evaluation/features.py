@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from star.errors import EvaluationError
+from star.evaluation.k_reciprocal import k_reciprocal
 from star.evaluation.ranking import rank as scores_of
 from star.evaluation.ranking import top
 from star.types import Scores
@@ -17,7 +18,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         items: [q n] int64, positions in the gallery; -1 where the same-camera filter leaves fewer than n.
-        similarities: [q n] float32, cosines; NaN there.
+        similarities: [q n] float32, cosines, or what re-ranking has made of them; NaN there.
         right: [q n] bool, whether an answer has the query's identity; None without identities.
         scores: CMC, mAP and mINP; None without identities.
     """
@@ -37,8 +38,9 @@ def rank(
     query_cameras: Any = None,
     gallery_cameras: Any = None,
     count: int = 10,
+    reranked: bool = False,
 ) -> Ranking:
-    """Rank a gallery for each query by cosine similarity.
+    """Rank a gallery for each query by cosine similarity, or by what re-ranking makes of it.
 
     With identities there are scores; with cameras as well, gallery items of the query's identity and camera do not
     count, as in the protocol of HITSZ-VCM.
@@ -51,6 +53,8 @@ def rank(
         query_cameras: [q] int; only with identities.
         gallery_cameras: [g] int.
         count: n, answers to each query.
+        reranked: by k-reciprocal encoding, with all queries and gallery items as neighbours of one another; its numbers
+            are those of `star.evaluation.k_reciprocal.k_reciprocal`.
 
     Raises:
         EvaluationError: shapes that do not fit, features that are zero or no number, or no query with a match.
@@ -70,7 +74,7 @@ def rank(
     identities = (query_identities, gallery_identities) if labelled else (np.zeros(len(query)), np.ones(len(gallery)))
     cameras = (query_cameras, gallery_cameras) if filtered else (np.zeros(len(query)), np.ones(len(gallery)))
     labels = [np.asarray(given, np.int64) for given in (*identities, *cameras)]
-    similarity = query @ gallery.T
+    similarity = k_reciprocal(query, gallery) if reranked else query @ gallery.T
     answers = top(similarity, *labels, chosen=np.arange(len(query)), count=count, same_camera_filter=filtered)
     shape = len(query), min(count, len(gallery))
     items, similarities, right = np.full(shape, -1), np.full(shape, np.nan, np.float32), np.zeros(shape, bool)

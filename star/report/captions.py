@@ -27,6 +27,12 @@ def baseline_label(study: Study) -> str:
     return next(row.label for row in study.rows if row.name == study.baseline)
 
 
+def column_head(column: str) -> str:
+    """`i2v mAP`; after re-ranking `i2v mAP, k-reciprocal`."""
+    score, _, reranking = column.replace("/", " ").partition("_")
+    return f"{score}, {reranking.replace('_', '-')}" if reranking else score
+
+
 def mean_and_deviation(cell: Cell | None, plus_minus: str = " ± ", nothing: str = NOTHING) -> str:
     """`12.00 ± 2.83 (+1.50)`."""
     if cell is None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery
-from star.report.captions import measured, signed, with_sign
+from star.report.captions import column_head, measured, signed, with_sign
 from star.report.differences import configuration, differing, provenance
 from star.report.markdown import as_table
 from star.report.output import file_finder, reports_folder, write_files
@@ -19,7 +19,7 @@ from star.report.queries import FindFile, Queries, load_queries, paired_scores, 
 from star.report.scatter import outcome
 from star.report.statistics import RESAMPLES, Resample
 from star.study.collect import describe, measured_alike
-from star.study.study import SCORE_NAMES
+from star.study.study import COLUMNS, PLAIN_COLUMNS
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:
@@ -160,16 +160,17 @@ def _software(first: RunRecord, second: RunRecord) -> list[tuple[str, list[str]]
 def _scores(first: RunRecord, second: RunRecord, records: dict[str, Queries], resample: Resample) -> list[list[str]]:
     rows = [["", "A", "B", "B - A", "95 % over queries"]]
     for direction in DIRECTIONS:
-        columns = [f"{direction}/{name}" for name in SCORE_NAMES]
+        columns = [c for c in COLUMNS if c.startswith(f"{direction}/")]
         columns = [c for c in columns if f"final/{c}" in first.metrics and f"final/{c}" in second.metrics]
+        plain = [column for column in columns if column in PLAIN_COLUMNS]
         intervals = {}
         if first.run_id in records and second.run_id in records:
-            intervals = paired_scores(direction, columns, records[second.run_id], records[first.run_id], resample)
+            intervals = paired_scores(direction, plain, records[second.run_id], records[first.run_id], resample)
         for column in columns:
             before, after = first.metrics[f"final/{column}"], second.metrics[f"final/{column}"]
             interval = intervals[column].difference if column in intervals else None
             shown = signed(interval).partition(" ")[2] if interval else "–"
-            rows.append([column.replace("/", " "), f"{before:.2f}", f"{after:.2f}", with_sign(after - before), shown])
+            rows.append([column_head(column), f"{before:.2f}", f"{after:.2f}", with_sign(after - before), shown])
     return rows
 
 

@@ -26,7 +26,7 @@ def latex(collected: Collected, final: Table) -> str:
     for row in study.published:
         cells = [f"{row.values[column]:.2f}" if column in row.values else "--" for column in final.columns]
         body.append(_row([f"{_escaped(row.label)} ({_escaped(row.source)})", *cells, ""]))
-    heads = ["", *(column.replace("/", " ") for column in final.columns), "runs"]
+    heads = ["", *map(captions.column_head, final.columns), "runs"]
     return _tabular(study, captions.main_caption(collected), heads, body)
 
 

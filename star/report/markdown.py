@@ -10,7 +10,7 @@ from star.report.queries import SingleRun
 from star.report.statistics import Resample
 from star.report.table import Table
 from star.study.collect import Collected
-from star.study.study import Study, multirun_command
+from star.study.study import COLUMNS, Study, multirun_command
 
 
 def study_text(
@@ -89,11 +89,14 @@ def over_queries(study: Study, singles: list[SingleRun]) -> list[list[str]]:
 
 
 def published(study: Study) -> list[list[str]]:
-    """Head and lines of the cited figures."""
-    rows = [["", *_heads(study.columns), "source"]]
+    """Head and lines of the cited figures: all columns that are given, how they were measured, and where they stand."""
+    given = {column for row in study.published for column in row.values}
+    columns = tuple(column for column in COLUMNS if column in given or column in study.columns)
+    facts = list(dict.fromkeys(fact for row in study.published for fact in row.about))
+    rows = [["", *_heads(columns), *facts, "source"]]
     for row in study.published:
-        cells = [f"{row.values[column]:.2f}" if column in row.values else NOTHING for column in study.columns]
-        rows.append([row.label, *cells, row.source])
+        cells = [f"{row.values[column]:.2f}" if column in row.values else NOTHING for column in columns]
+        rows.append([row.label, *cells, *(row.about.get(fact, NOTHING) for fact in facts), row.source])
     return rows
 
 
@@ -135,7 +138,7 @@ def numeric_columns(rows: list[list[str]]) -> list[bool]:
 
 
 def _heads(columns: tuple[str, ...]) -> list[str]:
-    return [column.replace("/", " ") for column in columns]
+    return [captions.column_head(column) for column in columns]
 
 
 def _command(study: Study) -> str:

@@ -12,7 +12,7 @@ from star.errors import EvaluationError
 from star.evaluation.per_query import PER_QUERY_FILE, PerQuery, read_per_query
 from star.report.statistics import Interval, Resample, bootstrap_intervals
 from star.study.collect import Collected
-from star.study.study import Row
+from star.study.study import PLAIN_COLUMNS, Row
 from star.types import DIRECTIONS, Direction
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def single_runs(collected: Collected, records: Mapping[str, Queries], resample: 
     baseline = {seed: run.run_id for seed, run in collected.runs[collected.study.baseline].items()}
     cells: dict[str, dict[str, Score]] = {run_id: {} for _, _, run_id in runs}
     for direction in DIRECTIONS:
-        columns = [column for column in collected.study.columns if column.startswith(f"{direction}/")]
+        columns = [c for c in collected.study.columns if c in PLAIN_COLUMNS and c.startswith(f"{direction}/")]
         pairs = [
             (run_id, None if row.name == collected.study.baseline else baseline.get(seed)) for row, seed, run_id in runs
         ]

@@ -7,7 +7,7 @@ config_dir: conf                                    # configuration folder besid
 fill_in: [dataset.root=ROOT]                        # overrides only the user knows; shown in commands, optional
 seeds: [0, 1]
 published:                                          # optional, cited figures of others
-  - {label: STAR, source: where it is printed, values: {i2v/mAP: 56.01}}
+  - {label: STAR, source: where it is printed, values: {i2v/mAP: 56.01}, about: {T: 12, backbone: ResNet-50}}
 sizes:                                              # optional; keys of a size replace those above; the first is usual
   paper: {common: [size=paper], fill_in: [dataset.root=ROOT], seeds: [0, 1, 2]}
   cpu: {common: [size=cpu], seeds: [0, 1, 2]}
@@ -24,16 +24,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from star.config.folders import folder_options
 from star.errors import ReportError
-from star.types import DIRECTIONS
+from star.types import DIRECTIONS, RERANKINGS
 
 STUDY_FILE = "study.yaml"
 SCORE_NAMES = ("R1", "R5", "R10", "R20", "mAP", "mINP")
-COLUMNS = tuple(f"{direction}/{score}" for direction in DIRECTIONS for score in SCORE_NAMES)
+PLAIN_COLUMNS = tuple(f"{direction}/{score}" for direction in DIRECTIONS for score in SCORE_NAMES)
+COLUMNS = (*PLAIN_COLUMNS, *(f"{column}_{kind}" for kind in RERANKINGS for column in PLAIN_COLUMNS))
+"""Scores of the plain ranking, and the same after re-ranking."""
 VARIES = ("protocol", "clip", "data")
 
 
@@ -49,11 +51,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """Figures of others, in percent by column, with the place they are printed."""
+    """Figures of others, in percent by column, with the place they are printed.
+
+    Attributes:
+        about: how they were measured, by fact, e.g. `{"T": "6", "backbone": "ResNet-50"}`.
+    """
 
     label: str
     source: str
     values: Mapping[str, float]
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

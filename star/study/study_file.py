@@ -11,13 +11,15 @@ from star.config.folders import use_config_folders
 from star.config.typed import as_typed
 from star.data.text import read_text
 from star.errors import DataError, ReportError
-from star.study.study import COLUMNS, VARIES, Published, Row, Study
+from star.study.study import COLUMNS, PLAIN_COLUMNS, VARIES, Published, Row, Study
 from star.study.yaml_words import misread_words
+from star.types import RERANKINGS
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
 _OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes", "config_dir")
 _LARGEST_SEED = 2**31 - 1
+_A_COLUMN = f"one of {', '.join(PLAIN_COLUMNS)}, each also with {' or '.join(f'_{kind}' for kind in RERANKINGS)}"
 
 
 def _read(path: Path) -> tuple[Any, list[str]]:
@@ -97,7 +99,7 @@ class StudyReader:
         rows = tuple(row for row, entry in entries if not sizes or size in _sizes_of(entry, sizes))
         columns = self._texts(content, "columns")
         for column in columns:
-            self._expect(column in COLUMNS, "columns", column, f"one of {', '.join(COLUMNS)}")
+            self._expect(column in COLUMNS, "columns", column, _A_COLUMN)
         seeds = self._list(content, "seeds")
         for seed in seeds:
             whole = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= _LARGEST_SEED
@@ -142,15 +144,19 @@ class StudyReader:
 
     def _published(self, entry: Any, place: int) -> Published:
         where = f"published[{place}]"
-        values = self._mapping(entry, where, ("label", "source", "values"), ())
+        values = self._mapping(entry, where, ("label", "source", "values"), ("about",))
+        about = values.get("about", {})
+        plain = isinstance(about, dict) and not any(isinstance(value, dict | list) for value in about.values())
+        self._expect(plain, f"{where}.about", about, "facts with their values, e.g. {T: 6, backbone: ResNet-50}")
         figures = values.get("values", {})
         self._expect(isinstance(figures, dict) and figures, f"{where}.values", figures, "percentages by column")
         figures = figures if isinstance(figures, dict) else {}
         for column, figure in figures.items():
-            self._expect(column in COLUMNS, f"{where}.values", column, f"one of {', '.join(COLUMNS)}")
+            self._expect(column in COLUMNS, f"{where}.values", column, _A_COLUMN)
             number = isinstance(figure, int | float) and not isinstance(figure, bool) and 0 <= figure <= 100
             self._expect(number, f"{where}.values.{column}", figure, "a percentage")
-        return Published(self._text(values, "label", where), self._text(values, "source", where), figures)
+        facts = {str(fact): str(value) for fact, value in about.items()} if plain else {}
+        return Published(self._text(values, "label", where), self._text(values, "source", where), figures, facts)
 
     def _overrides(self, content: dict[str, Any], key: str, where: str = "") -> tuple[str, ...]:
         name = f"{where}.{key}" if where else key

@@ -1,9 +1,10 @@
-"""Files of a run: from its folder where that is on this machine, else from its artifacts in the store."""
+"""Files of a run, from its folder or its artifacts, and what is added to a run that has ended."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def add_artifact(uri: str, run_id: str, path: Path, folder: str = "") -> None:
         adopt_artifacts(store)
     with translated(uri):
         client(uri).log_artifact(run_id, str(path), folder or None)
+
+
+def add_metrics(uri: str, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+    """Record one more point of each metric of a run that has ended.
+
+    Args:
+        uri: absolute address of the store.
+        run_id: the run.
+        metrics: by name.
+        step: of the points.
+
+    Raises:
+        TrackingError: the store cannot be written, or has no such run.
+    """
+    check_store(uri)
+    with translated(uri):
+        for name, value in metrics.items():
+            client(uri).log_metric(run_id, name, value, step=step)
 
 
 def _artifact_folder(uri: str, run: RunRecord) -> Path | None:

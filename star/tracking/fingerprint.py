@@ -109,6 +109,8 @@ def relevant_values(config: Config) -> dict[str, Any]:
         del values["hardware"]["loss_scale"], values["hardware"]["loss_scale_window"]
     if not any(level for kind, level in values["dataset"]["corruption"].items() if kind != "seed"):
         values["dataset"].pop("corruption")
+    if values["reranking"]["kind"] == "none":
+        del values["reranking"]
     return values
 
 

@@ -12,9 +12,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from star.config.check import check_config, check_overrides
-from star.config.migrations import VERSION, migrate, migrate_overrides
+from star.config.migrations import VERSION, migrate, migrate_overrides, migrate_settings
 from star.config.stored_run import run_folder, stored_config, stored_overrides
 from star.errors import ConfigError
+from star.tracking.fingerprint import relevant_values
 
 OVERRIDES = ["experiment=star", "dataset=synthetic", "schedule=quick", "schedule.epochs=3", "seed=4"]
 
@@ -55,6 +56,22 @@ def of_version_1(values: Any) -> Any:
 
 def test_a_run_of_today_is_read_as_it_is(folder):
     assert check_config(stored_config(folder)) == check_overrides(OVERRIDES)
+
+
+def test_a_choice_of_a_group_can_be_given(folder):
+    chosen = check_config(stored_config(folder, ["reranking=temporal", "reranking.halves=0.2"]))
+    reranked = check_overrides([*OVERRIDES, "reranking=temporal", "reranking.halves=0.2"])
+    assert chosen == reranked and chosen.reranking.k1 == 5
+
+
+def test_runs_from_before_there_was_re_ranking_had_none(folder):
+    before = {key: value for key, value in stored(folder).items() if key != "reranking"}
+    store(folder, before)
+    assert check_config(stored_config(folder)).reranking.kind == "none"
+    values = relevant_values(check_overrides(OVERRIDES))
+    assert "reranking" not in values and migrate_settings(values) == values
+    values = relevant_values(check_overrides([*OVERRIDES, "reranking=temporal"]))
+    assert values["reranking"]["kind"] == "temporal" and migrate_settings(values) == values
 
 
 def test_a_run_of_version_1_is_what_it_was(folder):

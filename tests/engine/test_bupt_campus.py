@@ -25,7 +25,7 @@ def small(tiny: TinyBupt) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def run(command: Command, small: tuple[str, ...], outputs: Path) -> RunRecord:
-    answer = command("train", "experiment=baseline", *small)
+    answer = command("train", "experiment=baseline", "reranking=temporal", *small)
     assert answer.returncode == 0, answer.stdout
     assert "(2 of 3 queries valid, 6 gallery tracklets; chance R1" in answer.stdout
     (record,) = study_runs(store_uri(None, outputs), "campus")
@@ -44,6 +44,21 @@ def test_star_evaluate_gives_the_run_s_own_scores(command: Command, run: RunReco
     answer = command("evaluate", f"run={run.folder}")
     assert answer.returncode == 0, answer.stdout
     assert "identical to the scores of the run" in answer.stdout and run.tags["protocol"] in answer.stdout
+
+
+def test_re_ranked_scores_stand_beside_the_plain_ones(command: Command, run: RunRecord, outputs: Path):
+    """Of a network this small with so few people the neighbourhoods say little; with lambda 1 they say nothing."""
+    assert {f"final/{direction}/{score}_temporal" for direction in ("i2v", "v2i") for score in ("R1", "mAP")} <= set(
+        run.metrics
+    )
+    answer = command("evaluate", f"run={run.folder}", "reranking=k_reciprocal", "reranking.weight=1")
+    assert answer.returncode == 0, answer.stdout
+    assert "i2v, re-ranked (k_reciprocal): R1" in answer.stdout
+    (found,) = study_runs(store_uri(None, outputs), "campus")
+    for direction in ("i2v", "v2i"):
+        for score in ("R1", "R20", "mAP", "mINP"):
+            name = f"final/{direction}/{score}"
+            assert found.metrics[f"{name}_k_reciprocal"] == pytest.approx(run.metrics[name])
 
 
 def test_star_evaluate_without_the_filter_ranks_every_query(command: Command, run: RunRecord):

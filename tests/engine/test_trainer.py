@@ -56,6 +56,7 @@ def test_processes_agree_only_while_no_step_is_running(sink_size: int, asked: in
         "loader": SimpleNamespace(batches_per_epoch=BATCHES, counts={}, epoch=lambda *_: (batch for batch in batches)),
         "draw": lambda step: None,
         "evaluate": lambda: SimpleNamespace(metrics=lambda: scores, mean_map=lambda: 50.0),
+        "rerank": lambda evaluation: evaluation,
         "tracker": SimpleNamespace(log_metrics=lambda values, step: None),
     }
     trainer = Trainer(

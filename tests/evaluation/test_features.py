@@ -9,6 +9,7 @@ import pytest
 
 import star
 from star.errors import EvaluationError
+from star.evaluation.k_reciprocal import k_reciprocal
 from star.evaluation.ranking import rank as rank_similarity
 
 QUERY = np.array([[1.0, 0.0], [0.0, 3.0]])
@@ -43,6 +44,10 @@ def test_scores_are_those_of_the_evaluation():
     expected = rank_similarity((query / lengths[0]) @ (gallery / lengths[1]).T, *labels)
     assert found.scores is not None
     np.testing.assert_allclose(found.scores.cmc, expected.cmc)
+    assert found.scores.mean_average_precision == pytest.approx(expected.mean_average_precision)
+    found = star.rank(query, gallery, **dict(zip(names, labels, strict=True)), reranked=True)
+    expected = rank_similarity(k_reciprocal(query / lengths[0], gallery / lengths[1]), *labels)
+    assert found.scores is not None
     assert found.scores.mean_average_precision == pytest.approx(expected.mean_average_precision)
 
 

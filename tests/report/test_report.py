@@ -87,6 +87,9 @@ def test_markdown(scored):
     assert "clip: T=6 64x32" in text
     ours, published = text.split("## Published by others, not measured here")
     assert "A journal 2023" in published and "Others" not in ours
+    head, _, others = [[cell.strip() for cell in line.split("|")[1:-1]] for line in published.splitlines()[2:5]]
+    assert head == ["", "i2v R5", "i2v mAP", "v2i mAP", "T", "backbone", "source"]
+    assert others == ["Others", "40.00", "12.50", "–", "6", "ResNet-50", "A journal 2023"]
     assert "## Best epoch on the test set" in published and "50.00" not in ours
     assert all(run in published for run in ("b0", "b1", "s0", "s1", "c0"))
     tables = [line for line in lines if line.startswith("|")]
@@ -123,7 +126,8 @@ def test_csv(scored):
     assert all(not row["interval"] for row in rows if row["row"] == "baseline")
     assert [row["mean"] for row in rows if row["kind"] == "best_on_test"] == ["50.0000", "60.0000"]
     assert [(r["label"], r["mean"], r["source"]) for r in rows if r["kind"] == "published"] == [
-        ("Others", "12.5000", "A journal 2023")
+        ("Others", "12.5000", "A journal 2023"),
+        ("Others", "40.0000", "A journal 2023"),
     ]
 
 

@@ -10,15 +10,18 @@ from star.study.study import Row, load_study, multirun_arguments, multirun_comma
 
 SHIPPED = (
     *("quickstart", "baseline_vs_star", "ablation_components", "ablation_skeleton", "ablation_temporal"),
-    *("skeleton_value", "precision"),
+    *("skeleton_value", "precision", "methods", "methods_with_skeletons"),
 )
+SHORTER = ("methods", "methods_with_skeletons")
+"""Studies of so many rows that their size `cpu` has clips of fewer frames than that of the others."""
 
 
 def test_a_study_is_read(study):
     assert (study.name, study.seeds, study.baseline) == ("tiny", (0, 1), "baseline")
     assert [row.name for row in study.rows] == ["baseline", "star", "cubic"]
     assert study.rows[2].overrides == ("aggregation.power=4.0",)
-    assert study.published[0].values == {"i2v/mAP": 12.5}
+    assert study.published[0].values == {"i2v/mAP": 12.5, "i2v/R5": 40}
+    assert study.published[0].about == {"T": "6", "backbone": "ResNet-50"}
 
 
 def test_rows_that_differ_in_one_key_share_a_command(study):
@@ -64,6 +67,8 @@ def test_one_command_for_each_set_of_overrides(study):
         (", overrides: [aggregation.power=4.0]", "", "expected different experiments or overrides"),
         ("[aggregation.power=4.0]", "[power]", "rows[2].overrides: given power, expected key=value"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
+        ("i2v/mAP, v2i/mAP", "i2v/mAP_k", "given i2v/mAP_k, expected one of i2v/R1, "),
+        ("about: {T: 6, backbone: ResNet-50}", "about: [6]", "published[0].about: given [6], expected facts"),
         ("i2v/mAP: 12.5", "i2v/mAP: 125", "published[0].values.i2v/mAP: given 125, expected a percentage"),
         ("name: star", "name: no", "given no, which YAML reads as false, expected 'no' in quotes, or false"),
         ("name: star", "name: 010", "given 010, which YAML reads as 8, expected '010' in quotes, or 8"),
@@ -115,8 +120,10 @@ def test_shipped_studies_say_how_to_run_them(project, name):
         assert multirun_command(usual) in text or f"star-study run experiments/{name} star-report" in text
     for size in usual.sizes:
         study = load_study(folder, size)
-        assert study.name == f"{name}/{size}" and study.common[0] == f"size={'paper' if size == 'paper' else 'cpu'}"
-        assert size not in ("paper", "cpu") or len(study.common) == 1
+        of_paper = size in ("paper", "campus")
+        assert study.name == f"{name}/{size}" and study.common[0] == f"size={'paper' if of_paper else 'cpu'}"
+        own = ("dataset.frames=3",) if name in SHORTER and size == "cpu" else ()
+        assert size not in ("paper", "cpu") or study.common[1:] == own
         arguments = study.arguments.replace(str(folder), f"experiments/{name}")
         assert f"star-study run {' '.join([arguments, *study.fill_in])}" in text
         assert f"star-report {arguments}" in text
@@ -125,10 +132,10 @@ def test_shipped_studies_say_how_to_run_them(project, name):
 
 def test_every_study_of_the_paper_has_both_sizes(project):
     of_skeletons = ("distinct", "distinct_longer", "exact", "usual", "longer")
-    of_generated_data = {"quickstart": (), "precision": (), "skeleton_value": of_skeletons}
+    others = {"quickstart": (), "precision": (), "skeleton_value": of_skeletons, "methods": ("paper", "campus", "cpu")}
     for name in SHIPPED:
         study = load_study(project / "experiments" / name)
-        assert study.sizes == of_generated_data.get(name, ("paper", "cpu"))
+        assert study.sizes == others.get(name, ("paper", "cpu"))
         fewest = {"quickstart": 2, "baseline_vs_star": 5}.get(name, 3)
         for size in study.sizes or (None,):
             assert len(load_study(project / "experiments" / name, size).seeds) >= (3 if size == "paper" else fewest)
