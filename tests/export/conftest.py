@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,9 +40,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     outputs = tmp_path_factory.mktemp("outputs")
     run = copy_run("star", outputs, root)
     uri = store_uri(None, outputs)
-    run_id = import_run(run, uri)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow and SQLAlchemy, about each other
         patch.setenv("STAR_OUTPUTS", str(outputs))
+        run_id = import_run(run, uri)
         said = export_run(options(run=run, int8=True, calibration_clips=4, mlflow=True))
     return Exported(run, run / "export", said, root, uri, run_id)
 

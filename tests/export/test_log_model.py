@@ -19,6 +19,8 @@ from star.export.log_model import example_input
 from star.inference.model import Model
 from star.tracking.store import client
 
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # of MLflow 3.17
+
 
 @pytest.fixture(scope="module")
 def model(exported: Any) -> Model:
