@@ -1,7 +1,7 @@
 """Time of embedding on the CPU by the exported model, relative to ONNX Runtime on the bare trunk.
 
-`pytest -s tests/benchmarks/bench_embed.py`. A clip of 12 frames of 288 x 144 through STAR on ResNet-50, in sessions with
-all cores. The rows take turns, so that other work on the machine is alike for all; the ratios are those of the fastest
+`pytest -s tests/benchmarks/bench_embed.py`. A clip of 12 frames of 288 x 144 through STAR on ResNet-50, in sessions
+with all cores. The rows take turns, so that other work on the machine is alike for all; ratios are those of the fastest
 rounds. The figures are in docs/use_a_model.md.
 """
 
