@@ -18,13 +18,18 @@ from typing import Any, NamedTuple
 from classes import ReadClass, attributes_of, read_class
 from conf_files import ConfFile, Key, read_conf
 
+from star.config.export_command import ExportConfig
 from star.config.pack_command import PackConfig
 from star.config.schema import Config
 from star.config.skeletons_command import SkeletonsConfig
 from star.config.slots import PLACES
 from star.config.validate import describe
 
-_COMMANDS = {"star-pack": ("pack", PackConfig), "star-skeletons": ("skeletons", SkeletonsConfig)}
+_COMMANDS = {
+    "star-pack": ("pack", PackConfig),
+    "star-skeletons": ("skeletons", SkeletonsConfig),
+    "star-export": ("export", ExportConfig),
+}
 """Commands with a configuration of their own: its file, without the ending, and its schema."""
 _KEPT = {"weight": "of the term in the sum of all"}
 """Keys of a slot that are neither arguments of its class nor have a comment."""

@@ -29,6 +29,10 @@ MAY_IMPORT = {
         *("star.models", "star.ops", "star.pose", "star.synthetic", "star.tracking"),
     },
     "star.dry_run": {"star.config", "star.engine", "star.models"},
+    "star.export": {
+        *("star.config", "star.data", "star.engine", "star.evaluation"),
+        *("star.inference", "star.models", "star.ops", "star.tracking"),
+    },
     "star.inference": {"star.config", "star.data", "star.engine", "star.models", "star.ops", "star.pose"},
     "star.study": {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
@@ -36,7 +40,7 @@ MAY_IMPORT = {
     },
     "star.cli": {
         *("star.config", "star.data", "star.dry_run", "star.engine", "star.evaluation"),
-        *("star.inference", "star.pose", "star.report", "star.study", "star.tracking"),
+        *("star.export", "star.inference", "star.pose", "star.report", "star.study", "star.tracking"),
     },
 }
 EVERYBODY_MAY_IMPORT = {"star", "star.bounds", "star.errors", "star.types"}
@@ -48,6 +52,11 @@ MINDSPORE_PARTS = (
     "star.evaluation.evaluator",
     "star.inference.run_network",
     "star.dry_run.compile_graphs",
+    "star.export.check",
+    "star.export.int8_files",
+    "star.export.mindir",
+    "star.export.mindir_files",
+    "star.export.onnx_files",
 )
 
 LIMIT_SECONDS = 3.0
@@ -150,6 +159,7 @@ def test_a_notebook_gets_what_the_package_offers_without_mindspore(tmp_path):
         ("study", ["--help"], "star-study"),
         ("check", ["--help"], "star-check"),
         ("skeletons", ["--help"], "star-skeletons"),
+        ("export", ["--help"], "star-export"),
     ],
 )
 def test_commands_answer_at_once_without_mindspore(command, arguments, shown, tmp_path):

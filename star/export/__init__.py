@@ -1,0 +1,1 @@
+"""Export of trained models to ONNX, node by node from the graph that MindSpore itself exports (MindIR)."""
