@@ -6,14 +6,19 @@ launcher find it, and from there on Hydra's own search path. A folder is laid ou
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from yaml import YAMLError
+
 from star.config.typed import quoted
-from star.errors import ConfigError, Problem
+from star.config.yaml_words import misread_words
+from star.data.text import read_text
+from star.errors import ConfigError, DataError, Problem
 
 VARIABLE = "STAR_CONFIG_DIR"
 """Absolute folders (or pkg://package), separated as in $PATH; the first one wins."""
@@ -39,9 +44,12 @@ def use_config_folders(folders: Iterable[str | Path], key: str = _OPTION) -> Non
         key: where they were named, for messages.
 
     Raises:
-        ConfigError: one is no folder.
+        ConfigError: one is no folder, or a file in it has numbers such as 010 that YAML reads otherwise than they look.
     """
     fresh = [_absolute(str(folder), key) for folder in folders]
+    problems = [problem for folder in fresh if folder not in config_folders() for problem in _misread(folder)]
+    if problems:
+        raise ConfigError(problems)
     if fresh:
         os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*fresh, *config_folders()]))
 
@@ -92,6 +100,18 @@ def _entries(text: str) -> list[str]:
         given, said = text.partition("=")[2], str(error).partition("\n")[0]
         raise ConfigError([Problem(_SEARCH_PATH[:-1], given, f"a list of folders ({said})")]) from error
     return [str(entry) for entry in (value if isinstance(value, list) else [value]) if entry]
+
+
+def _misread(folder: str) -> list[Problem]:
+    """Numbers in the files of a folder that YAML reads otherwise than they look. Hydra itself says what is no YAML."""
+    problems = []
+    for path in [] if folder.startswith("pkg://") else sorted(Path(folder).rglob("*.yaml")):
+        with contextlib.suppress(DataError, OSError, YAMLError):
+            for said in misread_words(read_text(path), booleans=False):
+                line, _, about = said.partition(": given ")
+                given, _, expected = about.partition(", expected ")
+                problems.append(Problem(f"{path}, {line}", given, expected))
+    return problems
 
 
 def _is_package(name: str) -> bool:

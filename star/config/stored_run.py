@@ -48,6 +48,9 @@ def run_folder(run: str) -> Path:
         found = [r.parent for r in records if str(read_record(r.parent).get("run_id", "")).startswith(run)]
         if len(found) == 1:
             return found[0]
+        if found:
+            several = f"one of the {len(found)} folders of this run, which are copies: {', '.join(map(str, found))}"
+            raise ConfigError([Problem("run", run, several)])
     expected = f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}"
     raise ConfigError([Problem("run", run, expected)])
 

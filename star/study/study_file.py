@@ -9,10 +9,10 @@ from typing import Any
 
 from star.config.folders import use_config_folders
 from star.config.typed import as_typed
+from star.config.yaml_words import misread_words
 from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.study.study import COLUMNS, VARIES, Published, Row, Study
-from star.study.yaml_words import misread_words
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
