@@ -17,8 +17,7 @@ from yaml import YAMLError
 
 from star.config.typed import quoted
 from star.config.yaml_words import misread_words
-from star.data.text import read_text
-from star.errors import ConfigError, DataError, Problem
+from star.errors import ConfigError, Problem
 
 VARIABLE = "STAR_CONFIG_DIR"
 """Absolute folders (or pkg://package), separated as in $PATH; the first one wins."""
@@ -44,7 +43,8 @@ def use_config_folders(folders: Iterable[str | Path], key: str = _OPTION) -> Non
         key: where they were named, for messages.
 
     Raises:
-        ConfigError: one is no folder, or a file in it has numbers such as 010 that YAML reads otherwise than they look.
+        ConfigError: one is no folder, or a file in it is not UTF-8 or has numbers such as 010 that YAML reads
+            otherwise than they look.
     """
     fresh = [_absolute(str(folder), key) for folder in folders]
     problems = [problem for folder in fresh if folder not in config_folders() for problem in _misread(folder)]
@@ -103,11 +103,19 @@ def _entries(text: str) -> list[str]:
 
 
 def _misread(folder: str) -> list[Problem]:
-    """Numbers in the files of a folder that YAML reads otherwise than they look. Hydra itself says what is no YAML."""
+    """Files of a folder that Hydra could not decode, and numbers that YAML reads otherwise than they look.
+
+    Hydra itself says what is no YAML.
+    """
     problems = []
     for path in [] if folder.startswith("pkg://") else sorted(Path(folder).rglob("*.yaml")):
-        with contextlib.suppress(DataError, OSError, YAMLError):
-            for said in misread_words(read_text(path), booleans=False):
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(path), f"byte {error.start} that is no UTF-8", "a file saved as UTF-8"))
+            continue
+        with contextlib.suppress(YAMLError):
+            for said in misread_words(text, booleans=False):
                 line, _, about = said.partition(": given ")
                 given, _, expected = about.partition(", expected ")
                 problems.append(Problem(f"{path}, {line}", given, expected))
