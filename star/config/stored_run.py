@@ -107,9 +107,13 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
         stored: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
         raise ConfigError([Problem("run", str(path), f"a configuration that can be read ({error})")]) from error
-    if not isinstance(stored, dict):
-        raise ConfigError([Problem("run", str(path), "a configuration, keys with values")])
-    config = OmegaConf.create(migrate(stored))
+    if not isinstance(stored, dict) or not stored:
+        raise ConfigError([Problem("run", str(path), "a configuration, keys with values; this file is none, or empty")])
+    try:
+        config = OmegaConf.create(migrate(stored))
+    except (KeyError, TypeError, AttributeError) as error:
+        expected = f"a whole configuration; this one was cut or changed ({type(error).__name__}: {error})"
+        raise ConfigError([Problem("run", str(path), expected)]) from error
     problems = []
     for text in overrides:
         key, equals, _ = text.partition("=")

@@ -126,7 +126,7 @@ def test_the_runs_of_a_study_are_under_their_parent(interface: Interface):
     page.get_by_role("link", name="baseline_vs_star").wait_for()
     assert page.locator(NAMES).count() == 1
     page.locator(NAMES).get_by_role("button").first.click()
-    page.get_by_role("link", name="baseline-seed0").wait_for()
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
     names = page.locator(NAMES).get_by_role("link").all_inner_texts()
     assert set(names) == {"baseline_vs_star", *interface.runs}
     interface.picture("mlflow_study")
@@ -152,7 +152,7 @@ def test_the_address_of_star_ui_shows_all_runs_with_their_scores(interface: Inte
     by_score = addresses(interface.server, interface.experiment)["runs by score"]
     page.goto("about:blank")
     page.goto(by_score, wait_until="load")
-    page.get_by_role("link", name="baseline-seed0").wait_for()
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
     page.locator(".ag-header-cell", has_text="final/v2i/mAP").wait_for()
     rows = sorted(page.locator(NAMES).all(), key=lambda row: int(row.get_attribute("row-index") or 0))
     best_first = sorted(interface.runs, key=lambda name: -interface.runs[name].metrics["final/i2v/mAP"])
@@ -209,7 +209,7 @@ def _open_sorted(interface: Interface) -> list[str]:
     """Open the table, best final i2v mAP first; the names in it from top to bottom."""
     page = interface.page
     interface.open(f"runs?{SORTED}")
-    page.get_by_role("link", name="baseline-seed0").wait_for()
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
     page.get_by_text("Sort: final/i2v/mAP").wait_for()
     rows = sorted(page.locator(NAMES).all(), key=lambda row: int(row.get_attribute("row-index") or 0))
     return [row.get_by_role("link").first.inner_text() for row in rows]
