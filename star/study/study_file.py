@@ -138,7 +138,8 @@ class StudyReader:
         known = isinstance(only, list) and all(size in sizes for size in only)
         self._expect(known, f"{where}.sizes", only, f"a list of {', '.join(sizes) or 'nothing: there are no sizes'}")
         overrides = self._overrides(values, "overrides", where)
-        return Row(*(self._text(values, key, where) for key in ("name", "label", "experiment")), overrides)
+        name, label, experiment = (self._text(values, key, where) for key in ("name", "label", "experiment"))
+        return Row(name, label, experiment, overrides)
 
     def _published(self, entry: Any, place: int) -> Published:
         where = f"published[{place}]"

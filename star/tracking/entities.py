@@ -58,6 +58,7 @@ def send_model(mlflow_client: MlflowClient, run_id: str, event: Event) -> None:
         Metric(m.key, m.value, m.timestamp, m.step, model.model_id, run_id=run_id) for found in points for m in found
     ]
     mlflow_client.log_batch(run_id, metrics=scores)
-    if model.model_id not in {output.model_id for output in run.outputs.model_outputs}:
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if model.model_id not in {output.model_id for output in outputs}:
         mlflow_client.log_outputs(run_id, [LoggedModelOutput(model.model_id, event["step"])])
     mlflow_client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
