@@ -4,7 +4,6 @@ BIN := $(VENV)/bin
 CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.10 python)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STUDY := experiments/quickstart
-STORE := sqlite:///outputs/mlflow.db
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow bench gpu-check lint docs ui clean
@@ -44,8 +43,8 @@ docs: $(VENV)/.dev ## build the documentation site in outputs/site, warnings are
 	@# The variable silences an announcement that the theme prints.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-ui: $(VENV)/.runtime ## open the runs in MLflow at http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri $(STORE)
+ui: $(VENV)/.runtime ## show the runs in MLflow at http://127.0.0.1:5000
+	$(BIN)/python -c 'from star.cli.ui import ui; ui()'
 
 clean: ## remove caches and build folders; outputs/ and the environment stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache rank_* kernel_meta

@@ -6,7 +6,7 @@ q queries, g gallery; n = 2b rows of a training batch, visible first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -316,6 +316,10 @@ class Tracker(Protocol):
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, which must stay where it is."""
+        ...
+
+    def log_model(self, name: str, step: int, scores: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Record a checkpoint, which must stay where it is, with the names of the metrics that are its scores."""
         ...
 
     def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:

@@ -27,7 +27,9 @@ def _evaluate(arguments: Sequence[str]) -> None:
     options = parser.parse_intermixed_args(list(arguments))
     if options.views < 0:
         parser.error(f"--views: given {options.views}, expected a number from 0")
-    runs = [item.removeprefix("run=") for item in options.items if item.startswith("run=")]
+    from star.config.typed import value_of
+
+    runs = [str(value_of(item)) for item in options.items if item.startswith("run=")]
     if len(runs) != 1:
         parser.error("give exactly one run=ID_OR_FOLDER")
     from star.engine.reevaluate import evaluate_run

@@ -6,13 +6,17 @@ launcher find it, and from there on Hydra's own search path. A folder is laid ou
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from yaml import YAMLError
+
 from star.config.typed import quoted
+from star.config.yaml_words import misread_words
 from star.errors import ConfigError, Problem
 
 VARIABLE = "STAR_CONFIG_DIR"
@@ -39,9 +43,13 @@ def use_config_folders(folders: Iterable[str | Path], key: str = _OPTION) -> Non
         key: where they were named, for messages.
 
     Raises:
-        ConfigError: one is no folder.
+        ConfigError: one is no folder, or a file in it is not UTF-8 or has numbers such as 010 that YAML reads
+            otherwise than they look.
     """
     fresh = [_absolute(str(folder), key) for folder in folders]
+    problems = [problem for folder in fresh if folder not in config_folders() for problem in _misread(folder)]
+    if problems:
+        raise ConfigError(problems)
     if fresh:
         os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*fresh, *config_folders()]))
 
@@ -92,6 +100,26 @@ def _entries(text: str) -> list[str]:
         given, said = text.partition("=")[2], str(error).partition("\n")[0]
         raise ConfigError([Problem(_SEARCH_PATH[:-1], given, f"a list of folders ({said})")]) from error
     return [str(entry) for entry in (value if isinstance(value, list) else [value]) if entry]
+
+
+def _misread(folder: str) -> list[Problem]:
+    """Files of a folder that Hydra could not decode, and numbers that YAML reads otherwise than they look.
+
+    Hydra itself says what is no YAML.
+    """
+    problems = []
+    for path in [] if folder.startswith("pkg://") else sorted(Path(folder).rglob("*.yaml")):
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(path), f"byte {error.start} that is no UTF-8", "a file saved as UTF-8"))
+            continue
+        with contextlib.suppress(YAMLError):
+            for said in misread_words(text, booleans=False):
+                line, _, about = said.partition(": given ")
+                given, _, expected = about.partition(", expected ")
+                problems.append(Problem(f"{path}, {line}", given, expected))
+    return problems
 
 
 def _is_package(name: str) -> bool:

@@ -49,6 +49,9 @@ def run_folder(run: str) -> Path:
         found = [r.parent for r in records if str(read_record(r.parent).get("run_id", "")).startswith(run)]
         if len(found) == 1:
             return found[0]
+        if found:
+            several = f"one of the {len(found)} folders of this run, which are copies: {', '.join(map(str, found))}"
+            raise ConfigError([Problem("run", run, several)])
     expected = f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}"
     raise ConfigError([Problem("run", run, expected)])
 
@@ -105,9 +108,13 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
         stored: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
         raise ConfigError([Problem("run", str(path), f"a configuration that can be read ({error})")]) from error
-    if not isinstance(stored, dict):
-        raise ConfigError([Problem("run", str(path), "a configuration, keys with values")])
-    config = OmegaConf.create(migrate(stored))
+    if not isinstance(stored, dict) or not stored:
+        raise ConfigError([Problem("run", str(path), "a configuration, keys with values; this file is none, or empty")])
+    try:
+        config = OmegaConf.create(migrate(stored))
+    except (KeyError, TypeError, AttributeError) as error:
+        expected = f"a whole configuration; this one was cut or changed ({type(error).__name__}: {error})"
+        raise ConfigError([Problem("run", str(path), expected)]) from error
     problems = []
     for text in overrides:
         key, equals, value = text.partition("=")

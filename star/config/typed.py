@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Sweep
 from hydra.errors import HydraException
 
 _ASSIGNMENT = re.compile(r"((?:\+{0,2}|~)[A-Za-z_][\w./@:-]*)=(.+)", re.DOTALL)
@@ -27,6 +27,8 @@ _PATHS = frozenset(
 """Last names of keys that take paths: a folder called `2023` is meant there, and the number elsewhere."""
 _WRITTEN = frozenset({"dir", "out", "uri"})
 """Those whose path need not be there yet."""
+_TEXTS = frozenset({"resume", "run", "study"})
+"""Those whose value is never a number: the first characters of a run's id may be `12345678` or `12e45678`."""
 _UNREADABLE = object()
 
 
@@ -62,6 +64,8 @@ def _readable(argument: str) -> str:
     name = re.split(r"[./@]", key)[-1]
     if (name in _PATHS or not isinstance(value, (bool, int, float))) and _is_there(text, written=name in _WRITTEN):
         return f"{key}={quoted(_without_home(text))}"
+    if name in _TEXTS and (isinstance(value, (bool, int, float)) or _is_list_of_values(value)):
+        return f"{key}={','.join(map(quoted, _split(text)))}"
     if value is not _UNREADABLE:
         return argument
     if text[0] + text[-1] == "[]":
@@ -78,6 +82,11 @@ def _hydras(argument: str) -> Any:
         return OverridesParser.create().parse_override(argument).value()
     except HydraException:
         return _UNREADABLE
+
+
+def _is_list_of_values(value: Any) -> bool:
+    """Whether it is a sweep like `1,2`; one of words stays as it is."""
+    return isinstance(value, ChoiceSweep) and value.simple_form and not all(isinstance(v, str) for v in value.list)
 
 
 def _is_there(text: str, *, written: bool) -> bool:

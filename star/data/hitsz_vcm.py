@@ -114,6 +114,12 @@ def read_hitsz_vcm(
     kept = {part: [t for t in tracklets if len(t.frames) >= min_frames] for part, tracklets in raw.items()}
     notes = [*tracks["train"].notes, *tracks["test"].notes]
     notes += [note for split in names for note in repetitions(names[split], tracks[split])]
+    both = set(names["train"].identities.tolist()) & set(names["test"].identities.tolist())
+    if both:
+        notes.append(
+            f"{len(both)} identities are in both training and test (first: {min(both)}); if they are the same people, "
+            "the scores are too high"
+        )
     if len(others) > len(gallery):
         notes.append(f"{len(others) - len(gallery)} infrared test tracks are not queries and are left out")
     notes += _differences_from_published(raw, kept, min_frames)

@@ -31,7 +31,7 @@ class NameList(NamedTuple):
         path: the file.
         names: as they stand in the file.
         keys: the same frames as `<identity>/<ir|rgb>/D<camera>/<frame>`.
-        identities, modalities, cameras: [n] int64, the numbers in the names.
+        identities, modalities, cameras, frames: [n] int64, the numbers in the names.
     """
 
     path: Folder
@@ -40,6 +40,7 @@ class NameList(NamedTuple):
     identities: np.ndarray
     modalities: np.ndarray
     cameras: np.ndarray
+    frames: np.ndarray
 
     @property
     def suffix(self) -> str:
@@ -73,10 +74,8 @@ def read_names(path: Folder) -> NameList:
         number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
         raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg")
     keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
-    identities, modalities, cameras = (
-        np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(3)
-    )
-    return NameList(path, names, keys, identities, modalities, cameras)
+    numbers = (np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(4))
+    return NameList(path, names, keys, *numbers)
 
 
 def read_tracks(path: Folder, names: NameList) -> TrackList:
@@ -88,6 +87,8 @@ def read_tracks(path: Folder, names: NameList) -> TrackList:
     """
     tracklets: list[Tracklet] = []
     other_camera: list[int] = []
+    unordered: list[int] = []
+    uses = np.zeros(len(names.keys), np.int64)
     for number, line in enumerate(read_lines(path), 1):
         where = f"{path}:{number}"
         code, first, last, identity, camera = _integers(line, where)
@@ -103,8 +104,21 @@ def read_tracks(path: Folder, names: NameList) -> TrackList:
         _agree(names, rows, same_modality, f"{where}: the track is {modality} (modality {code})")
         if (names.cameras[rows] != camera).any():
             other_camera.append(number)
+        if (np.diff(names.frames[rows]) <= 0).any():
+            unordered.append(number)
+        uses[rows] += 1
         tracklets.append(Tracklet(identity, camera, modality, tuple(names.keys[rows])))
     notes = []
+    if len(set(tracklets)) == len(tracklets) and (uses > 1).any():
+        notes.append(
+            f"{path.name}: {(uses > 1).sum()} frames are in more than one track (first: "
+            f"{names.names[int(np.argmax(uses > 1))]})"
+        )
+    if unordered:
+        notes.append(
+            f"{path.name}: in {len(unordered)} tracks the frame numbers do not rise (first: line {unordered[0]}); they "
+            "are taken in the order of the list"
+        )
     if other_camera:
         notes.append(
             f"{path.name}: {len(other_camera)} tracks give another camera than their frames (first: line "

@@ -163,7 +163,12 @@ def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
     """
     if not (folder / RUN_FILE).is_file():
         return None
-    before = Fingerprint.load(folder / "fingerprint.json")
+    path = folder / "fingerprint.json"
+    try:
+        before = Fingerprint.load(path)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        expected = f"the fingerprint the run was started with ({error}); without it the run has to be started again"
+        raise ConfigError([Problem("resume", str(path), expected)]) from error
     different = [line for line in current.differences(before) if not line.startswith(("code", "packages", "parts"))]
     if different:
         expected = f"the run's own configuration and data ({'; '.join(different)})"

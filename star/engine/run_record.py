@@ -66,13 +66,25 @@ def open_tracker(
     }
     if config.tracker.kind == "none":
         return NullTracker(**about)
-    return open_run(
+    tracker = open_run(
         uri=config.tracker.uri,
         outputs=outputs_folder(),
         parent_run_id=parent_run(),
         flush_every=config.tracker.flush_every,
         **about,
     )
+    tracker.log_dataset(data.name, data.fingerprint, str(data.train.frames.path), _counts(data))
+    return tracker
+
+
+def _counts(data: VideoReIDData) -> dict[str, int | str]:
+    """What is told about a data set beside its name."""
+    return {
+        "protocol": data.protocol,
+        "training identities": len(data.train.identities),
+        "training tracklets": len(data.train.tracklets),
+        **{f"{d} {part}": len(getattr(pair, part).tracklets) for d, pair in data.test.items() for part in pair._fields},
+    }
 
 
 def write_run_files(config: Config, job: Job, current: Fingerprint, tracker: Tracker) -> None:

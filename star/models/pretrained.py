@@ -76,6 +76,8 @@ class PretrainedReport(NamedTuple):
         parts = [f"{self.source}: {len(self.loaded)} parameters of the trunk loaded"]
         for label, names in (("not in the file", self.not_loaded), ("in the file but not used", self.unused)):
             parts.append(f"{len(names)} {label}" + (f" ({', '.join(names)})" if names else ""))
+        if len(self.not_loaded) > len(self.loaded):
+            parts.append("most of the trunk keeps its first values: are these the weights of this trunk?")
         if self.prefix:
             parts.append(f"the prefix {self.prefix} of their names was taken off")
         return "; ".join(parts)

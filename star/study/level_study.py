@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from star.config.yaml_words import misread_words
 from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.evaluation.robustness_record import KINDS, Level
 from star.study.study import STUDY_FILE, Study, load_study
-from star.study.yaml_words import misread_words
 
 _REQUIRED, _OPTIONAL = ("title", "of", "levels"), ("text", "seed")
 _LARGEST_SEED = 2**31 - 1

@@ -186,7 +186,7 @@ def _continuation(run: RunRecord, current: Fingerprint | None) -> tuple[bool, st
 def _fingerprint_of(run: RunRecord) -> Fingerprint | None:
     try:
         return Fingerprint.load(run.folder / "fingerprint.json") if run.folder else None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from star.config.folders import use_config_folders
 from star.config.typed import as_typed
+from star.config.yaml_words import misread_words
 from star.data.text import read_text
 from star.errors import DataError, ReportError
 from star.study.study import COLUMNS, PLAIN_COLUMNS, VARIES, Published, Row, Study
-from star.study.yaml_words import misread_words
 from star.types import RERANKINGS
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
@@ -140,7 +140,8 @@ class StudyReader:
         known = isinstance(only, list) and all(size in sizes for size in only)
         self._expect(known, f"{where}.sizes", only, f"a list of {', '.join(sizes) or 'nothing: there are no sizes'}")
         overrides = self._overrides(values, "overrides", where)
-        return Row(*(self._text(values, key, where) for key in ("name", "label", "experiment")), overrides)
+        name, label, experiment = (self._text(values, key, where) for key in ("name", "label", "experiment"))
+        return Row(name, label, experiment, overrides)
 
     def _published(self, entry: Any, place: int) -> Published:
         where = f"published[{place}]"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from star.errors import TrackingError
 from star.tracking.names import clean_params, clean_tags
+from star.tracking.parent import PARENT_TAG
 from star.tracking.recorder import RunRecorder, run_tags
 from star.tracking.sender import Delivery, Sender, send_rest
 from star.tracking.spool import SPOOL_NAME, unsent_events
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARENT_TAG = "mlflow.parentRunId"
 DRAIN_SECONDS = 30.0
 
 

@@ -1,4 +1,4 @@
-"""SQLite stores that were moved together with the artifacts beside them.
+"""SQLite stores that were moved together with the artifacts and runs beside them.
 
 MLflow keeps the place of artifacts as an absolute path, for the experiment and for each of its runs, and would make the
 old folder anew.
@@ -16,6 +16,7 @@ from star.errors import TrackingError
 
 logger = logging.getLogger(__name__)
 
+_OF_RUNS = ("runs", "multirun")
 ARTIFACTS = "artifacts"
 """Folder beside an SQLite store."""
 
@@ -35,6 +36,22 @@ def artifact_folder(store: Path, location: str, of_experiment: str) -> Path | No
     if path is None or root is None or not path.is_relative_to(root) or not _was_left(store, root):
         return path
     return store.parent / ARTIFACTS / path.relative_to(root)
+
+
+def run_folder(store: Path, folder: Path) -> Path:
+    """Where the folder of a run is now: in the folder of a store that was moved with its runs, else where it was.
+
+    Args:
+        store: the SQLite file.
+        folder: as the run's tag has it.
+    """
+    for place in _OF_RUNS:
+        if place in folder.parts and not folder.is_dir():
+            last = len(folder.parts) - 1 - folder.parts[::-1].index(place)
+            moved = store.parent.joinpath(*folder.parts[last:])
+            if moved.is_dir():
+                return moved
+    return folder
 
 
 def adopt_artifacts(store: Path) -> None:

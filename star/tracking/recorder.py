@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,6 +72,29 @@ class RunRecorder:
             folder: folder of the run's artifacts it goes to.
         """
         self._record({"event": "artifact", "path": str(path.resolve()), "folder": folder}, urgent=True)
+
+    def log_dataset(self, name: str, digest: str, source: str, about: Mapping[str, int | str]) -> None:
+        """Record the data set of the run.
+
+        Args:
+            name: of the data set.
+            digest: of its content.
+            source: its folder or file.
+            about: counts and the like.
+        """
+        self._record({"event": "dataset", "name": name, "digest": digest, "source": source, "about": dict(about)})
+
+    def log_model(self, name: str, step: int, scores: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Record a checkpoint, which stays where it is.
+
+        Args:
+            name: of the checkpoint, "last" or "best".
+            step: steps that its weights were trained.
+            scores: metrics of the run, recorded before, that are those of these weights.
+            tags: where it is and what is known of it.
+        """
+        event = {"event": "model", "name": name, "step": step, "scores": list(scores), "tags": dict(tags)}
+        self._record(event)
 
     def finish(self, status: Status) -> None:
         """End the run; later calls do nothing. Waits some seconds for what is still unsent.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from star.errors import TrackingError
+from star.tracking.moved_store import run_folder
 from star.tracking.names import WORKED_TAG, clean_name
 from star.tracking.spool import SPOOL_NAME, read_spool
 from star.tracking.store import check_store, client, connect_read_only, shown, sqlite_file, translated
@@ -212,11 +213,12 @@ def _search(
         return []
     try:
         with closing(connect_read_only(path)) as connection:
-            return _search_sqlite(connection, condition, values)
+            found = _search_sqlite(connection, condition, values)
     except sqlite3.Error as error:
         if "no such table: runs" in str(error):
             return []
         raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
+    return [run._replace(folder=run_folder(path, run.folder)) if run.folder else run for run in found]
 
 
 def _search_sqlite(connection: sqlite3.Connection, condition: str, values: tuple[str, ...]) -> list[RunRecord]:

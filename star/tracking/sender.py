@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from star.errors import TrackingError
+from star.tracking.entities import send_dataset, send_model
+from star.tracking.parent import update_parent
 from star.tracking.spool import Event, read_acknowledged, read_spool, unsent_events, write_acknowledged
 from star.tracking.store import check_store, client, shown, translated
 
@@ -28,6 +30,8 @@ LARGEST_BATCH, SMALLEST_BATCH = 1000, 20
 RETRY_SECONDS = (0.5, 2.0)
 LONGEST_PAUSE = 60.0
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+_NOT_KNOWN = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED")
+"""Of a server that is older than inputs and models of runs, or of a parent that was deleted or is somebody else's."""
 
 
 class Delivery:
@@ -99,7 +103,8 @@ class Delivery:
         from mlflow.entities import RunTag
 
         kind = event.get("event")
-        with self._refusals_skipped(f"an event `{kind}`"):
+        optional = kind in ("dataset", "model")
+        with self._refusals_skipped(f"an event `{kind}`", *(_NOT_KNOWN if optional else ())):
             if kind == "tags":
                 self._client.log_batch(self._run_id, tags=[RunTag(k, v) for k, v in event["values"].items()])
             elif kind == "artifact" and not Path(event["path"]).exists():
@@ -110,20 +115,27 @@ class Delivery:
                 self._client.update_run(self._run_id, status="RUNNING")
             elif kind == "end":
                 self._client.set_terminated(self._run_id, event["status"], end_time=event["time"])
+            elif kind == "dataset":
+                send_dataset(self._client, self._run_id, event)
+            elif kind == "model":
+                send_model(self._client, self._run_id, event)
+        if kind == "end":
+            with self._refusals_skipped("the scores of a parent", *_NOT_KNOWN):
+                update_parent(self._client, self._run_id)
 
     def _acknowledge(self, end: int) -> None:
         self._offset = end
         write_acknowledged(self._path, end)
 
     @contextlib.contextmanager
-    def _refusals_skipped(self, what: str) -> Iterator[None]:
+    def _refusals_skipped(self, what: str, *codes: str) -> Iterator[None]:
         """What the store will never take must not hold up the rest."""
         from mlflow.exceptions import MlflowException
 
         try:
             yield
         except MlflowException as error:
-            if error.error_code not in _REFUSALS:
+            if error.error_code not in (*_REFUSALS, *codes):
                 raise
             logger.error("the tracking store refuses %s: %s", what, " ".join(str(error).split()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,9 @@ class SilentTracker:
         """Nothing."""
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Nothing."""
+
+    def log_model(self, name: str, step: int, scores: Sequence[str], tags: Mapping[str, str]) -> None:
         """Nothing."""
 
     def finish(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:

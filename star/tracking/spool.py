@@ -1,7 +1,7 @@
 """The local record of a run: one JSON line per event, written before anything is sent anywhere.
 
-Events: `open` (who the run is), `metrics`, `tags`, `artifact`, `end`. Beside it, `<spool>.sent` holds how many bytes of
-it the tracking store has acknowledged.
+Events: `open` (who the run is), `dataset`, `metrics`, `tags`, `artifact`, `model`, `end`. Beside it, `<spool>.sent`
+holds how many bytes of it the tracking store has acknowledged.
 """
 
 from __future__ import annotations

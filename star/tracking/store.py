@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from star.errors import TrackingError
+from star.tracking.interface import TAGS, prepare_interface
 from star.tracking.moved_store import ARTIFACTS, adopt_artifacts
 from star.tracking.schema import check_schema
 
@@ -137,6 +138,8 @@ def prepare_store(uri: str, experiment: str) -> str:
             artifacts = (path.parent / ARTIFACTS).as_uri() if path else None
             logger.debug("creating experiment %s in %s", experiment, shown(uri))
             return _create_experiment(mlflow_client, experiment, artifacts)
+        if found.lifecycle_stage == "active":
+            prepare_interface(mlflow_client, found)
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
             f"the experiment {experiment!r} was deleted in {shown(uri)}: restore it with "
@@ -209,7 +212,7 @@ def _create_experiment(mlflow_client: MlflowClient, experiment: str, artifacts: 
     from mlflow.exceptions import MlflowException
 
     try:
-        return mlflow_client.create_experiment(experiment, artifact_location=artifacts)
+        return mlflow_client.create_experiment(experiment, artifact_location=artifacts, tags=TAGS)
     except MlflowException:
         made_meanwhile = mlflow_client.get_experiment_by_name(experiment)
         if made_meanwhile is None:

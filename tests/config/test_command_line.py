@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_a_run_is_resumed_with_its_own_overrides_in_its_own_folder(stored: Path)
         f"hydra.run.dir='{stored}'",
     ]
     assert prepare_command_line(["resume=null", "dataset=synthetic"]) == ["resume=null", "dataset=synthetic"]
+
+
+def test_a_copy_of_a_run_is_named(stored: Path):
+    """Both have the id; which one is meant, only its folder says."""
+    copy = shutil.copytree(stored, stored.with_name("copy"))
+    with pytest.raises(ConfigError) as error:
+        prepare_command_line(["resume=abcdef01"])
+    (problem,) = error.value.problems
+    assert "one of the 2 folders of this run, which are copies" in problem.expected
+    assert str(stored) in problem.expected and str(copy) in problem.expected
 
 
 def test_a_sweep_over_runs_is_checked_with_the_overrides_of_each(stored: Path):

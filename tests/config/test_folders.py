@@ -181,6 +181,32 @@ def test_a_path_with_a_colon_is_refused_where_it_is_named(folder: Callable[..., 
     assert os.environ[VARIABLE] == ""
 
 
+@pytest.mark.parametrize(("written", "read"), [("010", "8"), ("1:30", "90"), ("0x10", "16")])
+def test_numbers_that_yaml_reads_otherwise_are_refused(folder: Callable[..., Path], written: str, read: str):
+    """`seed: 010` would be seed 8."""
+    mine = folder()
+    path = mine / "aggregation" / "own.yaml"
+    path.write_text(path.read_text() + f"other: {written}\nswitch: no\n")
+    with pytest.raises(ConfigError) as error:
+        use_config_folders([mine])
+    expected = f"'{written}' in quotes, or {read}"
+    assert error.value.problems == [(f"{path}, line 3", f"{written}, which YAML reads as {read}", expected)]
+
+
+def test_files_in_another_encoding_are_named(folder: Callable[..., Path]):
+    """Hydra would end in a traceback; it takes a byte-order mark."""
+    mine = folder()
+    path = mine / "aggregation" / "own.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    use_config_folders([mine])
+    assert power_of("aggregation=own") == 2.0
+    os.environ[VARIABLE] = ""
+    path.write_bytes("# 数据\n".encode("gb18030") + path.read_bytes()[3:])
+    with pytest.raises(ConfigError) as error:
+        use_config_folders([mine])
+    assert error.value.problems == [(str(path), "byte 2 that is no UTF-8", "a file saved as UTF-8")]
+
+
 def test_empty_entries_of_the_environment_are_none(folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
     mine = folder()
     monkeypatch.setenv(VARIABLE, f"::{mine}:")

@@ -164,3 +164,20 @@ def test_a_run_with_half_a_record_has_the_overrides_hydra_kept(folder):
     (folder / "run.json").write_text("")
     OmegaConf.save(OmegaConf.create(OVERRIDES), folder / ".hydra" / "overrides.yaml")
     assert stored_overrides(str(folder)) == (folder.resolve(), migrate_overrides(OVERRIDES))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_a_configuration_that_was_cut_is_named(folder: Path, share: float):
+    """As by a full disk. What is left of it may be YAML."""
+    path = folder / "config.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: int(share * len(lines))]))
+    with pytest.raises(ConfigError) as error:
+        check_config(stored_config(folder))
+    assert str(path) in str(error.value) or "given nothing" in str(error.value)
+
+
+def test_an_empty_configuration_of_version_1_is_named(folder: Path):
+    (folder / "config.yaml").write_text("seed: 1\n")
+    with pytest.raises(ConfigError, match="a whole configuration; this one was cut or changed"):
+        stored_config(folder)

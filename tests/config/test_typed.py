@@ -85,6 +85,10 @@ def test_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("seed=1)", "1)"),
         ("seed=1,2", "1,2"),
         ("no equals sign", ""),
+        ("resume=12345678", "12345678"),
+        ("run=12e45678", "12e45678"),
+        ("study=1_0", "1_0"),
+        ("resume=null", None),
     ],
 )
 def test_values(typed: str, value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -109,6 +113,7 @@ def test_a_sweep_over_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert [[value_of(text) for text in job] for job in jobs] == [
         [root, seed] for root in ("数据", "a=b", "c") for seed in (0, 1)
     ]
+    assert as_typed(["resume=12345678,abcdef01"]) == ["resume='12345678','abcdef01'"]
     assert as_typed(["-m", "dataset.root=c,c"]) == ["-m", "dataset.root=c,c"]
 
 

@@ -173,6 +173,30 @@ def test_frames_and_tracks_that_are_listed_twice_are_noted(tiny, edit):
     assert "track_test_info.txt: 1 tracks are listed again (first: line 2, as line 1)" in notes
 
 
+def test_frames_of_two_tracks_and_frames_out_of_order_are_noted(tiny, edit):
+    """Off by one in the positions, and a list that is sorted as text: 1, 10, 11, 12, 2, ..."""
+    edit(tiny.index / "track_train_info.txt", 2, "1 12 24 1 2")
+    notes = read_hitsz_vcm(tiny.root).notes
+    assert "track_train_info.txt: 1 frames are in more than one track (first: 0001M1D2T1F12.jpg)" in notes
+    names = (tiny.index / "train_name.txt").read_text().splitlines()
+    (tiny.index / "train_name.txt").write_text("\n".join([*sorted(names[:12]), *names[12:]]))
+    for file in tiny.root.rglob("*.h5"):
+        file.unlink()
+    assert any(
+        "in 1 tracks the frame numbers do not rise (first: line 1)" in n for n in read_hitsz_vcm(tiny.root).notes
+    )
+
+
+def test_identities_in_both_parts_are_noted(tmp_path):
+    root = write_tiny_vcm(tmp_path / "vcm", identities=2, test_identities=2).root
+    for name in ("test_name.txt", "track_test_info.txt"):
+        path = root / "info" / name
+        path.write_text(path.read_text().replace("0003M", "0002M").replace(" 3 ", " 2 "))
+    (root / "Test" / "0003").rename(root / "Test" / "0002")
+    notes = read_hitsz_vcm(root).notes
+    assert any(note.startswith("1 identities are in both training and test (first: 2)") for note in notes)
+
+
 def test_frames_of_another_place(tiny):
     tiny.train.rename(tiny.root / "Trein")
     with pytest.raises(DataError, match="no folder .*Train.0001"):

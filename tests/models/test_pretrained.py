@@ -114,6 +114,13 @@ def test_numbers_that_no_weights_have_are_refused(tmp_path, name, value, message
         load_pretrained(trunk(), save(tmp_path / "w.npz", weights))
 
 
+def test_a_file_of_little_that_fits_is_asked_about(tmp_path):
+    weights = {name: values for name, values in torchvision_weights().items() if name.startswith("layer1.0.conv")}
+    asked = "are these the weights of this trunk?"
+    assert asked in load_pretrained(trunk(), save(tmp_path / "few.npz", weights)).describe()
+    assert asked not in load_pretrained(trunk(), save(tmp_path / "all.npz", torchvision_weights())).describe()
+
+
 def test_nothing_to_load_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match=r"none of its 1 tensors \(fc\.weight\)"):
         load_pretrained(trunk(), save(tmp_path / "w.npz", {"fc.weight": np.zeros(3, np.float32)}))

@@ -44,6 +44,7 @@ def _write_run(outputs: Path, study: str, experiment: str, seed: int, parent: st
         spool=folder / "events.jsonl",
         parent_run_id=parent,
     )
+    run.log_dataset("invented", "0" * 64, str(outputs / "data"), {"training identities": 8})
     with run:
         scores: dict[Direction, Scores] = {}
         shift = random.normal()
@@ -58,7 +59,9 @@ def _write_run(outputs: Path, study: str, experiment: str, seed: int, parent: st
             named = {f"{d}/{name}": value for d in DIRECTIONS for name, value in scores[d].as_metrics().items()}
             shown = {name: value for name, value in named.items() if name.endswith(("R1", "mAP"))}
             run.log_metrics(shown, (epoch + 1) * STEPS)
-        run.log_metrics({f"final/{name}": value for name, value in named.items()}, EPOCHS * STEPS)
+        final = {f"final/{name}": value for name, value in named.items()}
+        run.log_metrics(final, EPOCHS * STEPS)
+        run.log_model("last", EPOCHS * STEPS, list(final), {"checkpoint": str(folder / "checkpoints" / "last.json")})
         run.log_artifact(cmc_curve(scores, folder / "cmc.png", title="invented, last epoch"))
         (folder / "scores.json").write_text('{"final": "invented"}')
         run.log_artifact(folder / "scores.json")

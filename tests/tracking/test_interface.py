@@ -23,6 +23,7 @@ from urllib.parse import quote
 import pytest
 from support.study_store import write_study
 
+from star.tracking.interface import addresses
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import client, store_uri
 
@@ -125,7 +126,7 @@ def test_the_runs_of_a_study_are_under_their_parent(interface: Interface):
     page.get_by_role("link", name="baseline_vs_star").wait_for()
     assert page.locator(NAMES).count() == 1
     page.locator(NAMES).get_by_role("button").first.click()
-    page.get_by_role("link", name="baseline-seed0").wait_for()
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
     names = page.locator(NAMES).get_by_role("link").all_inner_texts()
     assert set(names) == {"baseline_vs_star", *interface.runs}
     interface.picture("mlflow_study")
@@ -143,6 +144,32 @@ def test_runs_can_be_sorted_by_a_final_score(interface: Interface):
     page.locator(".ag-body-horizontal-scroll-viewport").evaluate("bar => bar.scrollLeft = bar.scrollWidth")
     interface.picture("mlflow_sorted")
     assert str(interface.runs[best_first[0]].metrics["final/i2v/mAP"])[:6] in page.inner_text("body")
+
+
+def test_the_address_of_star_ui_shows_all_runs_with_their_scores(interface: Interface):
+    """Flat, without their parent, the best first, in the view of training."""
+    page = interface.page
+    by_score = addresses(interface.server, interface.experiment)["runs by score"]
+    page.goto("about:blank")
+    page.goto(by_score, wait_until="load")
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
+    page.locator(".ag-header-cell", has_text="final/v2i/mAP").wait_for()
+    rows = sorted(page.locator(NAMES).all(), key=lambda row: int(row.get_attribute("row-index") or 0))
+    best_first = sorted(interface.runs, key=lambda name: -interface.runs[name].metrics["final/i2v/mAP"])
+    assert [row.get_by_role("link").first.inner_text() for row in rows] == best_first
+    text = page.inner_text("body")
+    for score in ("final/i2v/R1", "final/i2v/mAP", "final/v2i/R1", "final/v2i/mAP", "Dataset"):
+        assert score in text
+    assert "invented (000000000000)" in text and "Judges" not in text
+    interface.picture("mlflow_scores")
+
+
+def test_checkpoints_are_models_of_their_runs(interface: Interface):
+    page = interface.page
+    page.goto("about:blank")
+    page.goto(addresses(interface.server, interface.experiment)["models"], wait_until="load")
+    page.get_by_role("link", name="star-seed0-last").wait_for()
+    interface.picture("mlflow_models")
 
 
 def test_rows_can_be_compared_in_parallel_coordinates(interface: Interface):
@@ -182,7 +209,7 @@ def _open_sorted(interface: Interface) -> list[str]:
     """Open the table, best final i2v mAP first; the names in it from top to bottom."""
     page = interface.page
     interface.open(f"runs?{SORTED}")
-    page.get_by_role("link", name="baseline-seed0").wait_for()
+    page.get_by_role("link", name="baseline-seed0", exact=True).wait_for()
     page.get_by_text("Sort: final/i2v/mAP").wait_for()
     rows = sorted(page.locator(NAMES).all(), key=lambda row: int(row.get_attribute("row-index") or 0))
     return [row.get_by_role("link").first.inner_text() for row in rows]

@@ -40,6 +40,17 @@ def test_a_moved_store_gets_its_new_artifacts_where_it_is(moved: tuple[str, Path
         assert (place / "a.txt").is_file()
 
 
+@pytest.mark.parametrize("place", ["runs/one", "multirun/2026/0_star"])
+def test_the_folder_of_a_run_is_found_in_the_new_place(opened, outputs: Path, tmp_path: Path, place: str):
+    """Or a study would train a killed run again, in the old folder made anew."""
+    with opened("one", spool=outputs / place / "events.jsonl") as tracker:
+        pass
+    folder = Path(shutil.move(outputs, tmp_path / "elsewhere"))
+    assert find_run(store_uri(None, folder), tracker.run_id).folder == folder / place
+    shutil.rmtree(folder / place)
+    assert find_run(store_uri(None, folder), tracker.run_id).folder == outputs / place, "what the store has"
+
+
 def test_the_artifacts_of_another_store_that_is_still_there_are_left(outputs: Path, tmp_path: Path):
     copy, root = tmp_path / "copy" / "mlflow.db", (outputs / "artifacts").as_uri()
     assert artifact_folder(copy, f"{root}/x/artifacts", root) == outputs / "artifacts" / "x" / "artifacts"

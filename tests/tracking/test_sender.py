@@ -26,6 +26,9 @@ class FlakyClient(MlflowClient):
     def set_terminated(self, *args, **kwargs):
         return self._call(self._real.set_terminated, args, kwargs)
 
+    def get_run(self, run_id):
+        return self._real.get_run(run_id)
+
     def _call(self, method, args, kwargs):
         self.calls += 1
         when = self._fails(self.calls)

@@ -25,8 +25,9 @@ class FrameNames:
     """Finds frames by the names and paths programs give their images.
 
     A frame `0001/ir/D2/7` of a list is found by, in this order: its name in the index (`0001M1D2T1F7.jpg`, in whatever
-    folder), any path that ends in its whole key, its flat form (`0001_ir_D2_7`), or an end of its key (`ir/D2/7`,
-    `D2/7.jpg`, `7.jpg`) that no other frame shares. A key that two splits share is told apart by the folder before it
+    folder), any path that ends in its whole key, with at most one more folder before the name, as programs make
+    (`0001/ir/D2/predictions/7.json`), its flat form (`0001_ir_D2_7`), or an end of its key (`ir/D2/7`, `D2/7.jpg`,
+    `7.jpg`) that no other frame shares. A key that two splits share is told apart by the folder before it
     (`Train/0001/...`). A bare name (`7.jpg`) is first looked for in the folder of its result file, or the one above, if
     that ends like the folder of a tracklet (`OUT/0001/ir/D2`), and then nowhere else.
 
@@ -67,6 +68,8 @@ class FrameNames:
         for depth in self._depths:
             if len(parts) >= depth and (frames := self._whole.get("/".join(parts[-depth:]))):
                 return self._by_folder(frames, parts[:-depth])
+            if len(parts) > depth and (frames := self._whole.get("/".join([*parts[-depth - 1 : -2], parts[-1]]))):
+                return self._by_folder(frames, parts[: -depth - 1])
         if frames := self._flat.get(parts[-1]):
             return self._by_folder(frames, parts[:-1])
         return self._tail(len(parts)).get("/".join(parts), [])

@@ -58,3 +58,10 @@ def test_a_key_of_both_splits_is_told_apart_by_the_folder_before_it():
     assert frames.find("vcm/Test/0001/ir/D2/1.jpg") == [Frame("test", "0001/ir/D2/1")]
     assert frames.find("train/0001_ir_D2_1.npy") == []
     assert frames.find("train/0001_ir_D2_1") == [Frame("train", "0001/ir/D2/1")]
+
+
+@pytest.mark.parametrize("between", ["predictions", "sep-json", "json"])
+def test_a_folder_that_a_program_puts_between(frames: FrameNames, between: str):
+    for before in ("", "OUT/", "OUT/Test/"):
+        assert frames.find(f"{before}0009/ir/D1/{between}/3") == [Frame("test", "0009/ir/D1/3")]
+    assert frames.find(f"0009/ir/D1/{between}/more/3") == []
