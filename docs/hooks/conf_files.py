@@ -49,8 +49,8 @@ class ConfFile(NamedTuple):
 
     @property
     def choices(self) -> dict[str, str]:
-        """What it chooses in each group."""
-        return {group: choice for group, choice in self._entries() if not group.startswith("override ")}
+        """What it chooses in each group, but for what follows from other choices."""
+        return {group: choice for group, choice in self._entries() if " " not in group}
 
     @property
     def overrides(self) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
@@ -17,9 +16,13 @@ from star.config.folders import search_path, take_config_folders
 from star.config.launchers import CLUSTERS, chosen_launcher, with_launcher_defaults
 from star.config.method import methods_as_experiments
 from star.config.schema import Config
+from star.config.slots import PLACES
 from star.config.stored_run import run_folder, stored_overrides
 from star.config.typed import as_typed, quoted, value_of
 from star.errors import ConfigError, Problem
+
+_OPEN = {place.partition(".")[0] for place in PLACES}
+"""Groups whose keys are the arguments of a class."""
 
 
 def prepare_command_line(arguments: Sequence[str]) -> list[str]:
@@ -44,7 +47,7 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     overrides = options.overrides
     only_shows = options.help or options.hydra_help or options.cfg or options.info or options.shell_completion
     if only_shows:
-        return [*switches, *overrides, *search_path()]
+        return [*switches, *map(_with_open_key, overrides), *search_path()]
     for key, given in (("--config-name", options.config_name), ("--config-path", options.config_path)):
         if given:
             expected = (
@@ -65,13 +68,13 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     if not options.multirun and (run := _resumed_run(overrides)):
         overrides = [*with_stored_overrides(overrides), f"hydra.run.dir={quoted(str(run_folder(run)))}"]
     prepared = with_launcher_defaults(overrides) if options.multirun else overrides
-    return [*switches, *map(_with_slot_key, prepared), *search_path()]
+    return [*switches, *map(_with_open_key, prepared), *search_path()]
 
 
-def _with_slot_key(override: str) -> str:
-    """An override of a key that a slot has though no file says it, in the form in which Hydra adds it."""
-    key = override.partition("=")[0]
-    return f"++{override}" if re.fullmatch(r"\w[\w.]*\.(on|from_epoch|reads|gives)", key) else override
+def _with_open_key(override: str) -> str:
+    """An override of a key that a class takes though no file need say it, in the form in which Hydra adds it."""
+    group, dot, _ = override.partition("=")[0].partition(".")
+    return f"++{override}" if dot and group in _OPEN else override
 
 
 def check_job(composed: DictConfig) -> Config:

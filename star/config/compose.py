@@ -51,11 +51,12 @@ def _hydra() -> Iterator[None]:
 def group_choices(config_name: str = "train") -> dict[str, list[str]]:
     """The groups in the defaults list of a primary configuration and what can be chosen in each, in order of name.
 
-    Choices of the configuration folders in use are among them.
+    Choices of the configuration folders in use are among them. What other choices decide, as of `recipe/size`, is none.
     """
     folder = files(CONFIG_MODULE)
     defaults: list[Any] = safe_load((folder / f"{config_name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
-    groups = {str(group) for entry in defaults if isinstance(entry, dict) for group in entry}
+    chosen = [pair for entry in defaults if isinstance(entry, dict) for pair in entry.items()]
+    groups = {str(group) for group, choice in chosen if "${" not in str(choice)}
     folders = [folder, *map(_as_folder, config_folders())]
     return {group: sorted({name for f in folders for name in _choices(f / group)}) for group in sorted(groups)}
 
@@ -84,7 +85,11 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     """
     problems: list[Problem] = []
     choices = group_choices(config_name)
-    parsed = _parse(as_typed(methods_as_experiments(overrides)), problems)
+    try:
+        overrides = methods_as_experiments(overrides)
+    except ConfigError as error:
+        return OmegaConf.create(), error.problems
+    parsed = _parse(as_typed(overrides), problems)
     kept = [text for override in parsed if (text := _applicable(override, choices, problems))]
     try:
         with _hydra():

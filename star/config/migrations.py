@@ -60,6 +60,20 @@ _ADDED_IN_1: Values = {
 }
 """Keys that came while the version was 1, with the values that say what runs before them did."""
 _NO_RERANKING = {"kind": "none", "k1": 20, "k2": 6, "weight": 0.3, "halves": 0.0}
+_ADDED_IN_2: Values = {
+    "dataset": {
+        "augmentation": {
+            "erase_law": "log_uniform",
+            "erase_fill": "mean",
+            "joints": "follow",
+            "visible_joints": "own",
+            "greyscale_values": "rounded",
+        }
+    },
+    "style": {"per": "frame", "permute": True},
+    "skeleton_graph": {"pose_initial": "normal"},
+}
+"""The same for version 2."""
 
 
 def migrate(values: Values) -> Values:
@@ -84,6 +98,7 @@ def migrate(values: Values) -> Values:
     for step in _STEPS[version - 1 :]:
         values = step(values)
     values.setdefault("reranking", dict(_NO_RERANKING))
+    _fill(values, {group: added for group, added in _ADDED_IN_2.items() if group in values})
     return values
 
 
@@ -104,7 +119,16 @@ def migrate_settings(values: Values) -> Values:
                 values.get(group, {}).pop(key, None)
         values.pop("checkpoint_every", None)
         values["backbone"].pop("pretrained", None)
+    drop_unused_draws(values)
     return values | {"version": VERSION}
+
+
+def drop_unused_draws(values: Values) -> None:
+    """Take out how gains are drawn where the style augmentation is off: it can change no number."""
+    style = values.get("style", {})
+    if not style.get("augmentation", True):
+        for key in ("gain", "per", "permute"):
+            style.pop(key, None)
 
 
 def migrate_overrides(overrides: Sequence[str]) -> list[str]:

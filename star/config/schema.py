@@ -39,6 +39,7 @@ class SkeletonGraph:
     frame_guidance: bool
     sequence_guidance: bool
     pose_classifier: bool
+    pose_initial: Literal["normal", "uniform"]
     graph: Literal["complete", "release"]
     coordinates: Literal["frame", "pixels"]
     attention_heads: int = number(minimum=1)
@@ -56,7 +57,9 @@ class Style:
     """conf/style."""
 
     augmentation: bool
-    gain: list[float] = numbers(2, minimum=0)
+    gain: list[float] | None = numbers(2, minimum=0)
+    per: Literal["frame", "clip"]
+    permute: bool
     attack: bool
 
 

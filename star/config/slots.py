@@ -73,7 +73,12 @@ PLACES: Mapping[str, Place] = {
     "backbone": _BACKBONE,
     "frame_pooling": Place(_PART, _STANDARD, ()),
     "stream": Place(
-        _PART, ("backbone", "frame_pooling", "style_augmentation", "style_attack", "gain", "frames", "share"), ()
+        _PART,
+        (
+            *("backbone", "frame_pooling", "style_augmentation", "style_attack", "gain", "style_per"),
+            *("permute_channels", "frames", "share"),
+        ),
+        (),
     ),
     "guidance.frame": Place(_PART),
     "guidance.sequence": Place(_PART, (*_STANDARD, "guide_channels")),

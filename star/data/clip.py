@@ -13,7 +13,7 @@ from star.data.cleaning import Cleaning
 from star.data.decode import load_frame
 from star.data.frame_joints import FrameJoints, fill_missing, read_joints
 from star.data.tracklet_joints import TrackletJoints
-from star.data.transforms import Augmentation, augment_frame, augment_joints
+from star.data.transforms import PLAIN, Augmentation, augment_frame, augment_joints
 from star.errors import DataError
 from star.types import Split
 
@@ -126,6 +126,8 @@ class ClipReader:
         keys: Sequence[str],
         streams: Sequence[Stream],
         joints: np.ndarray,
+        *,
+        move_joints: bool = True,
     ) -> Found:
         """Read one clip.
 
@@ -134,6 +136,7 @@ class ClipReader:
             keys: t of them in time order; repeats are decoded once.
             streams: what becomes of the frames, themselves first.
             joints: [t j 3] float32; receives the joints, x and y in 0..1 of the augmented frame.
+            move_joints: False leaves them where they were in the stored frame.
 
         Returns:
             Its counts; each use of a bad frame counts.
@@ -151,6 +154,7 @@ class ClipReader:
             clip = self._read_joints(tracklet, used, sizes)
             filled = fill_missing(clip.joints, clip.present)
             known = clip.present.any(axis=0)
+            augmentations = augmentations if move_joints else [PLAIN] * len(augmentations)
             if known.all():
                 joints[:] = augment_joints(filled, augmentations, height, width)
             else:

@@ -62,6 +62,7 @@ class ClipSource:
         self._anaglyphs = anaglyphs
         self._shape = shape
         self._augmentation = augmentation
+        self._move_joints = augmentation is None or augmentation.joints == "follow"
         self._corruption = corruption if corruption is not None and corruption.used else None
         self._reader = ClipReader(split, reading)
 
@@ -95,7 +96,7 @@ class ClipSource:
         streams = [Stream(augmentations[0], row.frames[:frames])]
         if self._anaglyphs:
             streams.append(Stream(augmentations[1], row.frames[frames:], anaglyph_frame))
-        found = self._reader.read(whole, keys, streams, row.joints)
+        found = self._reader.read(whole, keys, streams, row.joints, move_joints=self._move_joints)
         if self._corruption is not None:
             self._corruption.apply(keys, whole[0], row.frames, row.joints)
         return found

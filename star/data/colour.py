@@ -9,7 +9,8 @@
 
 We differ: one draw holds for all frames of a clip; values are rounded and clipped once, after everything, so the order
 of the three jitters does not matter; the contrast's pivot is taken from every sixteenth pixel of a frame. Weights are
-uniform in 0..1, divided by their sum, as in the two sources. No hue: in uint8 it costs more than all of this together.
+uniform in 0..1, divided by their sum, as in the two sources, whose weighted sums `greyscale_values=cut` has exactly. No
+hue: in uint8 it costs more than all of this together.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ class Colour(NamedTuple):
     Attributes:
         brightness, contrast, saturation: factors as in torchvision; 1 changes nothing.
         grey: weights of red, green and blue, sum 1, of the value that replaces all three; None: stays in colour.
+        cut: whether the fraction of that value is cut off, in double precision, and not rounded.
     """
 
     brightness: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
     grey: tuple[float, float, float] | None = None
+    cut: bool = False
 
 
 UNCHANGED = Colour()
@@ -62,7 +65,7 @@ def draw_colour(rng: np.random.Generator, modality: Modality, options: Augmentat
         colour = Colour(*(1 + far * (2 * share - 1) for far, share in zip(ranges, shares[:3], strict=True)))
     if visible and grey <= options.weighted_greyscale:
         red, green, blue = shares[3:] / np.sum(shares[3:])
-        return colour._replace(grey=(float(red), float(green), float(blue)))
+        return colour._replace(grey=(float(red), float(green), float(blue)), cut=options.greyscale_values == "cut")
     if visible and exchange <= options.channel_exchange:
         chosen = int(3 * (1 - channel))
         return colour._replace(grey=(float(chosen == 0), float(chosen == 1), float(chosen == 2)))
@@ -77,6 +80,12 @@ def recolour(frame: np.ndarray, colour: Colour) -> None:
         colour: of the clip.
     """
     if colour == UNCHANGED:
+        return
+    if colour.grey is not None and colour.cut:
+        recolour(frame, colour._replace(grey=None, cut=False))
+        red, green, blue = colour.grey
+        grey = red * frame[..., 0] + green * frame[..., 1] + blue * frame[..., 2]
+        frame[...] = grey.astype(np.uint8)[..., None]
         return
     linear = _linear(colour)
     offset = (1 - colour.contrast) * colour.brightness * _mean_luminance(frame) if colour.contrast != 1 else 0.0

@@ -48,7 +48,7 @@ class TrainLoader:
         anaglyphs: whether clips are [2t h w 3], frames and then their anaglyphs.
 
     Raises:
-        DataError: plans that do not fit the split.
+        DataError: plans that do not fit the split, or the joints of infrared clips for batches without pairs.
     """
 
     def __init__(
@@ -75,6 +75,10 @@ class TrainLoader:
         self._workers = workers
         self._shape, self._streams = shape, 2 if anaglyphs else 1
         self._sampler = sampler
+        self._own_joints = augmentation.visible_joints == "own"
+        if sampler.mixed and not self._own_joints:
+            expected = "own: in batches blind to the modality no row of one has a partner in the other"
+            raise DataError(f"dataset.augmentation.visible_joints: given infrared, expected {expected}")
         self.batches_per_epoch = sampler.batches_per_epoch
         self._plan(0)  # raises now if the sampler's plans do not fit
         for note in [] if sampler.mixed else unpaired_identities(split.tracklets):
@@ -110,7 +114,8 @@ class TrainLoader:
         if isinstance(plan, MixedPlan):
             return self._unread_mixed(epoch, number, plan)
         (visible, visible_joints), (infrared, infrared_joints) = self._empty(), self._empty()
-        batch = TrainBatch(visible, infrared, visible_joints, infrared_joints, plan.labels[self._rows])
+        given_joints = visible_joints if self._own_joints else infrared_joints
+        batch = TrainBatch(visible, infrared, given_joints, infrared_joints, plan.labels[self._rows])
         tracklets = _alternate(plan.visible[self._rows].tolist(), plan.infrared[self._rows].tolist())
         jobs = self._jobs(epoch, number, tracklets, 2 * self._rows.start)
         return Unread(batch, _rows(jobs, _alternate(visible, infrared), _alternate(visible_joints, infrared_joints)))

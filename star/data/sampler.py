@@ -1,8 +1,9 @@
 """P x K batches over both modalities: rows paired by identity, or any mix of modalities.
 
 `PairedSampler` is that of the method, section "Training recipe". Identities are dealt like cards: all of them once, in
-random order, before any comes again; so are the tracklets of an identity in each modality. `ModalityBlindSampler` is
-that of M3-ReID's code. Either plan is a pure function of seed and epoch.
+random order, before any comes again; so are the tracklets of an identity in each modality. `DrawingSampler` is that of
+the releases of MITML, SAADG and STAR, `ModalityBlindSampler` that of M3-ReID's code. Every plan is a pure function of
+seed and epoch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from star.types import MODALITIES, Modality, Split, Tracklet
 
 _PLAN_STREAM = 1
 _BLIND_STREAM = 3
+_DRAWING_STREAM = 4
 
 
 class PairedSampler:
@@ -57,6 +59,45 @@ class PairedSampler:
             epoch=epoch,
             batches=self.batches_per_epoch,
         )
+
+
+class DrawingSampler:
+    """As `PairedSampler`, but every batch draws anew: P different identities, K tracklets of each with replacement.
+
+    So an identity can be missing from a whole epoch, and a batch can have a tracklet twice, with other frames.
+
+    Args:
+        split, identities, tracklets, seed, batches: as of `PairedSampler`.
+
+    Attributes:
+        batches_per_epoch: of every epoch.
+
+    Raises:
+        DataError: the split has fewer than P identities with both modalities.
+    """
+
+    mixed: ClassVar[bool] = False
+
+    def __init__(self, split: Split, *, identities: int, tracklets: int, seed: int, batches: int | None = None) -> None:
+        self._pools = _paired_pools(split, identities)
+        self._label_of = {identity: label for label, identity in enumerate(split.identities)}
+        self._identities, self._tracklets, self._seed = identities, tracklets, seed
+        default = default_batches(split, identities=identities, tracklets=tracklets)
+        self.batches_per_epoch = default if batches is None else batches
+
+    def plan(self, epoch: int) -> list[BatchPlan]:
+        """The batches of one epoch, counted from 0."""
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([_DRAWING_STREAM, self._seed, epoch])))
+        return [self._batch(rng) for _ in range(self.batches_per_epoch)]
+
+    def _batch(self, rng: np.random.Generator) -> BatchPlan:
+        drawn = rng.choice(sorted(self._pools), self._identities, replace=False).tolist()
+        visible, infrared = (
+            np.concatenate([rng.choice(self._pools[identity][m], self._tracklets) for identity in drawn])
+            for m in MODALITIES
+        )
+        labels = [self._label_of[identity] for identity in drawn]
+        return BatchPlan(visible, infrared, np.repeat(np.array(labels, np.int32), self._tracklets))
 
 
 class ModalityBlindSampler:

@@ -23,13 +23,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from star.data.augmentation import AugmentationOptions
+from star.data.augmentation import AugmentationOptions, EraseFill
 from star.data.coco_joints import MIRRORED
 from star.data.colour import UNCHANGED, Colour, draw_colour, recolour
 from star.types import ClipShape, Modality
 
-ERASED = (124, 116, 104)
-"""ImageNet's mean colour, RGB, as uint8."""
+Rgb = tuple[int, int, int]
+ERASED: dict[EraseFill, Rgb] = {"mean": (124, 116, 104), "release": (152, 144, 129)}
+"""Colours of erased rectangles: ImageNet's mean; 0.4914, 0.4822, 0.4465 in units of ImageNet's deviations from it."""
 
 _ERASE_ATTEMPTS = 100
 _MIRRORED = np.array(MIRRORED)
@@ -43,6 +44,7 @@ class Augmentation(NamedTuple):
         flip: whether the frame is mirrored.
         erased: top, left, height, width of the erased rectangle in the augmented frame.
         colour: change of its colours.
+        fill: colour of the erased rectangle.
     """
 
     right: int = 0
@@ -50,6 +52,7 @@ class Augmentation(NamedTuple):
     flip: bool = False
     erased: tuple[int, int, int, int] | None = None
     colour: Colour = UNCHANGED
+    fill: Rgb = ERASED["mean"]
 
 
 PLAIN = Augmentation()
@@ -68,7 +71,7 @@ def draw_augmentation(rng: np.random.Generator, height: int, width: int, options
     down, right = (pad - int(offset) for offset in rng.integers(0, 2 * pad, size=2, endpoint=True))
     mirrored = bool(rng.random() < options.flip)
     erased = _draw_rectangle(rng, height, width, options) if rng.random() < options.erase else None
-    return Augmentation(right, down, mirrored, erased)
+    return Augmentation(right, down, mirrored, erased, fill=ERASED[options.erase_fill])
 
 
 def draw_clip(
@@ -110,7 +113,7 @@ def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray
     """
     height, width = out.shape[:2]
     frame = _reduce(frame, height, width)
-    right, down, flip, erased, colour = augmentation
+    right, down, flip, erased, colour, fill = augmentation
     moved = flip or right != 0 or down != 0
     if frame.shape != out.shape or colour != UNCHANGED or not moved:
         frame = cv2.resize(frame, (width, height), dst=None if moved else out, interpolation=cv2.INTER_LINEAR)
@@ -119,7 +122,7 @@ def augment_frame(frame: np.ndarray, augmentation: Augmentation, out: np.ndarray
         _place(frame, flip, right, down, out)
     if erased is not None:
         top, left, rows, columns = erased
-        out[top : top + rows, left : left + columns] = _erased_row(columns)
+        out[top : top + rows, left : left + columns] = _erased_row(columns, fill)
 
 
 def augment_joints(joints: np.ndarray, augmentations: Sequence[Augmentation], height: int, width: int) -> np.ndarray:
@@ -158,8 +161,8 @@ def _reduce(frame: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 @lru_cache
-def _erased_row(columns: int) -> np.ndarray:
-    return np.tile(np.array(ERASED, np.uint8), (columns, 1))
+def _erased_row(columns: int, fill: Rgb) -> np.ndarray:
+    return np.tile(np.array(fill, np.uint8), (columns, 1))
 
 
 def _place(image: np.ndarray, flip: bool, right: int, down: int, out: np.ndarray) -> None:
@@ -179,10 +182,14 @@ def _draw_rectangle(
 ) -> tuple[int, int, int, int] | None:
     """Random erasing (Zhong et al., 2020); None if no rectangle of a hundred fits into the frame."""
     smallest, largest = options.erase_area
-    lowest, highest = map(math.log, options.erase_aspect)
+    lowest, highest = options.erase_aspect
+    log_uniform = options.erase_law == "log_uniform"
+    if log_uniform:
+        lowest, highest = math.log(lowest), math.log(highest)
     for _ in range(_ERASE_ATTEMPTS):
         pixels = height * width * rng.uniform(smallest, largest)
-        ratio = math.exp(rng.uniform(lowest, highest))
+        drawn = rng.uniform(lowest, highest)
+        ratio = math.exp(drawn) if log_uniform else drawn
         rows, columns = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
         if 0 < rows < height and 0 < columns < width:
             top = int(rng.integers(0, height - rows, endpoint=True))

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import mindspore as ms
 from mindspore.nn.utils import no_init_parameters
@@ -25,7 +25,7 @@ class Setting:
         tracklets: K, of a batch.
         seed: of the first values.
         skeleton: arguments of `Skeleton` but for channels and frames; None: no skeletons.
-        frame_guidance, sequence_guidance, pose_classifier, in_pixels: see conf/skeleton_graph.
+        frame_guidance, sequence_guidance, pose_classifier, pose_initial, in_pixels: see conf/skeleton_graph.
         style: arguments of an encoder.
         mean, std, channel_order: arguments of `Normalise`.
         mixed: whether batches are blind to the modality.
@@ -42,6 +42,7 @@ class Setting:
     frame_guidance: bool
     sequence_guidance: bool
     pose_classifier: bool
+    pose_initial: Literal["normal", "uniform"]
     in_pixels: bool
     style: Mapping[str, Any]
     mean: Sequence[float]

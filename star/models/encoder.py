@@ -17,7 +17,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from star.errors import ConfigError, Problem
-from star.models.random_inputs import draw_style, share_styles
+from star.models.random_inputs import DrawnPer, draw_mixed_style, draw_style, share_rows, share_styles
 from star.models.style import StyleAugmentation, restyle
 from star.ops import GatherRows
 from star.types import ALONE, Share
@@ -40,6 +40,8 @@ class Encoder(nn.Cell):
         style_augmentation: random gains and channel orders in training.
         style_attack: a second pass through the last stages with changed style in training.
         gain: smallest and largest random gain.
+        style_per: whether gains and orders are drawn for every frame or for every clip.
+        permute_channels: whether the channels of visible frames come in random order, too.
         share: of every batch; the style attack takes styles of the whole batch.
 
     Attributes:
@@ -63,6 +65,8 @@ class Encoder(nn.Cell):
         style_augmentation: bool = True,
         style_attack: bool = True,
         gain: tuple[float, float] = (0.5, 1.5),
+        style_per: DrawnPer = "frame",
+        permute_channels: bool = True,
         share: Share = ALONE,
     ) -> None:
         super().__init__(auto_prefix=False)
@@ -76,6 +80,8 @@ class Encoder(nn.Cell):
         self.stages = list(getattr(backbone, "stages", (backbone,)))
         self.clean_stages = len(self.stages) - _ATTACKED_STAGES
         self.gain = gain
+        self.style_per: DrawnPer = style_per
+        self.permute_channels = permute_channels
         self.style_augmentation = style_augmentation
         self.style_attack = style_attack
         self.augment_style = StyleAugmentation()
@@ -98,7 +104,7 @@ class Encoder(nn.Cell):
 
     def random_inputs(self, rng: np.random.Generator, clips: int, frames: int) -> dict[str, np.ndarray]:
         """All draws of augmentation and attack, also where one is off: what is drawn after them stays the same."""
-        return draw_style(rng, clips, frames, self.gain)
+        return draw_style(rng, clips, frames, self.gain, self.style_per, permute=self.permute_channels)
 
     share_random_inputs = staticmethod(share_styles)
 
@@ -160,9 +166,17 @@ class MixedEncoder(Encoder):
     """Clips of both modalities in any order, through one stem: for batches that are blind to the modality.
 
     The style attack pairs rows of two halves, which such a batch does not have.
+
+    Args:
+        backbone, frame_pooling, style_augmentation, gain, style_per, permute_channels: see `Encoder`.
+        style_attack: must be off.
+
+    Raises:
+        ConfigError: a stem for each modality, or the style attack.
     """
 
     batch_reads = ("clips",)
+    share_random_inputs = staticmethod(share_rows)
 
     def __init__(
         self,
@@ -171,19 +185,42 @@ class MixedEncoder(Encoder):
         *,
         style_augmentation: bool = False,
         style_attack: bool = False,
+        gain: tuple[float, float] = (0.5, 1.5),
+        style_per: DrawnPer = "frame",
+        permute_channels: bool = True,
     ) -> None:
         if hasattr(backbone, "stem") and not getattr(backbone, "one_stem", False):
             expected = "a backbone with one stem for both modalities (backbone.stems=one)"
             raise ConfigError([Problem("stream", "mixed clips through two stems", expected)])
-        super().__init__(backbone, frame_pooling, style_augmentation=False, style_attack=False)
-        if style_attack or style_augmentation:
-            expected = "style=none: style augmentation and attack need a visible and an infrared half"
-            raise ConfigError([Problem("style", "augmentation or attack", expected)])
+        if style_attack:
+            expected = "false (style=none or gains): the attack needs a visible and an infrared half"
+            raise ConfigError([Problem("style.attack", "true", expected)])
+        super().__init__(
+            backbone,
+            frame_pooling,
+            style_augmentation=style_augmentation,
+            style_attack=False,
+            gain=gain,
+            style_per=style_per,
+            permute_channels=permute_channels,
+        )
+        if style_augmentation:
+            self.reads = ("clips", "modality", "gains", "channels")
+        self.own_order = Tensor(np.arange(3), ms.int32)
 
-    def construct(self, clips: Tensor, *random: Tensor) -> tuple[Tensor, ...]:
-        """Normalised frames [n t 3 h w] -> `gives`."""
+    def random_inputs(self, rng: np.random.Generator, clips: int, frames: int) -> dict[str, np.ndarray]:
+        """Gains and orders of every row, as if all were visible: which are is known in the step."""
+        return draw_mixed_style(rng, clips, frames, self.gain, self.style_per, permute=self.permute_channels)
+
+    def construct(self, clips: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        """Normalised frames [n t 3 h w], with the style augmentation modality [n] and its draws -> `gives`."""
         n, t, c, h, w = clips.shape
         x = ops.reshape(clips, (n * t, c, h, w))
+        if self.style_augmentation:
+            infrared = ops.reshape(ops.equal(rest[0], 1), (n, 1, 1))
+            gains = ops.where(infrared, rest[1][:, :, :1], rest[1])
+            channels = ops.where(infrared, self.own_order, rest[2])
+            x = self.augment_style(x, ops.reshape(gains, (n * t, c)), ops.reshape(channels, (n * t, c)))
         if self.has_stem:
             x = self.backbone.stem(x, False)
-        return self.encode(x, n, t, random)
+        return self.clean(x, n, t)

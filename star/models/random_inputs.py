@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,10 +23,17 @@ STREAM = 1
 """Key of the stream of a step, beside those of sampler and loader."""
 KEEP_MASKS = ("joint_attention_keep_1", "joint_features_keep", "joint_attention_keep_2")
 """Names of the masks of `draw_dropout`, in the order the joints branch uses them."""
+DrawnPer = Literal["frame", "clip"]
 
 
 def draw_style(
-    rng: np.random.Generator, clips: int, frames: int, gain: tuple[float, float] = (0.5, 1.5)
+    rng: np.random.Generator,
+    clips: int,
+    frames: int,
+    gain: tuple[float, float] = (0.5, 1.5),
+    per: DrawnPer = "frame",
+    *,
+    permute: bool = True,
 ) -> dict[str, np.ndarray]:
     """Draws of style augmentation and style attack.
 
@@ -35,6 +42,8 @@ def draw_style(
         clips: n = 2b rows of the batch, visible first.
         frames: T.
         gain: smallest and largest style gain.
+        per: whether gains and orders are a frame's own, or those of its clip's first one.
+        permute: whether visible frames have their channels in random order.
 
     Returns:
         `gains` [n t 3] float32 and `channels` [n t 3] int32, where infrared frames have one gain for all channels in
@@ -45,7 +54,11 @@ def draw_style(
     gains = rng.uniform(*gain, (clips, frames, 3)).astype(np.float32)
     gains[visible:] = gains[visible:, :, :1]
     channels = np.tile(np.arange(3, dtype=np.int32), (clips, frames, 1))
-    channels[:visible] = rng.permuted(channels[:visible], axis=-1)
+    permuted = rng.permuted(channels[:visible], axis=-1)
+    if permute:
+        channels[:visible] = permuted
+    if per == "clip":
+        gains[:], channels[:] = gains[:, :1], channels[:, :1]
     half = visible * frames
     same = np.concatenate([rng.permutation(half), half + rng.permutation(half)])
     other = np.concatenate([half + rng.permutation(half), rng.permutation(half)])
@@ -55,6 +68,24 @@ def draw_style(
         "same_modality": same.astype(np.int32),
         "other_modality": other.astype(np.int32),
     }
+
+
+def draw_mixed_style(
+    rng: np.random.Generator,
+    clips: int,
+    frames: int,
+    gain: tuple[float, float] = (0.5, 1.5),
+    per: DrawnPer = "frame",
+    *,
+    permute: bool = True,
+) -> dict[str, np.ndarray]:
+    """Draws of the style augmentation for rows of any modality, each as if it were visible; see `draw_style`.
+
+    Returns:
+        `gains` [n t 3] float32 and `channels` [n t 3] int32.
+    """
+    drawn = draw_style(rng, 2 * clips, frames, gain, per, permute=permute)
+    return {"gains": drawn["gains"][:clips], "channels": drawn["channels"][:clips]}
 
 
 def draw_dropout(

@@ -13,6 +13,7 @@ from mindspore import Tensor, nn, ops
 
 from star.errors import ConfigError, Problem
 from star.models.encoder import Encoder
+from star.models.random_inputs import DrawnPer
 from star.types import ALONE, Share
 
 
@@ -21,7 +22,7 @@ class TemporalEncoder(Encoder):
 
     Args:
         backbone: the trunk, with `temporal_stage4`.
-        frame_pooling, style_augmentation, gain, share: see `Encoder`.
+        frame_pooling, style_augmentation, gain, style_per, permute_channels, share: see `Encoder`.
         style_attack: must be off.
 
     Raises:
@@ -36,6 +37,8 @@ class TemporalEncoder(Encoder):
         style_augmentation: bool = False,
         style_attack: bool = False,
         gain: tuple[float, float] = (0.5, 1.5),
+        style_per: DrawnPer = "frame",
+        permute_channels: bool = True,
         share: Share = ALONE,
     ) -> None:
         if getattr(backbone, "temporal_stage4", None) is None:
@@ -44,7 +47,14 @@ class TemporalEncoder(Encoder):
         if style_attack:
             raise ConfigError([Problem("style.attack", "true", "false: the attack is for a trunk with one last stage")])
         super().__init__(
-            backbone, frame_pooling, style_augmentation=style_augmentation, style_attack=False, gain=gain, share=share
+            backbone,
+            frame_pooling,
+            style_augmentation=style_augmentation,
+            style_attack=False,
+            gain=gain,
+            style_per=style_per,
+            permute_channels=permute_channels,
+            share=share,
         )
         self.embed_gives = (*self.embed_gives, "temporal_frames")
         self.gives = self.embed_gives

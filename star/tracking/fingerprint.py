@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from star.config.migrations import VERSION, migrate_settings
+from star.config.migrations import VERSION, drop_unused_draws, migrate_settings
 from star.config.schema import Config
 from star.config.slots import nodes
 from star.config.target import sources_of
@@ -104,6 +104,7 @@ def relevant_values(config: Config) -> dict[str, Any]:
         for key in keys:
             values[group].pop(key, None)
     values["version"] = VERSION
+    drop_unused_draws(values)
     _count_processes(values)
     if values["hardware"]["precision"] == "O0":
         del values["hardware"]["loss_scale"], values["hardware"]["loss_scale_window"]

@@ -65,7 +65,8 @@ def test_the_recipe_of_the_paper(tmp_path: Path):
     assert [config.optimiser[key] for key in ("momentum", "nesterov", "weight_decay")] == [0.9, True, 5e-4]
     augmentation = dataset.augmentation
     assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
-    assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3])
+    assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3333333])
+    assert (augmentation.erase_law, augmentation.erase_fill) == ("uniform", "release")
     assert (augmentation.geometry, augmentation.erase_per) == ("clip", "clip")
     colours = ("weighted_greyscale", "channel_exchange", "colour_jitter", "infrared_jitter")
     assert all(getattr(augmentation, name) == 0 for name in colours)
@@ -99,8 +100,16 @@ def test_the_release_variant():
     config = check_overrides(["experiment=star_release", "dataset=synthetic"])
     skeleton = config.skeleton_graph
     assert (skeleton.graph, skeleton.coordinates, skeleton.pose_classifier) == ("release", "pixels", True)
-    assert {"cross_modality", "pose_identity"} <= set(config.loss)
-    assert "joints_bones" not in config.loss
+    assert skeleton.pose_initial == "uniform"
+    assert "cross_modality" in config.loss and not {"joints_bones", "pose_identity"} & set(config.loss)
+
+
+@pytest.mark.parametrize("dataset", ["synthetic", "synthetic_easy", "synthetic_exact", "synthetic_distinct"])
+def test_generated_people_keep_the_erasing_of_their_studies(dataset: str):
+    for experiment in ("star", "baseline", "saadg"):
+        augmentation = check_overrides([f"experiment={experiment}", f"dataset={dataset}"]).dataset.augmentation
+        assert (augmentation.erase_law, augmentation.erase_fill) == ("log_uniform", "mean")
+        assert (augmentation.erase_area, augmentation.erase_aspect) == ([0.02, 0.4], [0.3, 3.3])
 
 
 def test_every_problem_is_listed_at_once():
@@ -133,6 +142,9 @@ def test_every_problem_is_listed_at_once():
         (["hardware.processes=3"], "hardware.processes", "a divisor of schedule.identities=8"),
         (["backbone.pretrained=no/such/file.npz"], "backbone.pretrained", "an existing file"),
         (["style.gain=[2,1]"], "style.gain", "[smallest, largest]"),
+        (["style.gain=null"], "style.gain", "style.augmentation=false"),
+        (["dataset.augmentation.erase_law=normal"], "dataset.augmentation.erase_law", "one of uniform, log_uniform"),
+        (["dataset.augmentation.erase_fill=grey"], "dataset.augmentation.erase_fill", "one of release, mean"),
         (["dataset.augmentation.pad=32"], "dataset.augmentation.pad", "dataset.height=64 and dataset.width=32"),
         (["dataset.augmentation.geometry=frames"], "dataset.augmentation.geometry", "one of clip, frame"),
         (["dataset.augmentation.erase_per=3"], "dataset.augmentation.erase_per", "one of clip, frame"),

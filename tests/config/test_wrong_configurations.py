@@ -308,7 +308,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     ),
     "augmentation of halves that mixed clips lack": (
         ("experiment=baseline", *MIXED[:3]),
-        {"style": "style=none"},
+        {"style.attack": "style=none or gains"},
     ),
     "a branch on pairs without pairs": (
         (*MIXED, "loss=plain", f"branch.b={{_target_:{F}.PairedRows}}"),

@@ -13,8 +13,10 @@ from star.data.augmentation import AugmentationOptions
 from star.data.coco_joints import MIRRORED
 from star.data.hitsz_vcm import read_hitsz_vcm
 from star.data.index import read_names
+from star.data.sampler import ModalityBlindSampler
 from star.data.skeleton_stores import SkeletonWriter, index_sha256
 from star.data.transforms import ERASED, PLAIN, augment_frame, augment_joints, draw_clip
+from star.errors import DataError
 from star.types import ClipShape, Modality
 
 FRAMES = 4
@@ -113,7 +115,7 @@ def test_erasing_fills_its_rectangle_and_leaves_pixels_outside_and_joints_alone(
         augment_frame(frame, augmentation, out)
         if augmentation.erased:
             top, left, rows, columns = augmentation.erased
-            expected[top : top + rows, left : left + columns] = ERASED
+            expected[top : top + rows, left : left + columns] = ERASED["mean"]
         assert np.array_equal(out, expected)
 
 
@@ -205,3 +207,25 @@ def test_repeated_frames_of_a_short_tracklet_are_drawn_anew(whole):
     anew = _batches(whole, frames=30, erase=0.5, erase_per="frame")
     assert all((clip[28] == clip[29]).all() for batch in still for clip in batch.visible)
     assert any((clip[28] != clip[29]).any() for batch in anew for clip in batch.visible)
+
+
+def test_joints_that_stay_are_those_of_the_stored_frame_and_pixels_are_the_same(marked):
+    moved, stayed = _batches(marked, geometry="frame"), _batches(marked, geometry="frame", joints="stay")
+    still = _batches(marked, pad=0, flip=0.0)
+    for follow, stay, plain in zip(moved, stayed, still, strict=True):
+        np.testing.assert_array_equal(stay.visible, follow.visible)
+        np.testing.assert_array_equal(stay.infrared_joints, plain.infrared_joints)
+        assert not np.array_equal(stay.infrared_joints, follow.infrared_joints)
+
+
+def test_a_visible_clip_with_the_joints_of_the_infrared_clip_of_its_row(marked):
+    for own, other in zip(_batches(marked), _batches(marked, visible_joints="infrared"), strict=True):
+        np.testing.assert_array_equal(other.visible, own.visible)
+        np.testing.assert_array_equal(other.infrared_joints, own.infrared_joints)
+        np.testing.assert_array_equal(other.visible_joints, own.infrared_joints)
+        assert not np.array_equal(own.visible_joints, own.infrared_joints)
+
+
+def test_batches_without_pairs_have_no_other_joints_to_give(marked):
+    with pytest.raises(DataError, match="visible_joints: given infrared, expected own"):
+        _batches(marked, visible_joints="infrared", sampler=ModalityBlindSampler)

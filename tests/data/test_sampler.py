@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from star.data.batch_plan import check_plan
 from star.data.frames import FolderFrames
 from star.data.sampler import (
+    DrawingSampler,
     MixedPlan,
     ModalityBlindSampler,
     PairedSampler,
@@ -265,3 +267,34 @@ def _wrong_label(batch):
 def test_a_plan_that_breaks_a_law_is_found(spoil, law):
     plan = _blind(RELEASE).plan(0)
     assert law in _broken_laws(spoil(plan), RELEASE, **FOUR)
+
+
+def test_drawn_batches_pair_identities_and_repeat_tracklets():
+    sampler = DrawingSampler(UNEVEN, identities=3, tracklets=2, seed=0, batches=200)
+    plan = sampler.plan(0)
+    assert len(plan) == sampler.batches_per_epoch == 200
+    check_plan(plan, UNEVEN, 6)
+    repeated = 0
+    for batch in plan:
+        assert sorted(Counter(batch.labels.tolist()).values()) == [2, 2, 2]
+        for row in range(0, 6, 2):
+            identity = UNEVEN.identities[batch.labels[row]]
+            if len([t for t in UNEVEN.tracklets if (t.identity, t.modality) == (identity, "visible")]) == 3:
+                repeated += batch.visible[row] == batch.visible[row + 1]
+    of_three = sum((batch.labels == UNEVEN.identities.index(10)).any() for batch in plan)
+    assert repeated / of_three == pytest.approx(1 / 3, abs=0.15), "two of three tracklets, with replacement"
+
+
+def test_drawn_batches_depend_on_seed_and_epoch_alone_and_deal_nothing_out():
+    def labels(seed: int, epoch: int) -> list[list[int]]:
+        sampler = DrawingSampler(UNEVEN, identities=2, tracklets=1, seed=seed, batches=3)
+        return [batch.labels.tolist() for batch in sampler.plan(epoch)]
+
+    assert labels(0, 1) == labels(0, 1) and labels(0, 1) != labels(1, 1)
+    dealt = [len({label for batch in labels(0, epoch) for label in batch}) for epoch in range(50)]
+    assert min(dealt) < 6, "six identities with both modalities, of which a batch takes two whatever came before"
+
+
+def test_drawn_batches_are_as_many_as_those_dealt():
+    paired, drawn = (kind(UNEVEN, identities=3, tracklets=2, seed=0) for kind in (PairedSampler, DrawingSampler))
+    assert drawn.batches_per_epoch == paired.batches_per_epoch == default_batches(UNEVEN, identities=3, tracklets=2)

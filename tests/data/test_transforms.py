@@ -28,7 +28,7 @@ def _plain_chain(resized, augmentation, pad):
     frame = (frame[:, ::-1] if augmentation.flip else frame).copy()
     if augmentation.erased:
         top, left, rows, columns = augmentation.erased
-        frame[top : top + rows, left : left + columns] = ERASED
+        frame[top : top + rows, left : left + columns] = ERASED["mean"]
     return frame
 
 

@@ -4,7 +4,8 @@ The numbers are in tests/golden/experiments.json, made by tests/support/record_e
 equal bit by bit from process to process; on one core instead of two a loss differed by 9e-8 of itself. Graph mode has
 the losses of PyNative mode exactly in the first step and to 2e-6 in the second.
 
-Experiments whose parts others have as well are trained in the slow suite.
+`star_release`, which is trained otherwise since, is not among them. Experiments whose parts others have as well are
+trained in the slow suite.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import pytest
 from mindspore import Tensor, ops
 from support.method_numbers import drawn, gradients_of, set_weights
 
+from star.data.colour import Colour, recolour
 from star.losses import DiverseAttention, ModalityAlignment
 from star.losses.separation import separation
 from star.models.multi_view import MultiView
@@ -119,3 +120,12 @@ def test_nothing_to_separate_or_align_is_zero(compiled):
         return separation(features.reshape(4, 1, 8)), alignment(features, identities, modality)
 
     assert [float(value) for value in (ms.jit(run) if compiled else run)(features)] == [0, 0]
+
+
+def test_weighted_greyscale_is_exact(reference):
+    z = reference("m3_greyscale")
+    for number in range(3):
+        red, green, blue = z[f"weights_{number}"].tolist()
+        frame = z["image"].copy()
+        recolour(frame, Colour(grey=(red, green, blue), cut=True))
+        np.testing.assert_array_equal(frame, z[f"grey_{number}"])

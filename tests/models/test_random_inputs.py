@@ -30,6 +30,16 @@ def test_gains_and_channels():
     assert (channels[4:] == np.arange(3)).all()
 
 
+def test_gains_of_a_clip_are_those_of_its_first_frame_and_orders_can_stay():
+    frame, clip, plain = style(), style(per="clip"), style(per="clip", permute=False)
+    for name in ("gains", "channels"):
+        np.testing.assert_array_equal(clip[name], np.repeat(frame[name][:, :1], 3, axis=1))
+    np.testing.assert_array_equal(plain["gains"], clip["gains"])
+    assert (plain["channels"] == np.arange(3)).all() and not np.array_equal(clip["channels"], plain["channels"])
+    for name in ("same_modality", "other_modality"):
+        np.testing.assert_array_equal(plain[name], frame[name])
+
+
 def test_rows_of_the_style_attack():
     draws = style()
     visible, infrared = np.arange(12), np.arange(12, 24)

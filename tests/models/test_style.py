@@ -1,7 +1,9 @@
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor
+from mindspore import Tensor, nn
 
+from star.models.encoder import MixedEncoder
+from star.models.frame_pooling import Average
 from star.models.style import StyleAugmentation, restyle
 
 RNG = np.random.default_rng(0)
@@ -52,3 +54,30 @@ def test_augmentation_multiplies_and_then_reorders(in_mode):
     given = in_mode(run, frames, gains, channels).asnumpy()
     scaled = frames * gains[:, :, None, None]
     np.testing.assert_allclose(given, np.stack([scaled[0][[2, 0, 1]], scaled[1]]), rtol=1e-6)
+
+
+class Frames(nn.Cell):
+    """A trunk whose maps are the frames."""
+
+    out_channels = 3
+
+    def construct(self, frames: Tensor) -> Tensor:
+        return frames
+
+
+def test_mixed_clips_have_one_gain_in_infrared_and_one_a_channel_in_visible(in_mode):
+    """M3-ReID: once a clip, no new order of channels."""
+    cell = MixedEncoder(Frames(), Average(), style_augmentation=True, style_per="clip", permute_channels=False)
+    clips = RNG.standard_normal((4, 2, 3, 4, 5)).astype(np.float32)
+    modality = np.array([1, 0, 0, 1], np.int32)
+    drawn = cell.random_inputs(np.random.default_rng(0), 4, 2)
+    assert cell.reads == ("clips", "modality", "gains", "channels")
+    gains = drawn["gains"]
+    assert 0.5 <= gains.min() < gains.max() <= 1.5 and (gains == gains[:, :1]).all()
+
+    def run(clips, modality, gains, channels):
+        return cell(clips, modality, gains, channels)[2]
+
+    maps = in_mode(run, clips, modality, gains, drawn["channels"]).asnumpy().reshape(clips.shape)
+    expected = np.where(modality[:, None, None] == 1, gains[..., :1], gains)
+    np.testing.assert_allclose(maps, clips * expected[..., None, None], rtol=1e-6)

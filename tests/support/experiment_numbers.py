@@ -21,6 +21,12 @@ RATE = 0.01
 SHAPES = {"frames_6": {"frames"}, "frames_10": {"frames"}, "large_frames": {"height", "width"}}
 """Keys of `dataset` that experiments are about; the overrides that make a run small leave them alone."""
 
+ERASING = (
+    *("dataset.augmentation.erase_law=log_uniform", "dataset.augmentation.erase_fill=mean"),
+    "dataset.augmentation.erase_aspect=[0.3,3.3]",
+)
+"""How rectangles were erased when the numbers were recorded."""
+
 
 class Numbers(NamedTuple):
     """What an experiment starts with and what its first steps give.
@@ -48,6 +54,7 @@ def numbers(experiment: str, root: Path, mode: str, steps: int = STEPS) -> Numbe
     own = {f"dataset.{key}" for key in SHAPES.get(experiment, ())}
     small = [text for text in SMALL if text.partition("=")[0] not in own]
     about = (
+        *ERASING,
         "dataset=hitsz_vcm",
         f"dataset.root={root}",
         f"hardware.mode={mode}",

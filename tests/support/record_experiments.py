@@ -15,7 +15,7 @@ from support.tiny_vcm import write_tiny_vcm
 
 from star.config.compose import group_choices
 
-LISTED = ("baseline", "star", "star_release")
+LISTED = ("baseline", "star")
 """Experiments whose parameters are listed."""
 
 
