@@ -62,7 +62,7 @@ def build_parts(slots: Mapping[str, Slot], builder: Builder) -> Parts | None:
     if setting.pose_classifier and skeleton is not None:
         arguments = {"in_channels": skeleton.descriptor_channels, "out_channels": setting.identities}
         pose_classifier = builder.call("skeleton_graph.pose_classifier", nn.Dense, arguments)
-        if setting.pose_initial == "uniform":
+        if pose_classifier is not None and setting.pose_initial == "uniform":
             pose_classifier.initial = {"": None}
         builder.learn(("pose_logits",), None, setting.identities)
     branches = {}
