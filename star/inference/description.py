@@ -59,6 +59,11 @@ class Description:
         return ClipShape(self.frames, self.height, self.width)
 
     @property
+    def pictures(self) -> int:
+        """Of a clip: its frames, and their anaglyphs."""
+        return 2 * self.frames if self.anaglyphs else self.frames
+
+    @property
     def reading(self) -> Reading:
         """How frames and joints are read."""
         return Reading(self.on_bad_frame, self.min_confidence, self.cleaning)

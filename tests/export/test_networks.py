@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -23,9 +25,9 @@ NETWORKS = {
 }
 
 
-def batch(clips: int) -> tuple[np.ndarray, np.ndarray]:
+def batch(clips: int, streams: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(clips)
-    frames = rng.integers(0, 256, (clips, 3, 64, 32, 3), dtype=np.uint8)
+    frames = rng.integers(0, 256, (clips, 3 * streams, 64, 32, 3), dtype=np.uint8)
     return frames, rng.random((clips, 3, 17, 3), dtype=np.float32)
 
 
@@ -38,13 +40,14 @@ def test_a_network_has_the_same_features(name: str):
     network = build_model(check_overrides(["dataset=synthetic", *SIZE, *NETWORKS[name]]), identities=5)
     network.set_train(False)
     embedders = {modality: Embedder(network, modality) for modality in MODALITIES}
-    model = onnx_model(*(trace(embedders[modality], batch) for modality in MODALITIES))
+    given_batch = partial(batch, streams=network.encoder.streams)
+    model = onnx_model(*(trace(embedders[modality], given_batch) for modality in MODALITIES))
     session = onnxruntime.InferenceSession(model.SerializeToString())
     names = [given.name for given in session.get_inputs()]
     features = []
     for modality in MODALITIES:
         for clips in (1, 4):
-            frames, joints = batch(clips)
+            frames, joints = given_batch(clips)
             given = {"frames": frames, "joints": joints, "infrared": np.array(modality == "infrared")}
             (found,) = session.run(None, {name: given[name] for name in names})
             expected = embedders[modality](Tensor(frames), Tensor(joints)).asnumpy()
