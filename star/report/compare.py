@@ -57,7 +57,7 @@ def compare_runs(
     from star.tracking.runs import find_run
     from star.tracking.store import store_uri
 
-    names = [name.strip() for name in runs.split(",")]
+    names = _two(runs)
     if len(names) != 2 or not all(names):
         raise ReportError(
             f"--runs: given {runs!r}, expected two runs with a comma between them: --runs 1f2e3d4c,8a9b0c1d"
@@ -89,6 +89,16 @@ def compare_runs(
             raise ReportError(f"the figure cannot be written to {folder}: {error.strerror}") from error
         written += ["scatter.pdf", "scatter.png"]
     return f"{text}\nwritten to {folder}: {', '.join(written)}"
+
+
+def _two(runs: str) -> list[str]:
+    """The names between commas; of folders with commas in their names, the two that are there."""
+    parts = runs.split(",")
+    for place in range(1, len(parts)):
+        halves = [",".join(parts[:place]).strip(), ",".join(parts[place:]).strip()]
+        if len(parts) > 2 and all(half and Path(half).expanduser().is_dir() for half in halves):
+            return halves
+    return [part.strip() for part in parts]
 
 
 def _refuse_unlike(first: RunRecord, second: RunRecord) -> None:

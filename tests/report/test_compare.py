@@ -1,6 +1,7 @@
 """Two runs compared: the numbers, the largest differences, and which pairs are refused."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from star.errors import ReportError, TrackingError
 from star.evaluation.per_query import read_per_query
 from star.report import compare_runs
+from star.report.compare import _two
 
 
 @pytest.fixture
@@ -101,6 +103,15 @@ def test_runs_measured_otherwise_are_refused(compare, runs, change, named):
 def test_two_runs_are_needed(compare, given):
     with pytest.raises(ReportError, match="expected two runs with a comma between them"):
         compare(given)
+
+
+def test_folders_with_commas_in_their_names(tmp_path: Path):
+    first, second = tmp_path / "lr=0.1,n=2", tmp_path / "b,c"
+    for folder in (first, second):
+        folder.mkdir()
+    assert _two(f"{first}, {second}") == [str(first), str(second)]
+    assert _two(f"{first},{first}x") == [*f"{first}".split(","), *f"{first}x".split(",")]
+    assert _two(" a , b") == ["a", "b"]
 
 
 def test_a_run_is_not_compared_with_itself_nor_one_without_scores(compare, runs):
