@@ -123,6 +123,20 @@ def migrate_settings(values: Values) -> Values:
     return values | {"version": VERSION}
 
 
+def overrides_for_old_defaults(values: Values) -> list[str]:
+    """Overrides that say what a run took from defaults of its time which are others now: how rectangles are erased.
+
+    Args:
+        values: the run's stored configuration.
+    """
+    augmentation = values.get("dataset", {}).get("augmentation", {})
+    if "erase_law" in augmentation or "erase_aspect" not in augmentation:
+        return []
+    low, high = augmentation["erase_aspect"]
+    given = {"erase_law": "log_uniform", "erase_fill": "mean", "erase_aspect": f"[{low},{high}]"}
+    return [f"dataset.augmentation.{key}={value}" for key, value in given.items()]
+
+
 def drop_unused_draws(values: Values) -> None:
     """Take out how gains are drawn where the style augmentation is off: it can change no number."""
     style = values.get("style", {})

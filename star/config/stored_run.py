@@ -20,7 +20,7 @@ from yaml import YAMLError
 
 from star.config.compose import compose_run, group_choices
 from star.config.folders import use_config_folders
-from star.config.migrations import migrate, migrate_overrides
+from star.config.migrations import migrate, migrate_overrides, overrides_for_old_defaults
 from star.config.paths import outputs_folder
 from star.config.typed import value_of
 from star.errors import ConfigError, Problem
@@ -73,7 +73,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def stored_overrides(run: str) -> tuple[Path, list[str]]:
-    """A run's folder and the overrides it was started with.
+    """A run's folder and the overrides it was started with, after those that name defaults which have changed since.
 
     They are in `run.json`; Hydra's own file, which it writes anew at every start, serves for runs that were stopped
     before they had one, and for older ones.
@@ -88,7 +88,17 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
     if not isinstance(found, (list, ListConfig)):
         raise ConfigError([Problem("run", run, "a run that began; this one was stopped before, start it again")])
     overrides = [text for text in map(str, found) if not text.startswith("resume=")]
-    return folder, overrides if record.get("version", 1) > 1 else migrate_overrides(overrides)
+    overrides = overrides if record.get("version", 1) > 1 else migrate_overrides(overrides)
+    return folder, [*overrides_for_old_defaults(_stored_values(folder)), *overrides]
+
+
+def _stored_values(folder: Path) -> dict[str, Any]:
+    """The configuration in a run's folder as it is stored; empty where it is missing or cannot be read."""
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError):
+        return {}
+    return values if isinstance(values, dict) else {}  # type: ignore[return-value]
 
 
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from support.commands import Command
+from support.experiment_numbers import ERASING
 from support.stored_runs import FEATURES, NAMES, STORED, copy_run, import_run, write_data
 
 from star.config.check import check_config
@@ -56,7 +57,8 @@ def study(root: Path, tmp_path: Path) -> Path:
     for name in NAMES:
         own = [text for text in given[name] if text not in shared and not text.startswith("experiment=")]
         rows.append({"name": name, "label": name, "experiment": name, "overrides": migrate_overrides(own)})
-    about = {"title": "Stored", "text": "Stored.", "common": migrate_overrides(common), "baseline": "baseline"}
+    common = [*migrate_overrides(common), *ERASING]
+    about = {"title": "Stored", "text": "Stored.", "common": common, "baseline": "baseline"}
     folder = tmp_path / "stored"
     folder.mkdir()
     content = {**about, "seeds": [0], "rows": rows, "columns": COLUMNS, "fill_in": ["dataset.root=ROOT"]}
