@@ -2,7 +2,7 @@
 
 EXTRA = {
     "agw": (),
-    "clip_prototypes": ("backbone=clip_cpu",),
+    "clip_prototypes": ("backbone=clip_cpu", "backbone.layers=2"),
     "iban": (
         *("loss.anaglyph_identity.from_epoch=0", "loss.anaglyph_easy_positive.from_epoch=0"),
         "loss.reconstruction.from_epoch=0",
@@ -10,7 +10,10 @@ EXTRA = {
     "m3reid": ("schedule.tracklets=2",),
     "mitml": ("loss.confusion.from_epoch=0",),
     "saadg": ("schedule.tracklets=2",),
-    "vld": ("backbone=clip_cpu", "schedule.tracklets=2", "schedule.warmup_epochs=1"),
+    "vld": (
+        *("backbone=clip_cpu", "backbone.layers=3", "branch.identity_prompts.layers=1"),
+        *("schedule.tracklets=2", "schedule.warmup_epochs=1"),
+    ),
 }
 """Overrides that each needs beside those that make a run small."""
 METHODS = frozenset(EXTRA)
