@@ -30,7 +30,7 @@ def batch(clips: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 IN_A_HURRY = ("m3reid", "mitml")
-"""With the export of a run of STAR they have the operators of the others."""
+"""The others take a minute to compile, or have fewer operators."""
 
 
 @pytest.mark.parametrize("name", [n if n in IN_A_HURRY else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
