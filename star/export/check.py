@@ -28,7 +28,9 @@ class Written(NamedTuple):
 def random_clips(description: Description, clips: int) -> ClipBatch:
     """Frames of noise, and joints all over them, some of which are missing."""
     rng = np.random.default_rng(clips)
-    frames = rng.integers(0, 256, (clips, *description.shape, 3), dtype=np.uint8)
+    shape = description.shape
+    read = (2 if description.anaglyphs else 1) * shape.frames
+    frames = rng.integers(0, 256, (clips, read, shape.height, shape.width, 3), dtype=np.uint8)
     joints = rng.random((clips, description.frames, NUMBER_OF_JOINTS, 3), dtype=np.float32)
     joints[rng.random(joints.shape[:3]) < 0.1] = 0
     return ClipBatch(frames, joints, clips)

@@ -60,7 +60,8 @@ def _clips(split: Split, description: Description, clips: int) -> Iterator[tuple
             tracklets=tuple(tracklets[place] for place in chosen),
             skeletons=split.skeletons if description.uses_joints else None,
         )
-        loader = EvaluationLoader(part, description.shape, description.reading, batch=1, workers=1)
+        how = {"batch": 1, "workers": 1, "anaglyphs": description.anaglyphs}
+        loader = EvaluationLoader(part, description.shape, description.reading, **how)
         yield from ((batch, modality) for batch in loader)
 
 
