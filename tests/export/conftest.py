@@ -44,7 +44,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         warnings.simplefilter("ignore")  # of MLflow and SQLAlchemy, about each other
         patch.setenv("STAR_OUTPUTS", str(outputs))
         run_id = import_run(run, uri)
-        said = export_run(options(run=run, int8=True, calibration_clips=4, mlflow=True))
+        said = export_run(options(run=run, mindir=False, int8=True, calibration_clips=4, mlflow=True))
     return Exported(run, run / "export", said, root, uri, run_id)
 
 

@@ -21,6 +21,7 @@ from star.errors import ConfigError, DataError, StarError
 from star.export.check import check_features, largest_difference
 from star.export.errors import ExportError
 from star.export.export_run import export_run
+from star.export.mindir_files import write_mindir
 from star.inference.model import Model
 from star.inference.run_network import load_run_network
 
@@ -37,12 +38,9 @@ np.save("features.npy", features)
 
 def test_the_command_says_what_it_wrote_and_how_exact_it_is(exported: Any):
     names = {path.name for path in exported.folder.iterdir()}
-    both = ("model.onnx", "model.json", "model.int8.onnx", "model.int8.json")
-    assert names == {*both, "visible.mindir", "infrared.mindir"}
-    lines = exported.said.splitlines()
+    assert names == {"model.onnx", "model.json", "model.int8.onnx", "model.int8.json"}
     given = "model.onnx: opset 17, inputs frames, infrared, any number of clips; its features differ from"
-    assert lines[0].startswith(given)
-    assert lines[1].startswith("visible.mindir and infrared.mindir: inputs frames, joints, 1 clips at a time; its feat")
+    assert exported.said.startswith(given)
     assert all(f"written: {exported.folder / name} (" in exported.said for name in names)
 
 
@@ -87,6 +85,13 @@ def test_the_8_bit_model_is_measured_and_its_features_are_kept_apart(exported: A
     assert small.fingerprint != whole.fingerprint
     cosines = (small.embed(CLIPS, "visible") * whole.embed(CLIPS, "visible")).sum(axis=1)
     assert (cosines > 0.9).all()
+
+
+@pytest.mark.slow
+def test_mindspore_s_own_format_is_checked_too(exported: Any, tmp_path: Path):
+    files, said = write_mindir(load_run_network(exported.run), tmp_path, clips=2)
+    assert [file.name for file in files] == ["visible.mindir", "infrared.mindir"] and all(map(Path.is_file, files))
+    assert said.startswith("visible.mindir and infrared.mindir: inputs frames, joints, 2 clips at a time; its features")
 
 
 def test_features_that_differ_are_refused(exported: Any):
