@@ -2,7 +2,7 @@
 
 `pytest -s tests/benchmarks/bench_embed.py`. A clip of 12 frames of 288 x 144 through STAR on ResNet-50, in sessions
 with all cores. The rows take turns, so that other work on the machine is alike for all; ratios are those of the fastest
-rounds. The figures are in docs/use_a_model.md.
+rounds.
 """
 
 from __future__ import annotations
