@@ -15,7 +15,7 @@ out of the loss.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import mindspore as ms
 import numpy as np
@@ -23,7 +23,6 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from star.bounds import Bounds
 from star.losses.distances import all_rows
-from star.models.initial import Draw
 from star.ops import GatherRows
 from star.types import ALONE, Share
 
@@ -43,7 +42,7 @@ class ClipPrototypes(nn.Cell):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("clip_features", "identities")
-    initial: ClassVar[Mapping[str, Draw]] = {}
+    initial: ClassVar[Mapping[str, Any]] = {}
     across_rows = True
 
     def __init__(
