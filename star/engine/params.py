@@ -40,7 +40,7 @@ def run_params(config: Config) -> dict[str, object]:
         params |= _arguments(key, node)
     params |= {f"schedule.{key}": value for key, value in asdict(config.schedule).items() if key not in _TECHNICAL}
     params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _DATASET}
-    params |= {f"style.{key}": value for key, value in asdict(config.style).items()}
+    params |= {f"style.{key}": value for key, value in asdict(config.style).items() if key in _style(config)}
     params |= {f"backbone.{key}": config.backbone[key] for key in PREPARATION}
     params |= {f"dataset.{key}": getattr(config.dataset, key) for key in _RARE}
     return dict(list(params.items())[:LARGEST_PARAMS])
@@ -53,6 +53,11 @@ def _arguments(key: str, node: Mapping[str, Any]) -> dict[str, object]:
         for name, value in node.items()
         if name not in ("_target_", *PREPARATION) and not isinstance(value, Mapping)
     }
+
+
+def _style(config: Config) -> tuple[str, ...]:
+    """How gains are drawn says something only where they are."""
+    return ("augmentation", "attack", *(("gain", "per", "permute") if config.style.augmentation else ()))
 
 
 def _skeleton(config: Config) -> dict[str, object]:

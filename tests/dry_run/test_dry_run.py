@@ -50,7 +50,7 @@ def test_every_experiment_compiles(experiment: str, sound: Simulate):
 @pytest.mark.parametrize("method", EXTRA)
 def test_every_method_compiles_with_and_without_guidance(method: str, guidance: str, sound: Simulate):
     found = sound(f"method={method}", *EXTRA[method], f"skeleton_graph={guidance}")
-    assert ("DynamicRNN" in found.graphs[0].kernels["aclop"]) == (guidance != "none" or method == "mitml")
+    assert ("DynamicRNN" in found.graphs[0].kernels["aclop"]) == (guidance != "none" or method in ("iban", "mitml"))
 
 
 @pytest.mark.slow
