@@ -140,13 +140,14 @@ HERE = (
 def broken_rules(config: Any, problems: list[Problem], rules: Sequence[Rule]) -> list[Problem]:
     """The rules `config` breaks.
 
-    Passed over are rules about a group the configuration does not have, about a key with a problem of its own, and,
-    if there are problems, those that cannot be asked: a wrong value is None here.
+    Passed over are rules about a group the configuration does not have or has as null, about a key with a problem of
+    its own, and, if there are problems, those that cannot be asked: a wrong value is None here.
     """
     known = {problem.key for problem in problems}
     broken = []
     for rule in rules:
-        if rule.key in known or not hasattr(config, rule.key.partition(".")[0]):
+        group, dot, _ = rule.key.partition(".")
+        if rule.key in known or not hasattr(config, group) or (dot and getattr(config, group) is None):
             continue
         try:
             if not rule.holds(config):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from star.config.commands import Command
 from star.config.constraints import Rule
@@ -75,6 +76,18 @@ def _only_imported(key: str, empty: object = None) -> Rule:
     return Rule(key, lambda c: c.import_ is not None or getattr(c, key) == empty, lambda c: "import=FORMAT beside it")
 
 
+def pose_model_rules(used: Callable[[Any], bool]) -> tuple[Rule, ...]:
+    """That an estimator has its model file, where the configuration uses one."""
+    return (
+        Rule("pose.model",
+             lambda c: not used(c) or c.pose.model is not None or c.pose.kind not in _NEEDED,
+             lambda c: _NEEDED[c.pose.kind]),
+        Rule("pose.model",
+             lambda c: not used(c) or c.pose.model is None or Path(c.pose.model).expanduser().is_file(),
+             lambda c: "an existing file"),
+    )  # fmt: skip
+
+
 def paths(given: str | list[str] | None) -> list[Path]:
     """One path, several or none."""
     listed = [given] if isinstance(given, str) else given or []
@@ -99,12 +112,7 @@ RULES = (
          lambda c: c.dataset.pack is None,
          lambda c: "null: skeletons are made of the frames in the folder (dataset.root)"),
     Rule("out", lambda c: c.out is not None or c.dry_run, lambda c: "a folder for the skeleton files (out=FOLDER)"),
-    Rule("pose.model",
-         lambda c: bool(c.import_ or c.source) or c.pose.model is not None or c.pose.kind not in _NEEDED,
-         lambda c: _NEEDED[c.pose.kind]),
-    Rule("pose.model",
-         lambda c: c.import_ is not None or c.pose.model is None or Path(c.pose.model).expanduser().is_file(),
-         lambda c: "an existing file"),
+    *pose_model_rules(lambda c: c.import_ is None and not c.source),
     Rule("source",
          lambda c: c.import_ is None or bool(paths(c.source)),
          lambda c: f"the {c.import_} file or folder (source=FILE)"),

@@ -48,8 +48,8 @@ def describe(kind: Any, bounds: typing.Mapping[str, Any] | None = None) -> str:
     bounds = bounds or {}
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        if all(map(dataclasses.is_dataclass, arguments)):
-            return "a group of keys"
+        if any(map(dataclasses.is_dataclass, arguments)):
+            return "a group of keys" + (" or null" if type(None) in arguments else "")
         return " or ".join(describe(a, bounds if a is not type(None) else None) for a in arguments)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
@@ -71,10 +71,11 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        if all(map(dataclasses.is_dataclass, arguments)):
-            return _convert_choice(value, arguments, key, problems)
+        choices = [a for a in arguments if a is not type(None)]
+        if len(choices) > 1 and all(map(dataclasses.is_dataclass, choices)):
+            return _convert_choice(value, choices, key, problems)
         mine: list[Problem] = []
-        for other in (a for a in arguments if a is not type(None)):
+        for other in choices:
             mine = []
             result = _convert(value, other, bounds, key, mine)
             if not mine:
@@ -110,7 +111,7 @@ def _convert(value: Any, kind: Any, bounds: typing.Mapping[str, Any], key: str, 
     return wrong()
 
 
-def _convert_choice(value: Any, schemas: tuple[Any, ...], key: str, problems: list[Problem]) -> Any:
+def _convert_choice(value: Any, schemas: typing.Sequence[Any], key: str, problems: list[Problem]) -> Any:
     by_kind = {kind: s for s in schemas for kind in typing.get_args(typing.get_type_hints(s)["kind"])}
     if not isinstance(value, dict):
         return problems.append(Problem(key, "null" if value is None else repr(value), "a group of keys"))

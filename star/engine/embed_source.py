@@ -1,0 +1,193 @@
+"""What `star-embed` embeds: a split of a data set, a folder of tracklets or a video with its tracks. No MindSpore."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from star.config.embed_command import EmbedConfig, start_seconds
+from star.config.schema import Dataset
+from star.config.stored_run import run_folder, stored_config
+from star.config.validate import nearest, validate
+from star.engine.progress import counting
+from star.engine.read_data import read_dataset
+from star.errors import ConfigError, DataError, Problem
+from star.footage.cutting import Cutting, cut_tracks
+from star.footage.track_file import TrackFile, read_track_file
+from star.footage.tracklet_folder import read_tracklets, tracklet_name
+from star.search.unfinished import Unfinished
+from star.types import Split, Tracklet
+
+UTC = "utc"
+_CUTTING = "cutting.json"
+_TRACKLETS = "tracklets"
+
+
+class Source(NamedTuple):
+    """Tracklets to embed, and what is known of each.
+
+    Attributes:
+        split: the tracklets; its skeletons are those of the data set.
+        names: of the tracklets.
+        cameras: their names, empty where unknown.
+        frames: of each tracklet.
+        clock: what the times count from; empty without times.
+        times: [n 2] float64, start and end in seconds.
+        report: lines on what was found, left out and cut.
+    """
+
+    split: Split
+    names: Sequence[str]
+    cameras: Sequence[str]
+    frames: Sequence[int]
+    clock: str
+    times: np.ndarray
+    report: tuple[str, ...]
+
+
+def dataset_of(config: EmbedConfig, overrides: Sequence[str]) -> Dataset:
+    """The data set of `split`: the one that is named, else that of the run, with its overrides.
+
+    Raises:
+        ConfigError: the model is no run and no data set is named, or the run's cannot be used.
+    """
+    if config.dataset is not None:
+        return config.dataset
+    if str(config.model).lower().endswith(".onnx"):
+        expected = "a data set beside an exported model (dataset=NAME dataset.root=ROOT)"
+        raise ConfigError([Problem("dataset", "null", expected)])
+    stored = OmegaConf.to_container(stored_config(run_folder(str(config.model)), overrides))
+    problems: list[Problem] = []
+    dataset = validate(stored["dataset"], Dataset, problems, "dataset")  # type: ignore[index, call-overload]
+    if problems:
+        raise ConfigError(problems)
+    return dataset
+
+
+def split_source(dataset: Dataset, name: str, workers: int) -> tuple[Source, str]:
+    """A split of a data set, and a hash of what it is read from.
+
+    Raises:
+        ConfigError: the data set has no such split.
+        DataError: it cannot be read.
+    """
+    data = read_dataset(dataset, workers=workers)
+    splits = {split.name: split for split in data.splits}
+    if name not in splits:
+        raise ConfigError([Problem("split", name, f"a split of {data.name}{nearest(name, splits)}")])
+    split = splits[name]
+    names = [_name_in_dataset(tracklet) for tracklet in split.tracklets]
+    cameras = [str(tracklet.camera) for tracklet in split.tracklets]
+    report = (f"{data.name}, {name}: {len(names):,} tracklets", *data.notes)
+    return _without_times(split, names, cameras, report), data.fingerprint
+
+
+def folder_source(config: EmbedConfig) -> tuple[Source, str]:
+    """A folder of tracklets, and a hash of the names in it.
+
+    Raises:
+        DataError: it has none, or cannot be read.
+    """
+    folder = Path(str(config.tracklets)).expanduser()
+    assert config.modality is not None
+    split = read_tracklets(folder, config.modality)
+    names = [tracklet_name(tracklet) for tracklet in split.tracklets]
+    digest = hashlib.sha256("\n".join(key for t in split.tracklets for key in t.frames).encode())
+    report = (f"{folder}: {len(names):,} tracklets, {sum(len(t.frames) for t in split.tracklets):,} frames",)
+    cameras = [_camera(config)] * len(names)
+    return _without_times(split, names, cameras, report), f"{folder.resolve()} {digest.hexdigest()}"
+
+
+def read_tracks(config: EmbedConfig) -> tuple[TrackFile, str]:
+    """The track file of the video, and what tells both files from others.
+
+    Raises:
+        DataError: see `read_track_file`.
+    """
+    tracks, video = Path(str(config.tracks)).expanduser(), Path(str(config.video)).expanduser()
+    read = read_track_file(tracks, first_frame=config.first_frame, min_confidence=config.min_confidence)
+    state = video.stat()
+    digest = hashlib.sha256(tracks.read_bytes()).hexdigest()
+    options = f"first_frame={config.first_frame} min_confidence={config.min_confidence}"
+    return read, f"{video.resolve()} {state.st_size} {state.st_mtime_ns} {digest} {options}"
+
+
+def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unfinished: Unfinished) -> Source:
+    """The tracks of a video, cut into a folder of the unfinished file.
+
+    Args:
+        config: of the command.
+        tracks: of the video.
+        frames: of a clip; None cuts every frame of a track.
+        unfinished: where the frames go, and where a cutting that was finished is found again.
+
+    Raises:
+        DataError: the video cannot be read or no track is in it, or the frames cannot be written.
+    """
+    assert config.modality is not None
+    video, folder = Path(str(config.video)).expanduser(), unfinished.folder / _TRACKLETS
+    cutting = Cutting.from_json(unfinished.read_json(_CUTTING))
+    if cutting is None:
+        with counting("cutting tracks", "frames") as show:
+            cutting = cut_tracks(video, tracks, folder, frames=frames, on_progress=show)
+        unfinished.write_json(_CUTTING, cutting)
+    if not cutting.tracks:
+        raise DataError(f"no track of {tracks.path} has a frame of {video} that can be read")
+    split = read_tracklets(folder, config.modality)
+    by_track = {int(tracklet_name(tracklet)): tracklet for tracklet in split.tracklets}
+    split = Split(video.stem, split.frames, tuple(by_track[cut.number] for cut in cutting.tracks))
+    rate = config.frame_rate or cutting.rate
+    start = start_seconds(config.start)
+    times = np.full((len(cutting.tracks), 2), np.nan)
+    if rate is not None:
+        times[:] = [((start or 0) + cut.first / rate, (start or 0) + (cut.last + 1) / rate) for cut in cutting.tracks]
+    return Source(
+        split=split,
+        names=[f"{video.stem}/{cut.number}" for cut in cutting.tracks],
+        cameras=[_camera(config)] * len(cutting.tracks),
+        frames=[cut.boxes for cut in cutting.tracks],
+        clock="" if rate is None else UTC if start is not None else f"video {video.name}",
+        times=times,
+        report=_video_report(video, tracks, cutting, rate),
+    )
+
+
+def _video_report(video: Path, tracks: TrackFile, cutting: Cutting, rate: float | None) -> tuple[str, ...]:
+    left_out = {
+        "of less confidence": tracks.unsure,
+        "without area": cutting.empty,
+        "outside the image": cutting.outside,
+        "in frames that cannot be read": cutting.beyond,
+    }
+    boxes = f"{tracks.path}: {tracks.boxes + tracks.unsure:,} boxes of {len(tracks.tracks):,} tracks"
+    if told := ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count):
+        boxes += f"; left out: {told}"
+    if cutting.cut:
+        boxes += f"; {cutting.cut:,} cut at the image's border"
+    bad = f", {cutting.bad_frames:,} of them cannot be decoded" if cutting.bad_frames else ""
+    lines = [f"{video}: {cutting.frames:,} frames{bad}", boxes]
+    if cutting.lost:
+        shown = ", ".join(map(str, cutting.lost[:10])) + (", ..." if len(cutting.lost) > 10 else "")
+        lines.append(f"{len(cutting.lost):,} tracks have no frame and no feature: {shown}")
+    if rate is None:
+        lines.append("the video does not state its frame rate: tracklets have no times (frame_rate=NUMBER gives them)")
+    return (*lines, *cutting.notes)
+
+
+def _without_times(split: Split, names: Sequence[str], cameras: Sequence[str], report: tuple[str, ...]) -> Source:
+    frames = [len(tracklet.frames) for tracklet in split.tracklets]
+    return Source(split, names, cameras, frames, "", np.full((len(names), 2), np.nan), report)
+
+
+def _name_in_dataset(tracklet: Tracklet) -> str:
+    folder, _, first = tracklet.frames[0].rpartition("/")
+    return f"{folder}/{first}-{tracklet.frames[-1].rpartition('/')[2]}"
+
+
+def _camera(config: EmbedConfig) -> str:
+    return "" if config.camera is None else str(config.camera)

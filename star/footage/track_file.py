@@ -1,0 +1,137 @@
+"""Track files in the MOTChallenge text format, one box a line: `frame,id,left,top,width,height,confidence,...`.
+
+Frames count from 1 unless another first number is given. Coordinates are taken as trackers write them: `left` and `top`
+are the box's edges in pixels of the video, 0 at the image's edge. Fields are parted by commas, semicolons, tabs or
+blanks; what follows the seventh is not read. A first line that begins with `frame` is a heading.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from star.data.text import read_text
+from star.errors import DataError
+
+_FIELDS = ("frame", "id", "left", "top", "width", "height")
+_CONFIDENCE = len(_FIELDS)
+_FORM = "expected frame,id,left,top,width,height,confidence,..."
+_BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
+
+
+class Track(NamedTuple):
+    """One person followed through a video.
+
+    Attributes:
+        number: the id in the file.
+        frames: [n] int64, ascending; 0 is the first frame of the video.
+        boxes: [n 4] float64, left, top, width and height in pixels.
+    """
+
+    number: int
+    frames: np.ndarray
+    boxes: np.ndarray
+
+
+class TrackFile(NamedTuple):
+    """What a track file holds.
+
+    Attributes:
+        path: the file.
+        tracks: in the order of their numbers.
+        boxes: of all tracks.
+        unsure: boxes left out because their confidence is below the smallest.
+    """
+
+    path: Path
+    tracks: tuple[Track, ...]
+    boxes: int
+    unsure: int
+
+
+class _Box(NamedTuple):
+    frame: int
+    track: int
+    place: tuple[float, ...]
+    confidence: float | None
+
+
+def read_track_file(path: Path, *, first_frame: int = 1, min_confidence: float | None = None) -> TrackFile:
+    """Parse a track file; lines may be in any order.
+
+    Args:
+        path: the file.
+        first_frame: number that the file gives the first frame of the video.
+        min_confidence: boxes below it are left out; None keeps all.
+
+    Raises:
+        DataError: the file is missing or has no box, a line is malformed, or a track has two boxes in a frame; gives
+            file and line.
+    """
+    try:
+        text = read_text(path)
+    except OSError as error:
+        raise DataError(f"track file {path} cannot be read: {error.strerror}") from error
+    lines: dict[tuple[int, int], int] = {}
+    found: dict[int, list[_Box]] = {}
+    unsure = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or (number == 1 and line.strip().lower().startswith(_FIELDS[0])):
+            continue
+        where = f"{path}:{number}"
+        box = _parse(line.strip(), where, first_frame)
+        before = lines.setdefault((box.track, box.frame), number)
+        if before != number:
+            raise DataError(
+                f"{where}: track {box.track} has a second box in frame {box.frame} (the first: line {before}), "
+                "expected one"
+            )
+        if min_confidence is not None:
+            if box.confidence is None:
+                raise DataError(f"{where}: given {line.strip()!r}, expected a confidence as the seventh field")
+            if box.confidence < min_confidence:
+                unsure += 1
+                continue
+        found.setdefault(box.track, []).append(box)
+    if not lines:
+        raise DataError(f"track file {path} has no box; {_FORM}")
+    tracks = tuple(_track(number, found[number], first_frame) for number in sorted(found))
+    return TrackFile(path, tracks, len(lines) - unsure, unsure)
+
+
+def _track(number: int, boxes: list[_Box], first_frame: int) -> Track:
+    boxes = sorted(boxes)
+    frames = np.array([box.frame - first_frame for box in boxes], np.int64)
+    return Track(number, frames, np.array([box.place for box in boxes], np.float64))
+
+
+def _parse(line: str, where: str, first_frame: int) -> _Box:
+    words = _BETWEEN.split(line.rstrip(",; \t"))
+    try:
+        values = [float(word) for word in words[: _CONFIDENCE + 1]]
+    except ValueError:
+        values = []
+    if len(values) < len(_FIELDS):
+        raise DataError(f"{where}: given {line!r}, {_FORM}")
+    for name, value in zip((*_FIELDS, "confidence"), values, strict=False):
+        if not math.isfinite(value):
+            raise DataError(f"{where}: given {name} {value}, expected a finite number")
+    for name, value in zip(_FIELDS[:2], values, strict=False):
+        if value != int(value):
+            raise DataError(f"{where}: given {name} {value:g}, expected a whole number")
+    frame, track = int(values[0]), int(values[1])
+    if frame < first_frame:
+        advice = "; give first_frame=0 if the file counts from 0" if frame == 0 else ""
+        raise DataError(f"{where}: given frame {frame}, expected {first_frame} or more{advice}")
+    if track < 0:
+        raise DataError(
+            f"{where}: given id {track}, expected 0 or more: detections have no track yet, a tracker gives them one"
+        )
+    for name, value in zip(_FIELDS[4:], values[4:], strict=False):
+        if value < 0:
+            raise DataError(f"{where}: given {name} {value:g}, expected 0 or more")
+    return _Box(frame, track, tuple(values[2:6]), values[6] if len(values) > _CONFIDENCE else None)

@@ -1,0 +1,83 @@
+"""A folder of tracklets: every folder in it that holds frames is one tracklet, whatever its name and depth."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from star.data.folder import has_suffix, left_by_others
+from star.data.frame_suffix import SUFFIXES
+from star.data.frames import read_file
+from star.errors import DataError
+from star.types import Modality, SkeletonStore, Split, Tracklet
+
+UNKNOWN_IDENTITY = -1
+_NUMBER = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class NamedFrames:
+    """Frames whose keys are their paths below a folder, suffix included.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    def read(self, key: str) -> bytes:
+        """The bytes of the file; raises DataError, which names it, if it is missing or cannot be read."""
+        return read_file(self.path / key)
+
+    def name(self, key: str) -> str:
+        """The file, for messages."""
+        return str(self.path / key)
+
+
+def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | None = None) -> Split:
+    """The tracklets of a folder in order of path, their frames in order of name (2 before 10).
+
+    Identity and camera are unknown (-1). The name of a tracklet is `tracklet_name` of it.
+
+    Args:
+        folder: with one folder of `.jpg`, `.jpeg` or `.png` frames a tracklet.
+        modality: of all.
+        skeletons: of the frames, by their keys.
+
+    Raises:
+        DataError: the folder is missing or cannot be read, has no tracklet, or has frames beside the tracklets.
+    """
+    if not folder.is_dir():
+        raise DataError(f"folder of tracklets {folder} is missing")
+    found: list[Tracklet] = []
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders[:] = sorted((name for name in folders if not left_by_others(name)), key=_natural)
+        frames = sorted((n for n in names if has_suffix(n, *SUFFIXES) and not left_by_others(n)), key=_natural)
+        if not frames:
+            continue
+        below = Path(place).relative_to(folder)
+        if below == Path():
+            raise DataError(
+                f"{folder} has frames of its own ({frames[0]}): expected one folder of frames for each tracklet in it"
+            )
+        keys = tuple((below / name).as_posix() for name in frames)
+        found.append(Tracklet(UNKNOWN_IDENTITY, UNKNOWN_IDENTITY, modality, keys))
+    if not found:
+        raise DataError(f"{folder} has no tracklet: expected folders with frames ({', '.join(SUFFIXES)}) in it")
+    return Split(folder.name, NamedFrames(folder), tuple(found), skeletons)
+
+
+def tracklet_name(tracklet: Tracklet) -> str:
+    """The folder its frames are in."""
+    return tracklet.frames[0].rpartition("/")[0]
+
+
+def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Numbers in a name count as numbers."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBER.split(name) if part], name
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"folder {error.filename} cannot be read: {error.strerror}") from error

@@ -1,0 +1,164 @@
+"""Files of features: `.npz` (NumPy) and `.parquet` (one row a tracklet), written whole or not at all.
+
+Both hold the columns of `star.search.features.Items`, the features, and `about` as JSON; in a Parquet file it stands
+under the key `star` of the file's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from star.errors import DataError, StarError
+from star.search.features import Features, Items
+from star.types import MODALITIES, NUMBER_OF_JOINTS
+
+SUFFIXES = (".npz", ".parquet")
+FORMAT = "star features 1"
+_COLUMNS = tuple(field.name for field in fields(Items) if field.name not in ("strips", "joints"))
+_KEY = b"star"
+_REMEDY = "expected a file that star-embed wrote"
+
+
+def write_features(path: Path, features: Features) -> None:
+    """Write a file; the suffix says of which kind.
+
+    Args:
+        path: `.npz` or `.parquet`; replaced if it is there.
+        features: of at least one tracklet.
+
+    Raises:
+        DataError: it cannot be written.
+        StarError: pyarrow, which Parquet needs, is not installed.
+    """
+    write = {".npz": _write_npz, ".parquet": _write_parquet}[path.suffix.lower()]
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial, features, json.dumps({"format": FORMAT, **features.about}))
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"features {path} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_features(path: Path) -> Features:
+    """Read a file that `write_features` wrote.
+
+    Raises:
+        DataError: it is missing, of another kind, incomplete, or has features that are not finite; names it.
+        StarError: pyarrow, which Parquet needs, is not installed.
+    """
+    if not path.is_file():
+        raise DataError(f"features {path} are missing; {_REMEDY}")
+    readers: dict[str, Callable[[Path], Features]] = {".npz": _read_npz, ".parquet": _read_parquet}
+    if path.suffix.lower() not in readers:
+        raise DataError(f"features {path}: given {path.suffix or 'no suffix'}, expected {' or '.join(SUFFIXES)}")
+    features = readers[path.suffix.lower()](path)
+    problem = _problem(features)
+    if problem:
+        raise DataError(f"features {path}: {problem}; {_REMEDY}")
+    return features
+
+
+def _problem(features: Features) -> str | None:
+    values, items, about = features
+    if about.get("format") != FORMAT or not {"fingerprint", "width"} <= set(about):
+        return f"its format is {about.get('format', 'not stated')!r}"
+    if values.ndim != 2 or values.dtype not in (np.float32, np.float16) or values.shape[1] != about["width"]:
+        return f"features of shape {values.shape} and type {values.dtype}, stated width {about['width']}"
+    lengths = {len(values), *(len(getattr(items, field.name)) for field in fields(Items))}
+    if len(lengths) != 1 or lengths == {0}:
+        return f"its columns have {', '.join(map(str, sorted(lengths)))} rows"
+    if not set(np.unique(items.modalities).tolist()) <= set(MODALITIES):
+        return f"a modality that is not {' or '.join(MODALITIES)}"
+    broken = np.flatnonzero(~np.isfinite(np.abs(values).max(axis=1)))
+    return f"the features of {items.names[broken[0]]} are not finite" if len(broken) else None
+
+
+def _write_npz(path: Path, features: Features, about: str) -> None:
+    items = features.items
+    columns = {name: getattr(items, name) for name in _COLUMNS}
+    ends = np.cumsum([len(strip) for strip in items.strips], dtype=np.int64)
+    strips = np.frombuffer(b"".join(items.strips), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, features=features.values, about=np.array(about), strips=strips, strip_ends=ends,
+                 joints=items.joints, **columns)  # fmt: skip
+
+
+def _read_npz(path: Path) -> Features:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            columns = {name: stored[name] for name in _COLUMNS}
+            data, ends = stored["strips"].tobytes(), stored["strip_ends"].tolist()
+            strips = tuple(data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
+            items = Items(**columns, strips=strips, joints=stored["joints"])
+            return Features(stored["features"], items, json.loads(str(stored["about"])))
+    except KeyError as error:
+        raise DataError(f"features {path} have no {error.args[0]}; {_REMEDY}") from error
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"features {path} cannot be read ({error}); {_REMEDY}") from error
+
+
+def _write_parquet(path: Path, features: Features, about: str) -> None:
+    arrow = _pyarrow()
+    items = features.items
+    columns: dict[str, Any] = {name: arrow.array(getattr(items, name)) for name in _COLUMNS}
+    columns["strips"] = arrow.array(items.strips, arrow.binary())
+    if items.joints.shape[1]:
+        columns["joints"] = _rows_of_numbers(arrow, items.joints.reshape(len(items), -1))
+    columns["features"] = _rows_of_numbers(arrow, features.values)
+    table = arrow.table(columns).replace_schema_metadata({_KEY: about.encode()})
+    arrow.parquet.write_table(table, path, compression="none", use_dictionary=list(_COLUMNS))
+
+
+def _rows_of_numbers(arrow: Any, values: np.ndarray) -> Any:
+    return arrow.FixedSizeListArray.from_arrays(arrow.array(np.ravel(values)), values.shape[1])
+
+
+def _read_parquet(path: Path) -> Features:
+    arrow = _pyarrow()
+    try:
+        table = arrow.parquet.read_table(path)
+        about = json.loads((table.schema.metadata or {})[_KEY])
+        columns = {name: table[name].to_numpy() for name in _COLUMNS}
+        for name in ("names", "cameras", "modalities", "clocks"):
+            columns[name] = columns[name].astype(str)
+        strips = tuple(table["strips"].to_pylist())
+        if "joints" in table.column_names:
+            joints = _numbers(table["joints"]).reshape(table.num_rows, -1, NUMBER_OF_JOINTS, 3)
+        else:
+            joints = np.empty((table.num_rows, 0, NUMBER_OF_JOINTS, 3), np.float16)
+        return Features(_numbers(table["features"]), Items(**columns, strips=strips, joints=joints), about)
+    except KeyError as error:
+        raise DataError(f"features {path} have no {error.args[0]}; {_REMEDY}") from error
+    except (OSError, ValueError, TypeError, arrow.ArrowException) as error:
+        raise DataError(f"features {path} cannot be read ({error}); {_REMEDY}") from error
+
+
+def _numbers(column: Any) -> np.ndarray:
+    """[n d] of a column of lists of d numbers."""
+    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    width = column.type.list_size
+    flat = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
+    return flat.reshape(len(column), width)
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise StarError(
+            "Parquet files need the package pyarrow, which is not installed: pip install pyarrow, or give a file "
+            "that ends in .npz"
+        ) from error
+    return pyarrow

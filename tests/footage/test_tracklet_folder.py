@@ -1,0 +1,52 @@
+"""Folders of tracklets as splits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.fake_estimator import DiagonalRecipe
+from support.footage import write_tracklets
+from support.tiny_vcm import write_jpeg
+
+from star.errors import DataError, StarError
+from star.footage.estimated_skeletons import EstimatedSkeletons
+from star.footage.tracklet_folder import read_tracklets, tracklet_name
+
+
+def test_every_folder_with_frames_is_a_tracklet_and_frames_are_in_the_order_of_their_numbers(tmp_path):
+    write_tracklets(tmp_path, {"b/night 2": (9, 9, 9), "b/night 10": (8, 8, 8), "a": (7, 7, 7)}, frames=11)
+    (tmp_path / "a" / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "a" / "._3.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "notes.txt").write_text("x")
+    (tmp_path / "a" / "10.jpg").rename(tmp_path / "a" / "10.JPG")
+    (tmp_path / "empty").mkdir()
+    split = read_tracklets(tmp_path, "infrared")
+    assert [tracklet_name(tracklet) for tracklet in split.tracklets] == ["a", "b/night 2", "b/night 10"]
+    names = [key.rpartition("/")[2] for key in split.tracklets[0].frames]
+    assert names == ["1.jpg", *(f"{n}.jpg" for n in range(2, 10)), "10.JPG", "11.jpg"]
+    assert split.frames.name("a/10.JPG") == str(tmp_path / "a" / "10.JPG") and split.frames.read("a/10.JPG")
+    assert {(t.modality, t.identity) for t in split.tracklets} == {("infrared", -1)}
+
+
+def test_a_folder_that_is_none_of_tracklets_is_named(tmp_path):
+    with pytest.raises(DataError, match="is missing"):
+        read_tracklets(tmp_path / "absent", "visible")
+    with pytest.raises(DataError, match=r"has no tracklet: expected folders with frames \(.jpg, .jpeg, .png\)"):
+        read_tracklets(tmp_path, "visible")
+    write_jpeg(tmp_path / "1.jpg", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(DataError, match=r"has frames of its own \(1.jpg\): expected one folder of frames"):
+        read_tracklets(tmp_path, "visible")
+
+
+def test_skeletons_are_estimated_once_and_not_in_frames_that_cannot_be_decoded(tmp_path):
+    split = read_tracklets(write_tracklets(tmp_path / "f", {"a": (200, 20, 20)}, frames=2), "visible")
+    log = tmp_path / "log"
+    store = EstimatedSkeletons(split.frames, DiagonalRecipe(log=log))
+    found = store.read("a/1.jpg")
+    assert found is not None and found.shape == (17, 3) and found is store.read("a/1.jpg")
+    assert log.read_bytes() == b"x"
+    (tmp_path / "f" / "a" / "2.jpg").write_bytes(b"no image")
+    assert store.read("a/2.jpg") is None
+    assert store.provenance().startswith("diagonal ")
+    with pytest.raises(StarError, match=r"diagonal failed on frame .*1.jpg: ValueError: too dark"):
+        EstimatedSkeletons(split.frames, DiagonalRecipe(refused=1)).read("a/1.jpg")
