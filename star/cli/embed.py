@@ -17,7 +17,7 @@ def _embed(arguments: Sequence[str]) -> None:
     from star.config.embed_command import read_embed_command
 
     job = read_embed_command(arguments)
-    from star.engine.embed import embed as embed_tracklets
+    from star.embedding.embed import embed as embed_tracklets
 
     log_to_terminal()
     sys.stdout.write(embed_tracklets(job) + "\n")

@@ -96,7 +96,8 @@ def _sources(config: EmbedConfig) -> list[str]:
     return [name for name in ("split", "tracklets", "video") if getattr(config, name) is not None]
 
 
-def _is_time(start: str | None) -> bool:
+def is_time(start: str | None) -> bool:
+    """Whether `start_seconds` reads it."""
     try:
         start_seconds(start)
     except ValueError:
@@ -140,7 +141,7 @@ RULES = (
          lambda c: "null: the data set says it"),
     Rule("camera", lambda c: c.split is None or c.camera is None, lambda c: "null: the data set says it"),
     Rule("pose", lambda c: c.split is None or c.pose is None, lambda c: "null: the data set has its skeletons"),
-    Rule("start", lambda c: _is_time(c.start), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
+    Rule("start", lambda c: is_time(c.start), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     *pose_model_rules(lambda c: c.pose is not None),
 )  # fmt: skip
 """Beside those of a training configuration that are about `dataset`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,19 @@ def read_features(path: Path) -> Features:
     if problem:
         raise DataError(f"features {path}: {problem}; {_REMEDY}")
     return features
+
+
+def write_items(path: Path, items: Items, about: Mapping[str, Any]) -> None:
+    """Write what is known of tracklets without their features; arguments and errors of `write_features`."""
+    write_features(path, Features(np.empty((len(items), 0), np.float32), items, about))
+
+
+def read_items(path: Path) -> tuple[Items, Mapping[str, Any]]:
+    """What `write_items` wrote: the items and `about`; errors of `read_features`."""
+    features = _read_npz(path)
+    if features.values.shape != (len(features.items), 0) or features.about.get("format") != FORMAT:
+        raise DataError(f"{path} is damaged; {_REMEDY}")
+    return features.items, features.about
 
 
 def _problem(features: Features) -> str | None:

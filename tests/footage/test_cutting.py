@@ -59,7 +59,11 @@ def test_a_clip_of_the_cut_frames_is_the_clip_of_the_track(length, frames):
 
 def test_frames_count_from_1_and_boxes_are_cut_at_the_border(tmp_path):
     video = write_video(tmp_path / "v.avi")
-    boxes = [*along(1, range(1, 10)), *along(2, range(30, 31), (-10, 50, 30, 200)), *along(3, range(5, 6), (0, 0, 1, 1))]
+    boxes = [
+        *along(1, range(1, 10)),
+        *along(2, range(30, 31), (-10, 50, 30, 200)),
+        *along(3, range(5, 6), (0, 0, 1, 1)),
+    ]
     made = cut(tmp_path, video, boxes)
     assert [tuple(track) for track in made.tracks] == [(1, 0, 8, 9), (2, 29, 29, 1), (3, 4, 4, 1)]
     assert (made.frames, made.bad_frames, made.cut, made.lost, made.notes, made.rate) == (30, 0, 1, (), (), 10)

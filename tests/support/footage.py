@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
+from support.tiny_vcm import write_jpeg
 
 from star.data.clip import Reading
-from support.tiny_vcm import write_jpeg
+from star.types import ClipBatch, ClipShape
 
 HEIGHT, WIDTH = 96, 128
 RATE = 10
@@ -47,25 +49,25 @@ def write_tracklets(folder: Path, colours: dict[str, tuple[int, int, int]], fram
 class ColourModel:
     """Embeds a clip as the mean colour of each of its frames, its joints as their mean place; counts the clips."""
 
-    frames, size, modalities, fingerprint = 3, (32, 16), ("visible", "infrared"), "c0" * 32
+    frames, size, modalities, fingerprint = 3, (32, 16), ("visible", "infrared"), "c0" * 8
 
-    def __init__(self, uses_joints: bool = False, stop_after: int | None = None):
+    def __init__(self, uses_joints: bool = False, stop_after: int | None = None, dataset: dict | None = None):
         self.uses_joints = uses_joints
         self.dim = 9 + 3 * uses_joints
-        self.reading = Reading()
+        self.description = SimpleNamespace(reading=Reading(), shape=ClipShape(self.frames, *self.size))
+        self.config = {"dataset": dataset}
         self.embedded = 0
         self.stop_after = stop_after
 
-    def embed(self, clips: np.ndarray, modality: str, joints: np.ndarray | None = None) -> np.ndarray:
-        assert clips.shape[1:] == (self.frames, *self.size, 3) and clips.dtype == np.uint8
-        assert (joints is not None) == self.uses_joints
+    def embed_batch(self, batch: ClipBatch, modality: str) -> np.ndarray:
+        assert batch.frames.shape[1:] == (self.frames, *self.size, 3) and batch.frames.dtype == np.uint8
         if self.stop_after is not None and self.embedded >= self.stop_after:
             raise KeyboardInterrupt
-        self.embedded += len(clips)
-        values = clips.astype(np.float32).mean(axis=(2, 3)).reshape(len(clips), -1) + 1
-        if joints is not None:
-            values = np.concatenate([values, 100 * joints.mean(axis=(1, 2))], axis=1)
-        return values / np.linalg.norm(values, axis=1, keepdims=True)
+        self.embedded += batch.count
+        values = batch.frames.astype(np.float32).mean(axis=(2, 3)).reshape(len(batch.frames), -1) + 1
+        if self.uses_joints:
+            values = np.concatenate([values, 100 * batch.joints.mean(axis=(1, 2))], axis=1)
+        return (values / np.linalg.norm(values, axis=1, keepdims=True))[: batch.count]
 
 
 def loader_of(model: ColourModel) -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from omegaconf import OmegaConf
 
+from star.config.constraints import RULES, broken_rules
 from star.config.embed_command import EmbedConfig, start_seconds
 from star.config.schema import Dataset
-from star.config.stored_run import run_folder, stored_config
 from star.config.validate import nearest, validate
 from star.engine.progress import counting
 from star.engine.read_data import read_dataset
@@ -26,6 +26,10 @@ from star.types import Split, Tracklet
 UTC = "utc"
 _CUTTING = "cutting.json"
 _TRACKLETS = "tracklets"
+
+
+class _OnlyDataset(NamedTuple):
+    dataset: Dataset
 
 
 class Source(NamedTuple):
@@ -50,20 +54,27 @@ class Source(NamedTuple):
     report: tuple[str, ...]
 
 
-def dataset_of(config: EmbedConfig, overrides: Sequence[str]) -> Dataset:
-    """The data set of `split`: the one that is named, else that of the run, with its overrides.
+def dataset_of(config: EmbedConfig, of_model: Mapping[str, Any], overrides: Sequence[str]) -> Dataset:
+    """The data set of `split`: the one that is named, else the model's own with the overrides.
+
+    Args:
+        config: of the command.
+        of_model: keys under `dataset` of the run's configuration.
+        overrides: `dataset.KEY=VALUE`.
 
     Raises:
-        ConfigError: the model is no run and no data set is named, or the run's cannot be used.
+        ConfigError: an override does not fit.
     """
     if config.dataset is not None:
         return config.dataset
-    if str(config.model).lower().endswith(".onnx"):
-        expected = "a data set beside an exported model (dataset=NAME dataset.root=ROOT)"
-        raise ConfigError([Problem("dataset", "null", expected)])
-    stored = OmegaConf.to_container(stored_config(run_folder(str(config.model)), overrides))
     problems: list[Problem] = []
-    dataset = validate(stored["dataset"], Dataset, problems, "dataset")  # type: ignore[index, call-overload]
+    values = OmegaConf.create({"dataset": dict(of_model)})
+    for text in overrides:
+        key, _, value = text.partition("=")
+        OmegaConf.update(values, key, OmegaConf.from_dotlist([f"v={value}"]).v)
+    stored: Any = OmegaConf.to_container(values)
+    dataset = validate(stored["dataset"], Dataset, problems, "dataset")
+    problems += broken_rules(_OnlyDataset(dataset), problems, RULES)
     if problems:
         raise ConfigError(problems)
     return dataset

@@ -12,18 +12,18 @@ import numpy as np
 
 import star
 from star.config.embed_command import EmbedConfig, EmbedJob
-from star.data.clip import Reading
-from star.engine.embed_clips import ClipFeed, ReadClip
-from star.engine.embed_source import Source, dataset_of, folder_source, read_tracks, split_source, video_source
+from star.embedding.clips import ClipFeed, ReadClip
+from star.embedding.source import Source, dataset_of, folder_source, read_tracks, split_source, video_source
 from star.engine.make_skeletons import estimator_recipe
 from star.engine.progress import counting
 from star.errors import ConfigError, DataError, Problem
 from star.footage.estimated_skeletons import EstimatedSkeletons
+from star.inference.model import Model
 from star.pose.recipe import EstimatorRecipe, version_of
 from star.search.feature_files import read_features
 from star.search.features import Features, Items
 from star.search.unfinished import Part, Unfinished
-from star.types import MODALITIES, ClipShape, Modality, Split
+from star.types import MODALITIES, ClipBatch, Modality, Split
 
 _KEEP_SECONDS = 20
 """What a kill can cost."""
@@ -41,14 +41,14 @@ def embed(job: EmbedJob) -> str:
     """
     config, out = job.config, Path(str(job.config.out)).expanduser()
     tracks = read_tracks(config) if config.video is not None else None
-    dataset = dataset_of(config, job.dataset_overrides) if config.split is not None else None
     model = star.load(str(config.model), checkpoint=config.checkpoint)
-    reading = _reading(model)
+    reading = model.description.reading._replace(on_bad_frame="skip")
     recipe = _recipe(config, model)
     if tracks is not None:
         source, identity = None, tracks[1]
-    elif dataset is not None:
-        source, identity = split_source(dataset, str(config.split), config.workers)
+    elif config.split is not None:
+        dataset = dataset_of(config, model.config["dataset"], job.dataset_overrides)
+        source, identity = split_source(dataset, config.split, config.workers)
     else:
         source, identity = folder_source(config)
     making = _making(config, model, recipe, identity)
@@ -60,19 +60,13 @@ def embed(job: EmbedJob) -> str:
             whole = model.uses_joints and reading.cleaning is not None and reading.cleaning.used
             source = video_source(config, tracks[0], None if whole else model.frames, unfinished)
         source = source._replace(split=_with_skeletons(source.split, model.uses_joints, recipe))
-        shape = ClipShape(model.frames, *model.size)
-        feed = ClipFeed(source.split, shape, reading, strip=config.strips, workers=config.workers)
+        feed = ClipFeed(source.split, model.description.shape, reading, strip=config.strips, workers=config.workers)
         _embed(config, model, source, feed, unfinished)
         features = unfinished.finish(_about(config, model, recipe, making, source))
     return "\n".join([*source.report, *_told(features, feed.lost, source, out)])
 
 
-def _reading(model: Any) -> Reading:
-    """As the model was evaluated, but for bad frames: a neighbour stands in, and they are counted."""
-    return model.reading._replace(on_bad_frame="skip")
-
-
-def _recipe(config: EmbedConfig, model: Any) -> EstimatorRecipe | None:
+def _recipe(config: EmbedConfig, model: Model) -> EstimatorRecipe | None:
     """Of the estimator that the model needs for frames without skeletons."""
     if config.split is not None or not model.uses_joints:
         return None
@@ -95,7 +89,7 @@ def _with_skeletons(split: Split, used: bool, recipe: EstimatorRecipe | None) ->
     return split
 
 
-def _making(config: EmbedConfig, model: Any, recipe: EstimatorRecipe | None, identity: str) -> dict[str, str]:
+def _making(config: EmbedConfig, model: Model, recipe: EstimatorRecipe | None, identity: str) -> dict[str, str]:
     """All that can change what the file holds."""
     estimator = version_of(recipe.identity()) if recipe else "none"
     source = {"split": config.split, "tracklets": config.tracklets, "video": config.video}
@@ -124,7 +118,7 @@ def _is_finished(out: Path, making: Mapping[str, str], overwrite: bool) -> bool:
     raise DataError(f"{out} is there already, made otherwise ({changed}): give another out=, or overwrite=true")
 
 
-def _embed(config: EmbedConfig, model: Any, source: Source, feed: ClipFeed, unfinished: Unfinished) -> None:
+def _embed(config: EmbedConfig, model: Model, source: Source, feed: ClipFeed, unfinished: Unfinished) -> None:
     """Embed what is not yet kept, and keep it every few seconds."""
     tracklets = source.split.tracklets
     done = unfinished.done()
@@ -139,16 +133,23 @@ def _embed(config: EmbedConfig, model: Any, source: Source, feed: ClipFeed, unfi
             with unfinished.keeping(_KEEP_SECONDS) as keep:
                 for clips in feed.batches(rows, config.batch):
                     if clips:
-                        keep(_features(model, source, clips, modality, config.type))
+                        keep(_features(model, source, clips, modality, config.type, config.batch))
                     begun += len(clips)
                     show(begun + len(feed.lost), len(tracklets))
 
 
-def _features(model: Any, source: Source, clips: Sequence[ReadClip], modality: Modality, kind: str) -> Part:
+def _batch(clips: Sequence[ReadClip], size: int) -> ClipBatch:
+    """As the network wants them: padded with copies of the last clip, for it may be compiled for each size anew."""
+    padded = [*clips, *[clips[-1]] * (size - len(clips))]
+    frames, joints = np.stack([clip.frames for clip in padded]), np.stack([clip.joints for clip in padded])
+    return ClipBatch(frames, joints, len(clips))
+
+
+def _features(
+    model: Model, source: Source, clips: Sequence[ReadClip], modality: Modality, kind: str, size: int
+) -> Part:
     """Of a batch of clips of one modality."""
-    joints = np.stack([clip.joints for clip in clips]) if model.uses_joints else None
-    values = model.embed(np.stack([clip.frames for clip in clips]), modality, joints=joints)
-    values = np.asarray(values, np.float32)
+    values = model.embed_batch(_batch(clips, size), modality)
     broken = np.flatnonzero(~np.isfinite(values).all(axis=1))
     rows = [clip.row for clip in clips]
     if len(broken):
@@ -171,7 +172,7 @@ def _features(model: Any, source: Source, clips: Sequence[ReadClip], modality: M
 
 
 def _about(
-    config: EmbedConfig, model: Any, recipe: EstimatorRecipe | None, making: Mapping[str, str], source: Source
+    config: EmbedConfig, model: Model, recipe: EstimatorRecipe | None, making: Mapping[str, str], source: Source
 ) -> dict[str, Any]:
     """What a reader of the file should know of its making."""
     height, width = model.size

@@ -1,0 +1,117 @@
+"""Results of a search as one HTML page that needs nothing but itself: pictures are inlined, there is no script."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from star.errors import DataError
+from star.search.features import Items
+from star.search.results import Results, time_text
+from star.search.strips import with_skeletons
+
+
+class Card(NamedTuple):
+    """One tracklet on the page.
+
+    Attributes:
+        name, camera, modality, seen: of the tracklet, empty where unknown.
+        picture: its strip as a data address; empty where the file of features has none.
+        rank, similarity: of an answer; empty for a query.
+        right: whether an answer is the query's person, None where unknown.
+    """
+
+    name: str
+    camera: str
+    modality: str
+    seen: str
+    picture: str
+    rank: str = ""
+    similarity: str = ""
+    right: bool | None = None
+
+
+class Line(NamedTuple):
+    """A query with its answers."""
+
+    query: Card
+    answers: tuple[Card, ...]
+
+
+def write_page(
+    results: Results,
+    path: Path,
+    *,
+    queries: int,
+    answers: int,
+    facts: Sequence[tuple[str, str]],
+    about: Mapping[str, Any],
+) -> None:
+    """Write the page.
+
+    Args:
+        results: of the search.
+        path: of the page.
+        queries: shown, the first ones.
+        answers: shown to each.
+        facts: what stands above, as name and value.
+        about: of the features: which model made them.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("star.search"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    lines = [_line(results, row, answers) for row in range(min(queries, len(results.query)))]
+    text = environment.get_template("page.html.j2").render(
+        lines=lines,
+        total=len(results.query),
+        facts=facts,
+        about=about,
+        marked=any(card.right is not None for line in lines for card in line.answers),
+        skeletons=bool(results.query.joints.shape[1] or results.gallery.joints.shape[1]),
+        made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"page {path} cannot be written: {error.strerror}") from error
+
+
+def _line(results: Results, row: int, answers: int) -> Line:
+    found = list(results.answers(row))[:answers]
+    cards = [
+        _card(results.gallery, item)._replace(
+            rank=str(rank), similarity=f"{similarity:.3f}", right=results.is_right(row, item)
+        )
+        for rank, (item, similarity) in enumerate(found, 1)
+    ]
+    return Line(_card(results.query, row), tuple(cards))
+
+
+def _card(items: Items, row: int) -> Card:
+    clock = str(items.clocks[row])
+    start, end = time_text(clock, items.starts[row]), time_text(clock, items.ends[row])
+    seen = f"{start.partition('.')[0]} to {end.partition('.')[0]}" if clock == "utc" else f"{start} to {end} s"
+    return Card(
+        name=str(items.names[row]),
+        camera=str(items.cameras[row]),
+        modality=str(items.modalities[row]),
+        seen=seen if start else "",
+        picture=_picture(items, row),
+    )
+
+
+def _picture(items: Items, row: int) -> str:
+    strip = items.strips[row]
+    if not strip:
+        return ""
+    if items.joints[row].any():
+        strip = with_skeletons(strip, items.joints[row])
+    return f"data:image/jpeg;base64,{base64.b64encode(strip).decode()}"
