@@ -19,8 +19,10 @@ from classes import ReadClass, attributes_of, read_class
 from conf_files import ConfFile, Key, read_conf
 
 from star.config.export_command import ExportConfig
+from star.config.embed_command import EmbedConfig
 from star.config.pack_command import PackConfig
 from star.config.schema import Config
+from star.config.search_command import SearchConfig
 from star.config.skeletons_command import SkeletonsConfig
 from star.config.slots import PLACES
 from star.config.validate import describe
@@ -29,6 +31,8 @@ _COMMANDS = {
     "star-pack": ("pack", PackConfig),
     "star-skeletons": ("skeletons", SkeletonsConfig),
     "star-export": ("export", ExportConfig),
+    "star-embed": ("embed", EmbedConfig),
+    "star-search": ("search", SearchConfig),
 }
 """Commands with a configuration of their own: its file, without the ending, and its schema."""
 _KEPT = {"weight": "of the term in the sum of all"}
@@ -73,13 +77,15 @@ def describe_configuration(root: Path) -> str:
     lines = ["## The run", "", *_table([_row(Config, "", key) for key in train.keys])]
     for name, usual in train.choices.items():
         lines += _section(_group(conf, name, usual, Config))
+    described = set(train.choices)
     for command, (file, schema) in _COMMANDS.items():
         own = read_conf(conf / f"{file}.yaml")
         lines += [f"## {command}", "", _text(_sentence(own.about.removeprefix(f"{command}: "))), ""]
         lines += _table([row for key in own.keys for row in _shown(key, _row(schema, "", key))])
         for name, usual in own.choices.items():
-            if name not in train.choices:
+            if name not in described:
                 lines += _section(_group(conf, name, usual, schema))
+                described.add(name)
     return "\n".join(lines) + "\n"
 
 

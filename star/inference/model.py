@@ -139,6 +139,18 @@ class Model:
             for batch in batches:
                 yield self._compute(batch, rest.modality)
 
+    def embed_batch(self, batch: ClipBatch, modality: Modality) -> np.ndarray:
+        """Features of clips that are read and resized already, as `star.data.loader.EvaluationLoader` does it.
+
+        Args:
+            batch: clips of the shape that the network reads.
+            modality: of all of them.
+
+        Returns:
+            [count d] float32, L2-normalised.
+        """
+        return self._compute(batch, modality)
+
 
 def _next_power_of_two(number: int) -> int:
     """Batches of few sizes only: a network may be compiled for each."""

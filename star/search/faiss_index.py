@@ -146,7 +146,7 @@ def _factory(count: int, width: int, recipe: Recipe) -> str:
             f"code_bytes={recipe.code_bytes} for {count:,} features of {width} numbers: expected a divisor of {width}, "
             f"and at least {_PQ_CENTRES} features to learn the codes from"
         )
-    code = f"PQ{recipe.code_bytes}x8"  # in one cell where all are searched: faiss has no filter for codes without cells
+    code = f"PQ{recipe.code_bytes}x8np"  # without polysemous codes, which only a search by Hamming distance uses
     names = {"flat": "Flat", "ivf": f"IVF{lists},Flat", "pq": f"IVF1,{code}", "ivf_pq": f"IVF{lists},{code}"}
     return names[recipe.kind]
 

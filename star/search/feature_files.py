@@ -109,14 +109,14 @@ def _write_npz(path: Path, features: Features, about: str) -> None:
 
 def _read_npz(path: Path) -> Features:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             columns = {name: stored[name] for name in _COLUMNS}
             data, ends = stored["strips"].tobytes(), stored["strip_ends"].tolist()
             strips = tuple(data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
             items = Items(**columns, strips=strips, joints=stored["joints"])
             return Features(stored["features"], items, json.loads(str(stored["about"])))
     except KeyError as error:
-        raise DataError(f"features {path} have no {error.args[0]}; {_REMEDY}") from error
+        raise DataError(f"features {path} have no {str(error.args[0]).partition(' ')[0]}; {_REMEDY}") from error
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"features {path} cannot be read ({error}); {_REMEDY}") from error
 
@@ -152,7 +152,7 @@ def _read_parquet(path: Path) -> Features:
             joints = np.empty((table.num_rows, 0, NUMBER_OF_JOINTS, 3), np.float16)
         return Features(_numbers(table["features"]), Items(**columns, strips=strips, joints=joints), about)
     except KeyError as error:
-        raise DataError(f"features {path} have no {error.args[0]}; {_REMEDY}") from error
+        raise DataError(f"features {path} have no {str(error.args[0]).partition(' ')[0]}; {_REMEDY}") from error
     except (OSError, ValueError, TypeError, arrow.ArrowException) as error:
         raise DataError(f"features {path} cannot be read ({error}); {_REMEDY}") from error
 

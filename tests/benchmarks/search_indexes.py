@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--lists", type=int, default=1024)
     parser.add_argument("--train", type=int, default=60_000)
+    parser.add_argument("--kinds", nargs="*", default=["flat", "ivf", "pq", "ivf_pq"])
     options = parser.parse_args()
     begun = time.perf_counter()
     gallery, queries = generate(options.items, options.queries)
@@ -79,7 +80,7 @@ def main() -> None:
     print("| index | build s | index GB | probes | queries/s | one query ms | recall@10 | in 100 |")
     print("|---|---|---|---|---|---|---|---|")
     exact = measure("exact", ExactIndex(gallery), queries, None, 0.0, gallery.nbytes / 1e9)
-    for kind in ("flat", "ivf", "pq", "ivf_pq"):
+    for kind in options.kinds:
         begun = time.perf_counter()
         recipe = Recipe(kind, options.lists, train=options.train)
         index = build_index(len(gallery), WIDTH, lambda rows: gallery[rows], blocks(gallery), recipe, 1)

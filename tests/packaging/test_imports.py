@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "star.synthetic": {"star.data"},
     "star.config": {"star.data", "star.losses", "star.models", "star.synthetic"},
     "star.pose": {"star.data"},
+    "star.footage": {"star.data", "star.pose"},
+    "star.search": {"star.data"},
     "star.tracking": {"star.config"},
     "star.models": {"star.ops"},
     "star.losses": {"star.ops"},
@@ -26,7 +28,7 @@ MAY_IMPORT = {
     "star.evaluation": {"star.data", "star.ops"},
     "star.engine": {
         *("star.config", "star.data", "star.evaluation", "star.losses"),
-        *("star.models", "star.ops", "star.pose", "star.synthetic", "star.tracking"),
+        *("star.models", "star.ops", "star.pose", "star.search", "star.synthetic", "star.tracking"),
     },
     "star.dry_run": {"star.config", "star.engine", "star.models"},
     "star.export": {
@@ -34,12 +36,15 @@ MAY_IMPORT = {
         *("star.inference", "star.models", "star.ops", "star.tracking"),
     },
     "star.inference": {"star.config", "star.data", "star.engine", "star.models", "star.ops", "star.pose"},
+    "star.embedding": {
+        *("star.config", "star.data", "star.engine", "star.footage", "star.inference", "star.pose", "star.search"),
+    },
     "star.study": {
         *("star.config", "star.data", "star.engine", "star.evaluation"),
         *("star.synthetic", "star.tracking"),
     },
     "star.cli": {
-        *("star.config", "star.data", "star.dry_run", "star.engine", "star.evaluation"),
+        *("star.config", "star.data", "star.dry_run", "star.embedding", "star.engine", "star.evaluation"),
         *("star.export", "star.inference", "star.pose", "star.report", "star.study", "star.tracking"),
     },
 }
@@ -160,6 +165,8 @@ def test_a_notebook_gets_what_the_package_offers_without_mindspore(tmp_path):
         ("check", ["--help"], "star-check"),
         ("skeletons", ["--help"], "star-skeletons"),
         ("export", ["--help"], "star-export"),
+        ("embed", ["--help"], "star-embed"),
+        ("search", ["--help"], "star-search"),
     ],
 )
 def test_commands_answer_at_once_without_mindspore(command, arguments, shown, tmp_path):

@@ -1,0 +1,139 @@
+"""`star-search`: table, page, saved indexes, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.features import made_features
+
+from star.config.commands import read_command
+from star.config.search_command import COMMAND, RULES, SearchConfig
+from star.engine.search import search
+from star.errors import ConfigError, DataError
+from star.search.feature_files import write_features
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with q.npz, infrared queries, and g.npz, a gallery of 300; both have the clock of the day."""
+    write_features(tmp_path / "q.npz", made_features(5, seed=1, modality="infrared", joints=True))
+    write_features(tmp_path / "g.npz", made_features(300))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> str:
+    given = [f"query={folder / 'q.npz'}", f"gallery={folder / 'g.npz'}", f"out={folder / 'out'}"]
+    named = {argument.partition("=")[0] for argument in arguments}
+    kept = [argument for argument in given if argument.partition("=")[0] not in named]
+    return search(read_command([*kept, *arguments], COMMAND, SearchConfig, RULES))
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "out" / "results.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_has_every_answer_with_what_is_known_of_it(files):
+    said = run(files, "top=3")
+    query, gallery = made_features(5, seed=1), made_features(300)
+    order = np.argsort(-(query.values @ gallery.values.T), axis=1)[:, :3]
+    rows = table(files)
+    assert [row["answer"] for row in rows] == [f"visible/{item}" for item in order.ravel()]
+    assert [row["rank"] for row in rows[:4]] == ["1", "2", "3", "1"] and rows[3]["query"] == "infrared/1"
+    best = int(order[0, 0])
+    assert float(rows[0]["similarity"]) == pytest.approx(float(query.values[0] @ gallery.values[best]), abs=1e-6)
+    assert (rows[0]["identity"], rows[0]["camera"], rows[0]["modality"]) == (str(best % 7), "ab"[best % 2], "visible")
+    assert rows[3]["query_start"] == "1970-01-01T00:00:10.000+00:00" and rows[3]["query_identity"] == "1"
+    right = sum(int(order[n, 0]) % 7 == n for n in range(5))
+    assert f"the first answer is the right person for {right} of 5 queries" in said
+    assert f"written: {files / 'out' / 'page.html'}" in said
+
+
+def test_the_page_holds_all_it_shows(files):
+    run(files, "top=6", "page_queries=3", "page_answers=4")
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert page.count('<figure class="query') == 3 and page.count('<figure class="answer') == 12
+    assert page.count('src="data:image/jpeg;base64,') == 15
+    assert not re.search(r'(?:src|href)="(?!data:)|<script|url\(', page)
+    assert "Shown are the first 3 queries" in page and "Skeletons from red" in page and "infrared/2" in page
+    assert "✓ same person" in page or "✗ another person" in page
+    run(files, f"out={files / 'bare'}", "page_queries=0")
+    assert [path.name for path in (files / "bare").iterdir()] == ["results.csv"]
+
+
+def test_filters_hold_and_a_query_without_an_answer_is_counted(files):
+    said = run(files, "camera=other", "within=0.5", "top=4")
+    assert "5 queries have no answer that passes the filters" in said and table(files) == []
+    assert "No tracklet passes the filters." in (files / "out" / "page.html").read_text(encoding="utf-8")
+    run(files, "camera=other", "within=100", "top=4")
+    rows = table(files)
+    assert len(rows) == 20 and all(row["camera"] != row["query_camera"] for row in rows)
+    assert {int(row["answer"].partition("/")[2]) for row in rows} <= set(range(15))
+
+
+def test_several_files_are_one_gallery(files):
+    write_features(files / "h.parquet", made_features(40, seed=1))
+    run(files, f"gallery=[{files / 'g.npz'},{files / 'h.parquet'}]", "top=1")
+    assert all(float(row["similarity"]) > 0.999 for row in table(files))
+
+
+def test_a_saved_index_says_which_model_made_it_and_refuses_another(files):
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    run(files, "top=5")
+    exact = table(files)
+    place = files / "g.index"
+    said = run(files, "query=null", "index=ivf", "lists=4", f"save_index={place}")
+    assert "index ivf of 300 tracklets, 4 cells" in said and f"give it as gallery={place}" in said
+    assert sorted(path.name for path in place.iterdir()) == ["index.faiss", "index.json", "items.npz"]
+    run(files, f"gallery={place}", "probes=4", "top=5")
+    assert [row["answer"] for row in table(files)] == [row["answer"] for row in exact]
+    assert 'class="answer' in (files / "out" / "page.html").read_text(encoding="utf-8")
+
+    for changed in ({"fingerprint": "cafe"}, {"width": 8}):
+        write_features(files / "other.npz", made_features(2, **changed))  # type: ignore[arg-type]
+        with pytest.raises(DataError, match=r"other.npz and .*g.index are of different models"):
+            run(files, f"query={files / 'other.npz'}", f"gallery={place}")
+    with pytest.raises(DataError, match="is there already and is no index"):
+        run(files, "query=null", "index=flat", f"save_index={files}")
+    (place / "index.faiss").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"index .*index.faiss cannot be read"):
+        run(files, f"gallery={place}")
+
+
+def test_re_ranking_is_that_of_the_evaluation(files):
+    ranking = pytest.importorskip("star.evaluation.k_reciprocal")
+    run(files, "rerank=k_reciprocal", "top=300")
+    wanted = ranking.k_reciprocal(made_features(5, seed=1).values, made_features(300).values)
+    rows = table(files)[:300]
+    np.testing.assert_allclose([float(row["similarity"]) for row in rows], -np.sort(-wanted[0]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["galery=x"], "galery: given 'x', expected no such key (did you mean gallery?)"),
+        (["query=absent.npz"], "query: given absent.npz, expected existing files"),
+        (["query=null"], "query: given null, expected files of star-embed (query=FILE)"),
+        (["save_index=x"], "save_index: given x, expected null, or index=flat, ivf, pq or ivf_pq"),
+        (["index=hnsw"], "index: given 'hnsw', expected one of exact, flat, ivf, pq, ivf_pq"),
+        (["rerank=k_reciprocal", "index=flat"], "rerank: given k_reciprocal, expected none, or index=exact"),
+        (["within=3", "apart=5"], "apart: given 5.0, expected at most within=3.0"),
+        (["after=noon"], "after: given noon, expected a time such as 2024-05-31T14:00:00+02:00"),
+    ],
+)
+def test_wrong_arguments_are_named(files, arguments, said):
+    with pytest.raises(ConfigError) as caught:
+        run(files, *arguments)
+    assert said in str(caught.value)
+
+
+def test_faiss_is_asked_for_before_anything_is_read(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(Exception, match="needs the package faiss"):
+        run(files, "index=flat")
+    assert not (files / "out").exists()
