@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from star.errors import DataError
 from star.search.features import Items
+from star.search.filters import UTC
 from star.search.results import Results, time_text
 from star.search.strips import with_skeletons
 
@@ -96,16 +97,22 @@ def _line(results: Results, row: int, answers: int) -> Line:
 
 
 def _card(items: Items, row: int) -> Card:
-    clock = str(items.clocks[row])
-    start, end = time_text(clock, items.starts[row]), time_text(clock, items.ends[row])
-    seen = f"{start.partition('.')[0]} to {end.partition('.')[0]}" if clock == "utc" else f"{start} to {end} s"
     return Card(
         name=str(items.names[row]),
         camera=str(items.cameras[row]),
         modality=str(items.modalities[row]),
-        seen=seen if start else "",
+        seen=_seen(str(items.clocks[row]), items.starts[row], items.ends[row]),
         picture=_picture(items, row),
     )
+
+
+def _seen(clock: str, start: float, end: float) -> str:
+    """From when to when, for people; empty where unknown."""
+    first, last = time_text(clock, start), time_text(clock, end)
+    if not first or clock != UTC:
+        return f"{first} to {last} s" if first else ""
+    (day, begun), (other, ended) = (text.partition(".")[0].split("T") for text in (first, last))
+    return f"{day} {begun} to {ended if other == day else f'{other} {ended}'} UTC"
 
 
 def _picture(items: Items, row: int) -> str:
