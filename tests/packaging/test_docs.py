@@ -117,7 +117,7 @@ def test_the_configuration_page_has_every_choice_and_key(configuration, project)
             names.add(f"{group}={file.stem}")
             of_run = "# @package _global_" in content
             names |= set(keys_of(safe_load(content) or {}, "" if of_run else f"{group}."))
-    for command in ("train", "skeletons", "pack"):
+    for command in ("train", "skeletons", "pack", "embed", "search"):
         names |= set(keys_of(safe_load((conf / f"{command}.yaml").read_text(encoding="utf-8"))))
     assert len(names) > 200
     assert [name for name in sorted(names) if name not in configuration] == []
