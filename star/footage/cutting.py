@@ -22,6 +22,8 @@ from star.footage.track_file import Track, TrackFile
 from star.footage.video import Video
 
 SUFFIX = ".png"
+_FEW = 0.1
+"""Holes in more of a video's frames than this are its way of counting time."""
 _LEAST_COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 Progress = Callable[[int, int], None]
@@ -239,7 +241,7 @@ def _notes(video: Video, inside: Sequence[_Inside], end: int | None) -> list[str
     last = max(int(item.track.frames[-1]) for item in inside)
     if end is not None:
         notes.append(f"{video.path} ends after {end:,} frames, its tracks go on to frame {last + 1:,} (from 1)")
-    if video.jumps:
+    if 0 < len(video.jumps) < _FEW * video.frames:
         notes.append(
             f"{video.path}: the time stamps leave {len(video.jumps)} holes (first: before frame "
             f"{video.jumps[0] + 1:,}, from 1): frames are counted as they are read, tracks made from another copy may "

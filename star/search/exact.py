@@ -64,7 +64,7 @@ class ExactIndex:
         if not len(place):
             return
         items = self._values[start:stop] if len(place) == stop - start else self._values[place]
-        merge(queries @ items.astype(np.float32).T, place, found)
+        merge(queries @ items.astype(np.float32, copy=False).T, place, found)
 
 
 def merge(similarities: np.ndarray, place: np.ndarray, found: Nearest) -> None:
