@@ -25,7 +25,7 @@ class ReadClip(NamedTuple):
 
     Attributes:
         row: of its tracklet in the split.
-        frames: [t h w 3] uint8, RGB.
+        frames: [t h w 3] uint8, RGB; with anaglyphs [2t h w 3].
         joints: [t 17 3] float32, as in `star.types.ClipBatch`.
         bad_frames: of its frames, those for which a neighbour stands in.
         strip: JPEG file of a few of its frames.
@@ -47,6 +47,7 @@ class ClipFeed:
         split: of the tracklets.
         shape: of a clip.
         reading: how frames and joints are read.
+        anaglyphs: whether those of the frames follow the frames.
         strip: frames of a strip.
         workers: threads.
 
@@ -54,11 +55,11 @@ class ClipFeed:
         lost: message of each clip of which no frame could be read, by row.
     """
 
-    def __init__(self, split: Split, shape: ClipShape, reading: Reading, *, strip: int, workers: int):
+    def __init__(self, split: Split, shape: ClipShape, reading: Reading, *, anaglyphs: bool, strip: int, workers: int):
         cv2.setNumThreads(0)
         self._split = split
-        self._shape = shape
-        self._source = ClipSource(split, shape, reading)
+        self._shape, self._streams = shape, 2 if anaglyphs else 1
+        self._source = ClipSource(split, shape, reading, anaglyphs=anaglyphs)
         self._tally = Tally()
         self._strip = strip
         self._workers = workers
@@ -91,7 +92,8 @@ class ClipFeed:
         return None
 
     def _read(self, row: int) -> ReadClip | tuple[int, DataError]:
-        frames = np.empty((*self._shape, 3), np.uint8)
+        count, height, width = self._shape
+        frames = np.empty((self._streams * count, height, width, 3), np.uint8)
         joints = np.empty((self._shape.frames, NUMBER_OF_JOINTS, 3), np.float32)
         try:
             found = self._source.read([Row(ClipJob(row), frames, joints)])[0]

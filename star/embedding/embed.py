@@ -60,7 +60,14 @@ def embed(job: EmbedJob) -> str:
             whole = model.uses_joints and reading.cleaning is not None and reading.cleaning.used
             source = video_source(config, tracks[0], None if whole else model.frames, unfinished)
         source = source._replace(split=_with_skeletons(source.split, model.uses_joints, recipe))
-        feed = ClipFeed(source.split, model.description.shape, reading, strip=config.strips, workers=config.workers)
+        feed = ClipFeed(
+            source.split,
+            model.description.shape,
+            reading,
+            anaglyphs=model.description.anaglyphs,
+            strip=config.strips,
+            workers=config.workers,
+        )
         _embed(config, model, source, feed, unfinished)
         features = unfinished.finish(_about(config, model, recipe, making, source))
     return "\n".join([*source.report, *_told(features, feed.lost, source, out)])
