@@ -186,7 +186,7 @@ def _about(
     return {
         "fingerprint": model.fingerprint,
         "width": model.dim,
-        "model": str(config.model),
+        "model": f"{model.description.run}, {model.description.checkpoint} checkpoint",
         "clip": {"frames": model.frames, "height": height, "width": width, "joints": model.uses_joints},
         "estimator": recipe.identity() if recipe else None,
         "report": list(source.report),

@@ -180,8 +180,8 @@ def _video_report(video: Path, tracks: TrackFile, cutting: Cutting, rate: float 
         boxes += f"; left out: {told}"
     if cutting.cut:
         boxes += f"; {cutting.cut:,} cut at the image's border"
-    bad = f", {cutting.bad_frames:,} of them cannot be decoded" if cutting.bad_frames else ""
-    lines = [f"{video}: {cutting.frames:,} frames{bad}", boxes]
+    bad = f", {cutting.bad_frames:,} frames cannot be decoded" if cutting.bad_frames else ""
+    lines = [f"{video}: read up to frame {cutting.frames:,}{bad}", boxes]
     if cutting.lost:
         shown = ", ".join(map(str, cutting.lost[:10])) + (", ..." if len(cutting.lost) > 10 else "")
         lines.append(f"{len(cutting.lost):,} tracks have no frame and no feature: {shown}")

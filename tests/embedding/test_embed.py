@@ -48,6 +48,7 @@ def test_a_folder_of_tracklets_becomes_a_file(tmp_path, model):
     assert found.values.dtype == np.float32 and (found.values[0].reshape(3, 3).argmax(axis=1) == 2).all()
     np.testing.assert_allclose(np.linalg.norm(found.values, axis=1), 1, rtol=1e-6)
     assert (found.about["fingerprint"], found.about["width"]) == (model.fingerprint, 9)
+    assert found.about["model"] == "colours, last checkpoint"
     assert found.about["clip"] == {"frames": 3, "height": 32, "width": 16, "joints": False}
     assert all(strip.startswith(b"\xff\xd8") for strip in found.items.strips)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["people", "people.npz"]

@@ -54,7 +54,13 @@ class ColourModel:
     def __init__(self, uses_joints: bool = False, stop_after: int | None = None, dataset: dict | None = None):
         self.uses_joints = uses_joints
         self.dim = 9 + 3 * uses_joints
-        self.description = SimpleNamespace(reading=Reading(), shape=ClipShape(self.frames, *self.size), anaglyphs=False)
+        self.description = SimpleNamespace(
+            run="colours",
+            checkpoint="last",
+            reading=Reading(),
+            shape=ClipShape(self.frames, *self.size),
+            anaglyphs=False,
+        )
         self.config = {"dataset": dataset}
         self.embedded = 0
         self.stop_after = stop_after
