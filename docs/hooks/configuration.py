@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from classes import ReadClass, attributes_of, read_class
 from conf_files import ConfFile, Key, read_conf
 
-from star.config.export_command import ExportConfig
 from star.config.embed_command import EmbedConfig
+from star.config.export_command import ExportConfig
 from star.config.pack_command import PackConfig
 from star.config.schema import Config
 from star.config.search_command import SearchConfig

@@ -14,6 +14,7 @@ from star.config.search_command import SearchConfig
 from star.config.skeletons_command import paths
 from star.engine.progress import counting
 from star.errors import DataError
+from star.evaluation.k_reciprocal import k_reciprocal
 from star.search.exact import NONE, ExactIndex, Nearest, merge
 from star.search.faiss_index import FaissIndex, Recipe, build_index, require_faiss
 from star.search.feature_files import read_features
@@ -146,8 +147,6 @@ def _reranked(query: Features, gallery: _Gallery) -> np.ndarray:
             f"rerank=k_reciprocal compares all {together:,} tracklets of queries and gallery with each other, expected "
             f"at most {_MOST_RERANKED:,}: search fewer, or give rerank=none"
         )
-    from star.evaluation.k_reciprocal import k_reciprocal
-
     return k_reciprocal(query.values, gallery.values)
 
 
