@@ -97,12 +97,12 @@ def load_run_network(
 
 def load_run_model(folder: Path, overrides: Sequence[str], checkpoint: Literal["last", "best"]) -> Model:
     """The model of a run; arguments and errors of `load_run_network`."""
+    description, config, network = load_run_network(folder, overrides, checkpoint)
     from mindspore import Tensor
 
     from star.engine.build_network import build_embedders
     from star.ops import read
 
-    description, config, network = load_run_network(folder, overrides, checkpoint)
     embedders = build_embedders(config, network)
 
     def compute(batch: ClipBatch, modality: Modality) -> np.ndarray:
