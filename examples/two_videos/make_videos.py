@@ -95,7 +95,7 @@ def write(path: Path, levels: Levels, seed: int, camera: Camera, walkers: Sequen
     noise = levels.visible_noise if camera.modality == "visible" else levels.infrared_noise
     height, width = scene.shape[:2]
     rate = levels.frame_rate
-    writer = cv2.VideoWriter(f"{path}.mp4", cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
+    writer = cv2.VideoWriter(f"{path}.mp4", cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
     lines = []
     for number in range(walkers[-1].first + STEPS):
         background = film(scene[None], camera, Quality(1, 0), noise, rng)[0][..., ::-1]

@@ -143,7 +143,7 @@ def test_what_is_no_video_is_named(tmp_path):
 
 def test_holes_in_the_time_stamps_are_told(tmp_path):
     path = tmp_path / "holes.mkv"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (WIDTH, HEIGHT))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (WIDTH, HEIGHT))
     rng = np.random.default_rng(0)
     for _ in range(60):
         writer.write(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8))

@@ -25,7 +25,7 @@ def level(frame: int) -> int:
 
 def write_video(path: Path, frames: int = 30, *, codec: str = "MJPG") -> Path:
     """Frames of one brightness each, `level` of their number."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), RATE, (WIDTH, HEIGHT))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), RATE, (WIDTH, HEIGHT))
     for number in range(frames):
         writer.write(np.full((HEIGHT, WIDTH, 3), level(number), np.uint8))
     writer.release()
@@ -51,7 +51,7 @@ class ColourModel:
 
     frames, size, modalities, fingerprint = 3, (32, 16), ("visible", "infrared"), "c0" * 8
 
-    def __init__(self, uses_joints: bool = False, stop_after: int | None = None, dataset: dict | None = None):
+    def __init__(self, uses_joints: bool = False, stop_after: int | None = None, dataset: Any = None):
         self.uses_joints = uses_joints
         self.dim = 9 + 3 * uses_joints
         self.description = SimpleNamespace(
