@@ -20,7 +20,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         scores: by direction.
-        similarity: by direction, [q g] float32 cosine similarities, queries by gallery.
+        similarity: by direction, [q g] float32, products of retrieval features, queries by gallery.
         features: what was ranked, by name of the split.
         reranked: the scores after re-ranking; None where it was not asked for.
     """

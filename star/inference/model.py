@@ -96,7 +96,8 @@ class Model:
                 object of `star.pose` or "movenet=FILE", "rtmpose=FILE", "onnx_heatmap=FILE", "rtmpose".
 
         Returns:
-            [n d] float32, L2-normalised rows, so that a product of two is their cosine similarity.
+            [n d] float32, rows of length 1 unless the network leaves them (`clip_head.normalise=false`); the product of
+            two is their similarity.
 
         Raises:
             DataError: clips, frames or joints that cannot be used; names the file or the clip.

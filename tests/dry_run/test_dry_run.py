@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import ON_ASCEND
-from support.methods import EXTRA, METHODS
+from support.methods import EXTRA, GUIDED, METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
@@ -46,8 +46,10 @@ def test_every_experiment_compiles(experiment: str, sound: Simulate):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guidance", ["none", "frame", "full"])
-@pytest.mark.parametrize("method", EXTRA)
+@pytest.mark.parametrize(
+    ("method", "guidance"),
+    [*((method, "none") for method in sorted(METHODS)), *(pair for pair in GUIDED if pair[1] != "sequence")],
+)
 def test_every_method_compiles_with_and_without_guidance(method: str, guidance: str, sound: Simulate):
     found = sound(f"method={method}", *EXTRA[method], f"skeleton_graph={guidance}")
     assert ("DynamicRNN" in found.graphs[0].kernels["aclop"]) == (guidance != "none" or method in ("iban", "mitml"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.commands import SMALL, smallest
-from support.methods import EITHER_SIGN, EXTRA, METHODS
+from support.methods import EXTRA, GUIDED, METHODS
 
 from star.config.check import check_overrides
 from star.config.compose import group_choices
@@ -19,12 +19,6 @@ from star.models.network import Network
 from star.models.pooling import GuidedPooling
 
 STEPS = 2
-GUIDED = [
-    (method, guidance)
-    for method in sorted(METHODS)
-    for guidance in ("frame", "sequence", "full")
-    if guidance == "frame" or method not in EITHER_SIGN
-]
 
 
 def losses(method: str, mode: str, root: Path, guidance: str) -> list[dict[str, float]]:

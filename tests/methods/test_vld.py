@@ -172,6 +172,22 @@ def test_biases_heads_and_prompts_are_25_times_as_fast():
     assert all(name.endswith((".weight", ".gamma", "tokens", "embedding", "proj")) for name in slow)
 
 
+def test_the_recipe_is_the_release_s(tmp_path: Path):
+    config = check_overrides(["method=vld", "dataset=hitsz_vcm", f"dataset.root={tmp_path}"])
+    schedule, augmentation = config.schedule, config.dataset.augmentation
+    batch = (schedule.identities, schedule.tracklets, config.dataset.frames, schedule.batches_per_epoch)
+    assert batch == (4, 4, 6, 200) and (schedule.epochs, schedule.evaluate_every) == (24, 1)
+    assert config.optimiser["_target_"].endswith(".AdamW") and config.optimiser["weight_decay"] == 1e-4
+    assert (augmentation.pad, augmentation.flip, augmentation.erase) == (10, 0.5, 0.5)
+    assert (augmentation.geometry, augmentation.erase_per) == ("frame", "frame")
+    assert (augmentation.erase_law, augmentation.erase_fill) == ("uniform", "release")
+    assert config.stream["one_channel"] == 0.5 and config.clip_head["normalise"] is False
+    assert {name: term["weight"] for name, term in config.loss.items() if term["weight"] != 1} == {
+        "text_identity": 0.08,
+        "aggregated_identity": 0.4,
+    }
+
+
 @pytest.mark.parametrize("graph", ["full", "sequence"])
 def test_features_of_either_sign_take_no_sequence_guidance(graph: str):
     with pytest.raises(ConfigError, match=r"skeleton_graph\.sequence_guidance: given true, over ClipVision.* negative"):

@@ -19,3 +19,10 @@ EXTRA = {
 METHODS = frozenset(EXTRA)
 EITHER_SIGN = frozenset({"clip_prototypes", "vld"})
 """Those whose features may be negative: guidance takes frames alone."""
+GUIDED = [
+    (method, guidance)
+    for method in sorted(METHODS)
+    for guidance in ("frame", "sequence", "full")
+    if guidance == "frame" or method not in EITHER_SIGN
+]
+"""Every method with what guides it."""
