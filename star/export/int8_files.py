@@ -63,7 +63,8 @@ def _clips(split: Split, description: Description, clips: int) -> Iterator[tuple
         loader = EvaluationLoader(
             part, description.shape, description.reading, batch=1, workers=1, anaglyphs=description.anaglyphs
         )
-        yield from ((batch, modality) for batch in loader)
+        for batch in loader:
+            yield batch, modality
 
 
 def _scores(path: Path, data: VideoReIDData) -> Evaluation:

@@ -95,7 +95,7 @@ def _signature(description: Description) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
-    columns = [ColSpec(Array(DataType.string), "frames"), ColSpec(DataType.string, "modality")]
+    columns: list[Any] = [ColSpec(Array(DataType.string), "frames"), ColSpec(DataType.string, "modality")]
     if description.uses_joints:
         columns.append(ColSpec(Array(Array(Array(DataType.double))), "joints"))
     return ModelSignature(Schema(columns), Schema([ColSpec(Array(DataType.double), "features")]))

@@ -90,7 +90,7 @@ def _switched(first: _Written, second: _Written) -> tuple[list[NodeProto], bool]
     wanted = [name for name in {n: None for node in rest for n in node.input} if name in made_inside]
     if not wanted:
         raise ExportError("ONNX: visible and infrared clips share no part of the network, expected a common trunk")
-    branches = {
+    branches: dict[str, Any] = {
         "then_branch": _branch("infrared", [second.nodes[place] for place in sorted(inside)], wanted, second.constants),
         "else_branch": _branch("visible", [first.nodes[place] for place in sorted(inside)], wanted, first.constants),
     }

@@ -40,16 +40,17 @@ def _reduce(operator: str) -> Operator:
 
     def write(to: Writer, node: Node) -> str:
         x, axes, keep = node.inputs[:3]
-        axes = [axes] if isinstance(axes, int) else list(axes if axes is not None else ())
+        axes = [axes] if isinstance(axes, int) else [*(axes or ())]
         return _reduced(to, operator, _as_type(to, x, node.output.dtype), axes, bool(keep))
 
     return write
 
 
-def _reduced(to: Writer, operator: str, x: str, axes: list[int], keep: bool) -> str:
+def _reduced(to: Writer, operator: str, x: str, axes: Sequence[int], keep: bool) -> str:
     if operator == "ReduceSum":  # the only one whose axes are an input in this opset
         return to.add(operator, x, *([to.constant(axes, np.int64)] if axes else []), keepdims=int(keep))
-    return to.add(operator, x, keepdims=int(keep), **({"axes": axes} if axes else {}))
+    options: dict[str, Any] = {"axes": axes} if axes else {}
+    return to.add(operator, x, keepdims=int(keep), **options)
 
 
 def _as_type(to: Writer, value: Any, dtype: np.dtype) -> str:
@@ -126,10 +127,15 @@ def _squeeze(to: Writer, node: Node) -> str:
     shape = to.tensor(x).shape
     axes = [axes] if isinstance(axes, int) else list(axes) or [n for n, length in enumerate(shape) if length == 1]
     axes = to.constant([axis % len(shape) for axis in axes], np.int64)
-    maker = to.maker(to.name(x))
+    return _without(to, to.name(x), axes)
+
+
+def _without(to: Writer, x: str, axes: str) -> str:
+    """Axes of length 1 taken away; where they have just been put in, what was there before."""
+    maker = to.maker(x)
     if maker is not None and maker.op_type == "Unsqueeze" and maker.input[1] == axes:
         return maker.input[0]
-    return to.add("Squeeze", to.name(x), axes)
+    return to.add("Squeeze", x, axes)
 
 
 def _gather(to: Writer, node: Node) -> str:
@@ -270,12 +276,9 @@ def _max_pool_3d(to: Writer, node: Node) -> tuple[str, ...]:
     x = to.name(node.inputs[0])
     flat = to.tensor(node.inputs[0]).shape[2] == 1 and [values[0] for values in lengths] == [1, 1, 0, 1]
     kernel, strides, pads, dilations = [values[1:] for values in lengths] if flat else lengths
-    options = {"kernel_shape": kernel, "strides": strides, "pads": pads * 2, "dilations": dilations}
+    options: dict[str, Any] = {"kernel_shape": kernel, "strides": strides, "pads": pads * 2, "dilations": dilations}
     depth = to.constant([2], np.int64)
-    if flat:
-        maker = to.maker(x)
-        made = maker is not None and maker.op_type == "Unsqueeze" and maker.input[1] == depth
-        x = maker.input[0] if made else to.add("Squeeze", x, depth)
+    x = _without(to, x, depth) if flat else x
     pooled = to.add("MaxPool", x, ceil_mode=int(a["ceil_mode"]), **options)
     return (to.add("Unsqueeze", pooled, depth) if flat else pooled,)
 

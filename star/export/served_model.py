@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import mlflow
 import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
 
 import star
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):
+class ServedModel(PythonModel):
     """Features of clips, one a row: `frames`, a list of JPEG or PNG files in base64; `modality`; `joints` [l 17 3]."""
 
     def load_context(self, context: Any) -> None:
@@ -28,4 +29,4 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         return pd.DataFrame({"features": features})
 
 
-mlflow.models.set_model(ServedModel())
+set_model(ServedModel())

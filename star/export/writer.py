@@ -87,10 +87,9 @@ class Writer:
         """A list of whole numbers, some of which may be `Clips`."""
         if not any(isinstance(value, Clips) for value in values):
             return self.constant(values, np.int64)
-        if self._clips is None:
-            self._clips = self.add("Shape", self._first, start=0, end=1)
+        clips = self._clips = self._clips or self.add("Shape", self._first, start=0, end=1)
         parts = [
-            self.add("Mul", self._clips, self.constant([value.each], np.int64))
+            self.add("Mul", clips, self.constant([value.each], np.int64))
             if isinstance(value, Clips)
             else self.constant([value], np.int64)
             for value in values
@@ -105,7 +104,7 @@ class Writer:
         return names[0] if outputs == 1 else tuple(names)
 
     def maker(self, name: str) -> NodeProto | None:
-        """The last written node, if it gives this."""
+        """The node that gives this; None if it is a constant or an input."""
         return next((node for node in reversed(self.nodes) if name in node.output), None)
 
     def _constant(self, array: np.ndarray, name: str) -> str:

@@ -46,6 +46,7 @@ def test_the_model_is_one_of_the_run_s(exported: Any, address: str, model: Model
     store = client(exported.uri)
     run = store.get_run(exported.run_id)
     assert run.info.status == "FINISHED"
+    assert run.outputs is not None
     assert [f"models:/{output.model_id}" for output in run.outputs.model_outputs] == [address]
     entry = store.get_logged_model(address.removeprefix("models:/"))
     assert (entry.name, entry.source_run_id, entry.status.name) == ("model", exported.run_id, "READY")

@@ -36,7 +36,8 @@ def files_of(split: Split, tracklet: int) -> list[Path]:
 
 def joints_of(split: Split, tracklet: int) -> np.ndarray:
     assert split.skeletons is not None
-    return np.stack([split.skeletons.read(key) for key in split.tracklets[tracklet].frames])
+    joints = [split.skeletons.read(key) for key in split.tracklets[tracklet].frames]
+    return np.stack([found for found in joints if found is not None])
 
 
 def stored_features(run: str, split: Split) -> np.ndarray:
