@@ -11,6 +11,8 @@ The anaglyphs come with the clips, see `star.data.anaglyph`: a clip is T frames,
 
 from __future__ import annotations
 
+from typing import Any
+
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
@@ -44,7 +46,7 @@ class AnaglyphEncoder(Encoder):
         style_augmentation: bool = False,
         style_attack: bool = False,
     ) -> None:
-        second = getattr(backbone, "anaglyph", None)
+        second: Any = getattr(backbone, "anaglyph", None)
         problems = []
         if second is None:
             expected = "a backbone with a second trunk, for anaglyphs (backbone.second_trunk=true)"

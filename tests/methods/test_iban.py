@@ -17,7 +17,7 @@ from star.engine.phases import first_epochs
 from star.errors import ConfigError
 from star.losses import EasyPositive, ReconstructionError
 from star.models.bidirectional_gates import BidirectionalGates
-from star.models.cross_non_local import CrossNonLocal
+from star.models.cross_non_local import CrossNonLocal, Layout
 from star.models.embedder import Embedder
 from star.models.network import Network
 from star.models.parameter_groups import Factor, parameter_groups
@@ -38,7 +38,7 @@ GATES = [
 MEMORIES = [("ahead.lstm.", "lstm_o."), ("back.lstm.", "lstm_r.")]
 
 
-def block(layout: str) -> CrossNonLocal:
+def block(layout: Layout) -> CrossNonLocal:
     cell = CrossNonLocal(16, 6, layout)
     set_weights(cell.get_parameters(), BLOCK)
     return cell

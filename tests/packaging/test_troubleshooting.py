@@ -20,7 +20,9 @@ def said(project: Path) -> str:
             if id(node) in documentation:
                 continue
             if isinstance(node, ast.JoinedStr):
-                texts.append("".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values))
+                texts.append(
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+                )
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(re.sub(r"%[sdg]", "...", node.value))
     return "\n".join(" ".join(text.split()) for text in texts)

@@ -40,7 +40,8 @@ def test_a_parent_lasts_until_its_last_run_ends_and_has_their_scores(opened: Ope
     runs = [child(opened, parent, name, score) for name, score in (("a", 10.0), ("b", 30.0), ("c", None))]
     now = mlflow_client.get_run(parent)
     ends = [mlflow_client.get_run(run.run_id).info.end_time for run in runs]
-    assert now.info.start_time == began.start_time and now.info.end_time == max(ends) > began.end_time
+    assert now.info.start_time == began.start_time and began.end_time
+    assert now.info.end_time == max(end or 0 for end in ends) > began.end_time
     assert now.info.status == "FINISHED" and now.data.metrics == {
         **{"runs": 3.0, "runs_finished": 2.0, "best/i2v/mAP": 30.0, "mean/i2v/mAP": 20.0},
         **{"best/i2v/R1": 60.0, "mean/i2v/R1": 40.0},
@@ -68,6 +69,7 @@ def check(uri: str, run_id: str, parent: str, outputs: Path) -> None:
     """The run has one input, one model and one parent, whose scores it makes."""
     mlflow_client = client(uri)
     run = mlflow_client.get_run(run_id)
+    assert run.inputs is not None and run.outputs is not None
     (given,) = run.inputs.dataset_inputs
     assert (given.dataset.name, given.dataset.digest) == ("vcm", "abcdef012345")
     assert json.loads(given.dataset.source) == {"uri": str(outputs / "数据")}
@@ -120,4 +122,5 @@ def test_a_server_without_inputs_or_models_gets_the_rest(opened, outputs: Path, 
     run = furnished(opened, outputs, parent)
     found = client(uri).get_run(run.run_id)
     assert found.info.status == "FINISHED" and found.data.metrics["final/i2v/mAP"] == 40.0
+    assert found.inputs is not None and found.outputs is not None
     assert bool(found.inputs.dataset_inputs) != bool(found.outputs.model_outputs)

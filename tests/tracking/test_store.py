@@ -192,7 +192,8 @@ OLDER = "4465047574b1"
 def older_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As an MLflow of that revision has left it, with a run's experiment."""
     from alembic import command
-    from mlflow.store.db.utils import InitialBase, _get_alembic_config
+    from mlflow.store.db.utils import _get_alembic_config
+    from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
     from sqlalchemy import create_engine
 
     path = tmp_path_factory.mktemp("older") / "mlflow.db"
