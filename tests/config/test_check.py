@@ -43,10 +43,9 @@ def test_every_experiment_and_every_backbone_composes_with_every_dataset(choice:
     assert config.dataset.kind == ("synthetic" if generated else dataset)
 
 
-def test_experiments_choose_no_backbone(project: Path):
-    assert not [
-        file.name for file in (project / "conf" / "experiment").glob("*.yaml") if "/backbone" in file.read_text()
-    ]
+def test_only_experiments_on_clip_choose_a_backbone(project: Path):
+    files = (project / "conf" / "experiment").glob("*.yaml")
+    assert {file.stem for file in files if "/backbone" in file.read_text()} == {"clip_prototypes", "vld"}
 
 
 def test_the_baseline_is_star_without_skeletons_and_their_loss():
