@@ -131,4 +131,4 @@ def test_overrides_of_a_stored_run_are_read_like_those_of_a_new_one(tmp_path: Pa
     OmegaConf.save({"version": 2, "dataset": {"root": None, "frames": 6}}, tmp_path / "config.yaml")
     (tmp_path / "#数据: [1]").mkdir()
     config = stored_config(tmp_path, [f"dataset.root={tmp_path}/#数据: [1]", "dataset.frames=4"])
-    assert config.dataset == {"root": f"{tmp_path}/#数据: [1]", "frames": 4}
+    assert (config.dataset["root"], config.dataset["frames"]) == (f"{tmp_path}/#数据: [1]", 4)

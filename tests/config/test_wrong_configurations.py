@@ -402,7 +402,7 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {
             "aggregation._target_": "a part", "branch.b.needed": "nothing: a text", "loss.identity.weight": "a number",
             "dataset.frames": "at least 1", "hardware.mode": "one of graph, pynative", "no_such_key": "no such key",
-            "schedule": "one of from_scratch", "optimiser.momentm": "did you mean momentum?",
+            "schedule": "one of agw, clip_prototypes, from_scratch", "optimiser.momentm": "did you mean momentum?",
         },
     ),
     "a name of version 1": (("pooling.power=2",), {"pooling.power": "aggregation.power, its name since version 2"}),

@@ -234,7 +234,7 @@ def test_what_begins_at_epoch_40_and_what_has_the_full_rate(network):
     ("override", "message"),
     [
         ("backbone.second_trunk=false", r"stream: given a single trunk, expected .*backbone\.second_trunk=true"),
-        ("style.augmentation=true", r"style\.augmentation: given true, expected false"),
+        ("style=saadg", r"style\.augmentation: given true, expected false"),
         ("clip_head=classifier", None),
         ("sampler=modality_blind", r"reads visible.*sampler=paired"),
     ],

@@ -34,7 +34,7 @@ def smaller(name: str) -> float:
 
 @pytest.fixture
 def built(shared):
-    model, config = method_network("m3reid", frames=2)
+    model, config = method_network("m3reid", "style=none", frames=2)
     set_weights(model.get_parameters(), NAMES, smaller)
     return model, config
 
