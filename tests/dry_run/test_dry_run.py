@@ -28,7 +28,7 @@ BUDGET = 2**20 * 16
 """Bytes that no tiny job needs: the largest one takes 12 MB."""
 
 
-@pytest.mark.parametrize("experiment", ["baseline", "star"])
+@pytest.mark.parametrize("experiment", [pytest.param("baseline", marks=pytest.mark.slow), "star"])
 def test_a_tiny_job_compiles(experiment: str, sound: Simulate):
     found = sound(f"experiment={experiment}")
     step = found.graphs[0]

@@ -48,7 +48,9 @@ def train(config: Config, frozen: bool) -> tuple[list[dict[str, float]], dict[st
     return losses, state.tensors()
 
 
-@pytest.mark.parametrize(("mode", "experiment"), [("pynative", "star"), ("graph", "plain")])
+@pytest.mark.parametrize(
+    ("mode", "experiment"), [("pynative", "star"), pytest.param("graph", "plain", marks=pytest.mark.slow)]
+)
 def test_parts_do_not_change_the_result_where_rows_are_alone(tiny_root: Path, mode: str, experiment: str):
     chosen = (f"experiment={experiment}", *ALONE, f"hardware.mode={mode}")
     whole, expected = train(configure(tiny_root, *chosen), frozen=True)
