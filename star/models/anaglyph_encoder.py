@@ -11,8 +11,6 @@ The anaglyphs come with the clips, see `star.data.anaglyph`: a clip is T frames,
 
 from __future__ import annotations
 
-from typing import Any
-
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
@@ -46,7 +44,7 @@ class AnaglyphEncoder(Encoder):
         style_augmentation: bool = False,
         style_attack: bool = False,
     ) -> None:
-        second: Any = getattr(backbone, "anaglyph", None)
+        second = getattr(backbone, "anaglyph", None)
         problems = []
         if second is None:
             expected = "a backbone with a second trunk, for anaglyphs (backbone.second_trunk=true)"
@@ -55,7 +53,7 @@ class AnaglyphEncoder(Encoder):
             if given:
                 expected = "false: the style of frames would no longer be that of their anaglyphs"
                 problems.append(Problem(f"style.{name}", "true", expected))
-        if problems:
+        if problems or second is None:
             raise ConfigError(problems)
         super().__init__(backbone, frame_pooling, style_augmentation=False, style_attack=False)
         self.non_negative = False
