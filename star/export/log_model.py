@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -108,12 +109,15 @@ def _no_caches(folder: str, names: list[str]) -> set[str]:
 
 @contextmanager
 def _tracking(uri: str) -> Iterator[None]:
-    """MLflow's own functions go to this store meanwhile."""
+    """MLflow's own functions go to this store meanwhile; MLflow would leave its address in the environment."""
     import mlflow
 
-    before = mlflow.get_tracking_uri()
+    before, variable = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
     try:
         yield
     finally:
         mlflow.set_tracking_uri(before)
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if variable is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = variable

@@ -54,12 +54,17 @@ def test_the_model_is_one_of_the_run_s(exported: Any, address: str, model: Model
 
 
 @pytest.fixture
-def store(exported: Any) -> Iterator[None]:
+def store(exported: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """MLflow's own functions go to the run's store."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", exported.uri)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(exported.uri)
     yield
     mlflow.set_tracking_uri(before)
+
+
+def test_the_environment_is_left_as_it_was(address: str):
+    assert address and "MLFLOW_TRACKING_URI" not in os.environ
 
 
 @pytest.mark.usefixtures("store")
