@@ -112,7 +112,7 @@ RULES = (
          lambda c: c.dataset.pack is None,
          lambda c: "null: skeletons are made of the frames in the folder (dataset.root)"),
     Rule("out", lambda c: c.out is not None or c.dry_run, lambda c: "a folder for the skeleton files (out=FOLDER)"),
-    *pose_model_rules(lambda c: c.import_ is None and not c.source),
+    *pose_model_rules(lambda c: c.import_ is None and (not c.source or c.pose.model is not None)),
     Rule("source",
          lambda c: c.import_ is None or bool(paths(c.source)),
          lambda c: f"the {c.import_} file or folder (source=FILE)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from mindspore.communication import management
 
 from star.config.check import check_overrides
 from star.config.schema import Hardware
+from star.engine import hardware as hardware_module
 from star.engine.hardware import HardwareError, select_device
 from star.engine.launch import run_workers
 from star.engine.processes import Processes, SeveralProcesses, join_processes
@@ -24,6 +26,14 @@ from star.errors import ConfigError
 
 CLUSTER = ("MS_ROLE", "MS_WORKER_NUM", "MS_NODE_ID", "MS_SCHED_HOST", "MS_SCHED_PORT", "RANK_ID", "RANK_SIZE")
 DEVICES = ("DEVICE_ID", "ASCEND_RT_VISIBLE_DEVICES", "RANK_TABLE_FILE")
+
+
+@pytest.fixture(autouse=True)
+def no_device_taken() -> Iterator[None]:
+    """The devices here are not real, so none of them stays taken."""
+    hardware_module._take_device.cache_clear()
+    yield
+    hardware_module._take_device.cache_clear()
 
 
 @pytest.fixture(autouse=True)
