@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.10 python)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 STUDY := experiments/quickstart
+# Large pages for malloc (glibc 2.35): on some virtual machines MindSpore compiles ten times as fast (docs/troubleshooting.md).
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow bench gpu-check lint docs ui clean
