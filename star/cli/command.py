@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
+from star.cli.large_pages import use_large_pages
 from star.errors import StarError
 
 
@@ -14,6 +15,7 @@ def exit_with(command: Callable[[Sequence[str]], None]) -> None:
 
     `--config-dir FOLDER` is taken from the arguments of every command.
     """
+    use_large_pages()
     from star.config.folders import take_config_folders
     from star.config.method import methods_as_experiments
 
