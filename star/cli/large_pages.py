@@ -15,7 +15,7 @@ def use_large_pages() -> None:
 
     MindSpore's compiler follows pointers through hundreds of megabytes. On virtual machines whose page tables are slow
     it takes a tenth of the time with large pages (docs/troubleshooting.md). glibc reads the variable only when a
-    program starts. A value that is already there is left alone, and so is a program that is none of the star-* commands.
+    program starts. A value that is already there is left alone, and so is a program that is no star-* command.
     """
     if VARIABLE in os.environ or not Path(sys.argv[0]).name.startswith("star-"):
         return
