@@ -18,6 +18,7 @@ def evaluate_run(
     *,
     record: bool = False,
     views: int = 0,
+    exported: bool = False,
 ) -> str:
     """Rank with a run's model and compare with the scores in its checkpoint.
 
@@ -29,6 +30,7 @@ def evaluate_run(
             folder and its artifacts; only if the scores are those the run had.
         views: of how many clips to draw the attention and the pooling weights, into `views` ("last") or `views_best` in
             the run's folder, and into its artifacts if the scores are those the run had.
+        exported: embed with the exported graph in ONNX Runtime, on the CPU in float32.
 
     Returns:
         The scores as text, and whether they are those the run had. With an override `reranking=KIND` the re-ranked ones
@@ -40,8 +42,19 @@ def evaluate_run(
         CheckpointError: the checkpoint is damaged or of another network.
         EvaluationError: a view cannot be written.
         TrackingError: files or metrics cannot be added to the run.
+        StarError: a package is missing for the exported graph.
+        ExportError: the network cannot be exported.
     """
+    if exported:
+        from star.export.packages import require_packages
+
+        require_packages("--exported")
+        overrides = [*overrides, "hardware.target=CPU", "hardware.precision=O0"]
     loaded = load_run(run_folder(run), overrides, label)
+    if exported:
+        from star.export.embedders import exported_embedders
+
+        loaded = loaded._replace(embedders=exported_embedders(loaded.config, loaded.model))
     from star.engine.draw_views import NOTHING_TO_DRAW, draw_views
     from star.engine.results import chance_levels, describe, describe_reranked
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from star.config.export_command import ExportConfig
 from star.config.paths import outputs_folder
 from star.config.stored_run import read_record, run_folder
-from star.errors import ConfigError, Problem, StarError
+from star.errors import ConfigError, Problem
+from star.export.packages import require_packages
 from star.inference.run_network import load_run_network
 from star.tracking.store import store_uri
 
@@ -31,7 +32,7 @@ def export_run(config: ExportConfig) -> str:
         DataError: the data set for the scores of the 8-bit model cannot be read.
         TrackingError: the store cannot be written, or does not have the run.
     """
-    _require_packages()
+    require_packages("star-export")
     from star.export.int8_files import write_int8
     from star.export.log_model import log_model
     from star.export.mindir_files import write_mindir
@@ -59,16 +60,6 @@ def export_run(config: ExportConfig) -> str:
         address = log_model(out / ONNX_FILE, portable(loaded.description), uri, run_id)
         lines.append(f"stored in MLflow as a model of run {run_id}: {address}")
     return "\n".join(lines)
-
-
-def _require_packages() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise StarError(
-            f"star-export needs the package {error.name}, which is not installed: pip install 'star-vvi-reid[export]'"
-        ) from error
 
 
 def _tracked(folder: Path) -> str:

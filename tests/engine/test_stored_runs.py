@@ -73,6 +73,13 @@ def test_a_stored_run_has_the_scores_it_had(name: str, label: Literal["last", "b
     assert answer.endswith("identical to the scores of the run")
 
 
+@pytest.mark.parametrize("name", ["baseline", pytest.param("star", marks=pytest.mark.slow)])
+def test_the_exported_graph_gives_the_same_scores(name: str, root: Path, tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    answer = evaluate_run(str(copy_run(name, tmp_path, root)), exported=True)
+    assert answer.endswith("identical to the scores of the run")
+
+
 @pytest.mark.parametrize("mode", ["pynative", pytest.param("graph", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stored_run_has_the_features_it_had(name: str, mode: str, root: Path, tmp_path: Path):
