@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
@@ -38,7 +39,9 @@ def onnx_model(visible: Graph, infrared: Graph) -> ModelProto:
         inputs.append(helper.make_tensor_value_info(SWITCH, TensorProto.BOOL, []))
     outside = {name for node in nodes for name in node.input}
     constants = [tensor for name, tensor in first.constants.items() if name in outside]
-    graph = helper.make_graph(nodes, "star", inputs, [_described(FEATURES, features)], constants)
+    made = {name for node in nodes for name in node.output}
+    shapes = [_described(name, tensor) for name, tensor in first.shapes.items() if name in made]
+    graph = helper.make_graph(nodes, "star", inputs, [_described(FEATURES, features)], constants, value_info=shapes)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="star")
     model.ir_version = _IR_VERSION
     onnx.checker.check_model(model)
@@ -55,10 +58,14 @@ def unknown_operators(graph: Graph) -> list[str]:
 
 
 class _Written(NamedTuple):
-    """A graph's nodes that are needed, and its constants."""
+    """A graph's nodes that are needed, its constants, and the shapes of what depends on the number of clips.
+
+    A runtime that knows two of these shapes to be equal adds in place.
+    """
 
     nodes: list[NodeProto]
     constants: dict[str, TensorProto]
+    shapes: dict[str, Tensor]
 
 
 def _write(graph: Graph) -> tuple[_Written, Tensor]:
@@ -73,7 +80,13 @@ def _write(graph: Graph) -> tuple[_Written, Tensor]:
         writer.write(node, OPERATORS[node.operator])
     nodes = [*writer.nodes, helper.make_node("Identity", [writer.name(graph.output)], [FEATURES], name=FEATURES)]
     needed = _with_all_before(nodes, {len(nodes) - 1})
-    return _Written([nodes[place] for place in sorted(needed)], writer.constants), writer.tensor(graph.output)
+    of_clips = {
+        name: tensor
+        for name, tensor in writer.shapes().items()
+        if tensor.dtype == np.float32 and any(isinstance(length, Clips) for length in tensor.shape)
+    }
+    written = _Written([nodes[place] for place in sorted(needed)], writer.constants, of_clips)
+    return written, writer.tensor(graph.output)
 
 
 def _switched(first: _Written, second: _Written) -> tuple[list[NodeProto], bool]:
@@ -149,5 +162,9 @@ def _branch(
 
 
 def _described(name: str, tensor: Tensor) -> Any:
-    shape = [CLIPS_AXIS if isinstance(length, Clips) else length for length in tensor.shape]
+    shape = [_axis(length) if isinstance(length, Clips) else length for length in tensor.shape]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(tensor.dtype), shape)
+
+
+def _axis(length: Clips) -> str:
+    return CLIPS_AXIS if length.each == 1 else f"{length.each} {CLIPS_AXIS}"

@@ -57,6 +57,14 @@ class Writer:
         array = np.asarray(value)
         return Tensor(array.dtype, array.shape)
 
+    def shapes(self) -> dict[str, Tensor]:
+        """Type and shape of what MindSpore's nodes give, by its ONNX name."""
+        return {
+            given: self._tensors[name]
+            for name, given in self._given.items()
+            if isinstance(given, str) and isinstance(self._tensors[name], Tensor)
+        }
+
     def name(self, value: Any, dtype: np.dtype | None = None) -> str:
         """The ONNX name of an input of a node; what is no tensor becomes a constant of the type."""
         if isinstance(value, Ref):
