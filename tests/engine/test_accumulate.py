@@ -49,7 +49,8 @@ def train(config: Config, frozen: bool) -> tuple[list[dict[str, float]], dict[st
 
 
 @pytest.mark.parametrize(
-    ("mode", "experiment"), [("pynative", "star"), pytest.param("graph", "plain", marks=pytest.mark.slow)]
+    ("mode", "experiment"),
+    [pytest.param("pynative", "star", marks=pytest.mark.slow), pytest.param("graph", "plain", marks=pytest.mark.slow)],
 )
 def test_parts_do_not_change_the_result_where_rows_are_alone(tiny_root: Path, mode: str, experiment: str):
     chosen = (f"experiment={experiment}", *ALONE, f"hardware.mode={mode}")

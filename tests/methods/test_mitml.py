@@ -155,7 +155,7 @@ def test_retrieval_features_and_their_differences(network, reference):
         assert away < 1e-3 * np.linalg.norm(theirs[0] - theirs[1])
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["eager", "jit"])
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["eager", "jit"])
 def training_step(request, network, shared):
     """Total loss, (features, logits, logits of the modality, terms) and norms of gradients by name."""
     z = Reference(shared / "fixtures" / "methods" / "mitml_train.npz")

@@ -78,7 +78,7 @@ def test_losses(reference, compiled):
         z.check(f"{name}_grad", gradient)
 
 
-@MODES
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["eager", "jit"])
 def test_a_training_step(reference, compiled):
     z = reference("saadg_train")
     network, config = method_network("saadg", frames=2)

@@ -82,7 +82,7 @@ def first_step(method: str, root: Path, *more: str, **changes: Any) -> tuple[Net
     return model, step(batch._replace(**changes), draws_of_step(config, model)(0), 0)
 
 
-@pytest.mark.parametrize("method", ["iban", "mitml"])
+@pytest.mark.parametrize("method", [pytest.param("iban", marks=pytest.mark.slow), "mitml"])
 def test_gates_for_any_number_of_frames(method: str, tiny_root: Path):
     """The releases write six positions out."""
     model, values = first_step(method, tiny_root, "dataset.frames=5")

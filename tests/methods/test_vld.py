@@ -78,7 +78,7 @@ def set_vld_weights(network, salt: str) -> None:
         cell.bias.set_data(Tensor(weight(f"{salt}vld.attn.in_proj_bias", (72,))[rows].copy()))
 
 
-@MODES
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["eager", "jit"])
 def test_clip_features_and_their_gradients(network, reference, compiled):
     z = reference("vld_encoder")
     set_vld_weights(network, z.salt)

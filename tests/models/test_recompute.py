@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mindspore as ms
 import numpy as np
+import pytest
 from support.small_networks import small_batch, small_network
 
 from star.models.recompute import recompute_stages
@@ -26,6 +27,7 @@ def gradients(again: bool) -> tuple[float, list[np.ndarray], dict[str, np.ndarra
     return float(loss), [gradient.asnumpy() for gradient in found], moving
 
 
+@pytest.mark.slow
 def test_loss_gradients_and_statistics_are_the_same():
     loss, expected, statistics = gradients(again=False)
     again, found, moved = gradients(again=True)

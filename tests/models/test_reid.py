@@ -84,7 +84,9 @@ def test_outputs_and_gradients_of_every_variant(variant):
         assert np.abs(values).max() > 0, f"{parameter.name} is not used"
 
 
-@pytest.mark.parametrize("variant", ["baseline", "star", pytest.param("star_release", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "variant", ["star", *(pytest.param(name, marks=pytest.mark.slow) for name in ("baseline", "star_release"))]
+)
 def test_a_compiled_step_gives_the_eager_numbers(variant):
     options, _ = VARIANTS[variant]
     model = small_network(**options)
