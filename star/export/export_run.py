@@ -33,16 +33,16 @@ def export_run(config: ExportConfig) -> str:
         TrackingError: the store cannot be written, or does not have the run.
     """
     require_packages("star-export")
-    from star.export.int8_files import write_int8
-    from star.export.log_model import log_model
-    from star.export.mindir_files import write_mindir
-    from star.export.onnx_files import ONNX_FILE, portable, write_onnx
-
     source = run_folder(str(config.run))
     out = source / FOLDER if config.out is None else Path(config.out).expanduser()
     run_id = _tracked(source) if config.mlflow else None
     root = [] if config.root is None else [f"dataset.root={config.root}"]
     loaded = load_run_network(source, [*_COMPUTED_AS, *root], config.checkpoint, data=config.int8)
+    from star.export.int8_files import write_int8
+    from star.export.log_model import log_model
+    from star.export.mindir_files import write_mindir
+    from star.export.onnx_files import ONNX_FILE, portable, write_onnx
+
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".unchecked-") as folder:
         written = [write_onnx(loaded, Path(folder))]
