@@ -28,6 +28,7 @@ VARYING_FACTS = {
     "protocol": ("protocol",),
     "clip": ("clip",),
     "data": ("data fingerprint", *(f"valid queries {direction}" for direction in DIRECTIONS)),
+    "recipe": (),
 }
 SHARED_SETTINGS = ("backbone.", "optimiser.", "schedule.", "dataset.")
 
@@ -188,15 +189,17 @@ def _with_clips(collected: Collected) -> Study:
 def _unlike_settings(collected: Collected) -> list[str]:
     """Settings in which rows differ unasked, and those in which the seeds of one row differ."""
     notes = []
+    own_recipes = "recipe" in collected.study.varies
     asked = {part.split("=")[0].lstrip("+~") for row in collected.study.rows for part in row.overrides}
     shared = [(run.run_id, run.params) for _, _, run in collected.all]
     for key, values in _differing(shared).items():
-        if key.startswith(SHARED_SETTINGS) and not any(key == a or key.startswith(f"{a}.") for a in asked):
+        wanted = own_recipes or any(key == a or key.startswith(f"{a}.") for a in asked)
+        if key.startswith(SHARED_SETTINGS) and not wanted:
             notes.append(f"the runs differ in {key}: {values}")
     for row in collected.study.rows:
         own = [(run.run_id, run.params) for run in collected.runs[row.name].values()]
         for key, values in _differing(own).items():
-            if key != "seed" and not key.startswith(SHARED_SETTINGS):
+            if key != "seed" and (own_recipes or not key.startswith(SHARED_SETTINGS)):
                 notes.append(f"the runs of {row.label} differ in {key}: {values}")
     return notes
 

@@ -17,7 +17,7 @@ rows:
   - {name: star, label: STAR, experiment: star, overrides: [aggregation.power=2.0]}   # optional
   - {name: star_t6, label: STAR, experiment: star, overrides: [dataset.frames=6], sizes: [paper]}
 columns: [i2v/R1, i2v/mAP, v2i/R1, v2i/mAP]
-varies: [clip]                                      # optional, what rows differ in on purpose: protocol, clip, data
+varies: [clip]                                      # optional, what rows differ in: protocol, clip, data, recipe
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SCORE_NAMES = ("R1", "R5", "R10", "R20", "mAP", "mINP")
 PLAIN_COLUMNS = tuple(f"{direction}/{score}" for direction in DIRECTIONS for score in SCORE_NAMES)
 COLUMNS = (*PLAIN_COLUMNS, *(f"{column}_{kind}" for kind in RERANKINGS for column in PLAIN_COLUMNS))
 """Scores of the plain ranking, and the same after re-ranking."""
-VARIES = ("protocol", "clip", "data")
+VARIES = ("protocol", "clip", "data", "recipe")
 
 
 @dataclass(frozen=True)

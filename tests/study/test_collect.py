@@ -100,6 +100,16 @@ def test_unlike_settings_are_noted(study, make_run):
     ]
 
 
+def test_rows_with_recipes_of_their_own_are_compared_seed_by_seed(study, make_run):
+    runs = [
+        make_run("b0", "baseline", 0, params={"schedule.epochs": "2"}),
+        make_run("s0", "star", 0, params={"schedule.epochs": "3"}),
+        make_run("s1", "star", 1, params={"schedule.epochs": "4"}),
+    ]
+    noted = ["the runs of STAR & co differ in schedule.epochs: 3 in s0; 4 in s1"]
+    assert collect(replace(study, varies=("recipe",)), runs).notes == noted
+
+
 def test_what_a_run_with_all_the_params_it_may_have_leaves_out_is_no_difference(study, make_run):
     full = {f"branch.b{number}": "1" for number in range(LARGEST_PARAMS)}
     few = {"schedule.gamma": "0.1"}

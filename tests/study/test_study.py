@@ -211,7 +211,7 @@ def test_another_size(sized):
         ("cpu: {common: [size=cpu], seeds: [0]}", "cpu: {common: [size=cpu]}", "sizes.cpu: seeds: given nothing"),
         ("cpu: {common", "cpu: {commun", "sizes.cpu: given key commun, expected only title, text, common"),
         ("sizes: [cpu]", "sizes: [gpu]", "rows[1].sizes: given ['gpu'], expected a list of paper, cpu"),
-        ("varies: [clip]", "varies: [seed]", "varies: given seed, expected one of protocol, clip, data"),
+        ("varies: [clip]", "varies: [seed]", "varies: given seed, expected one of protocol, clip, data, recipe"),
         ("seeds: [0, 1]", "seeds: [0, 0]", "seeds: given [0, 0], expected different numbers"),
         ("common: [size=cpu]", "common: [cpu]", "common: given cpu, expected key=value"),
         ("  cpu:", "  c/pu:", "sizes: given c/pu, expected names of letters"),
