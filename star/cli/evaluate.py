@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from star.cli.command import exit_with, log_to_terminal
+
+if TYPE_CHECKING:
+    from star.config.schema import Config
+    from star.models.network import Network
+    from star.types import Modality
 
 
 def evaluate() -> None:
@@ -38,12 +44,23 @@ def _evaluate(arguments: Sequence[str]) -> None:
 
     log_to_terminal()
     overrides = [item for item in options.items if not item.startswith("run=")]
+    if options.exported:
+        from star.export.packages import require_packages
+
+        require_packages("--exported")
+        overrides += ["hardware.target=CPU", "hardware.precision=O0"]
     text = evaluate_run(
         runs[0],
         overrides,
         options.checkpoint,
         record=options.per_query,
         views=options.views,
-        exported=options.exported,
+        embedders=_exported_embedders if options.exported else None,
     )
     sys.stdout.write(text + "\n")
+
+
+def _exported_embedders(config: Config, model: Network) -> Mapping[Modality, Callable]:
+    from star.export.embedders import exported_embedders  # imports MindSpore, for which the configuration comes first
+
+    return exported_embedders(config, model)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from star.config.schema import Config
 from star.config.stored_run import run_folder
 from star.engine.load_run import load_run
 from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
+from star.types import Modality
+
+if TYPE_CHECKING:
+    from star.models.network import Network
 
 
 def evaluate_run(
@@ -18,7 +23,7 @@ def evaluate_run(
     *,
     record: bool = False,
     views: int = 0,
-    exported: bool = False,
+    embedders: Callable[[Config, Network], Mapping[Modality, Callable]] | None = None,
 ) -> str:
     """Rank with a run's model and compare with the scores in its checkpoint.
 
@@ -30,7 +35,7 @@ def evaluate_run(
             folder and its artifacts; only if the scores are those the run had.
         views: of how many clips to draw the attention and the pooling weights, into `views` ("last") or `views_best` in
             the run's folder, and into its artifacts if the scores are those the run had.
-        exported: embed with the exported graph in ONNX Runtime, on the CPU in float32.
+        embedders: makes what embeds the clips of each modality; None: MindSpore computes it.
 
     Returns:
         The scores as text, and whether they are those the run had. With an override `reranking=KIND` the re-ranked ones
@@ -42,19 +47,10 @@ def evaluate_run(
         CheckpointError: the checkpoint is damaged or of another network.
         EvaluationError: a view cannot be written.
         TrackingError: files or metrics cannot be added to the run.
-        StarError: a package is missing for the exported graph.
-        ExportError: the network cannot be exported.
     """
-    if exported:
-        from star.export.packages import require_packages
-
-        require_packages("--exported")
-        overrides = [*overrides, "hardware.target=CPU", "hardware.precision=O0"]
     loaded = load_run(run_folder(run), overrides, label)
-    if exported:
-        from star.export.embedders import exported_embedders
-
-        loaded = loaded._replace(embedders=exported_embedders(loaded.config, loaded.model))
+    if embedders is not None:
+        loaded = loaded._replace(embedders=embedders(loaded.config, loaded.model))
     from star.engine.draw_views import NOTHING_TO_DRAW, draw_views
     from star.engine.results import chance_levels, describe, describe_reranked
 

@@ -76,7 +76,9 @@ def test_a_stored_run_has_the_scores_it_had(name: str, label: Literal["last", "b
 @pytest.mark.parametrize("name", ["baseline", pytest.param("star", marks=pytest.mark.slow)])
 def test_the_exported_graph_gives_the_same_scores(name: str, root: Path, tmp_path: Path):
     pytest.importorskip("onnxruntime")
-    answer = evaluate_run(str(copy_run(name, tmp_path, root)), exported=True)
+    from star.export.embedders import exported_embedders
+
+    answer = evaluate_run(str(copy_run(name, tmp_path, root)), embedders=exported_embedders)
     assert answer.endswith("identical to the scores of the run")
 
 

@@ -58,6 +58,7 @@ MINDSPORE_PARTS = (
     "star.inference.run_network",
     "star.dry_run.compile_graphs",
     "star.export.check",
+    "star.export.embedders",
     "star.export.int8_files",
     "star.export.mindir",
     "star.export.mindir_files",
