@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from star.cli.command import exit_with, log_to_terminal
+from star.cli.exported import exported_embedders
 from star.errors import ConfigError, Problem
 
 
@@ -44,7 +45,7 @@ def _train(arguments: Sequence[str]) -> None:
         from star.engine.run import run_job
 
         log_to_terminal()
-        return run_job(check_job(composed))
+        return run_job(check_job(composed), exported_embedders)
 
     try:
         with worker_arguments(prepared) as own:

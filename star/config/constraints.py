@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +107,9 @@ RULES = (
     Rule("hardware.recompute",
          lambda c: not c.hardware.recompute or c.hardware.processes == 1 or c.hardware.batch_norm == "local",
          lambda c: "false, or hardware.batch_norm=local: statistics of several processes cannot be computed again"),
+    Rule("hardware.embedding",
+         lambda c: c.hardware.embedding == "mindspore" or (c.hardware.target, c.hardware.precision) == ("CPU", "O0"),
+         lambda c: "mindspore, or hardware.target=CPU and hardware.precision=O0"),
 )  # fmt: skip
 
 
@@ -133,6 +137,9 @@ HERE = (
     Rule("hardware.target",
          lambda c: c.hardware.target != "GPU" or gpu_problem() is None,
          lambda c: f"CPU: {gpu_problem()}"),
+    Rule("hardware.embedding",
+         lambda c: c.hardware.embedding == "mindspore" or all(map(find_spec, ("onnx", "onnxruntime"))),
+         lambda c: "mindspore, or the packages onnx and onnxruntime: pip install 'star-vvi-reid[export]'"),
 )  # fmt: skip
 """Rules of the machine a run is on, which need not be that of the command."""
 

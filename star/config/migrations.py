@@ -72,6 +72,7 @@ _ADDED_IN_2: Values = {
     },
     "style": {"per": "frame", "permute": True},
     "skeleton_graph": {"pose_initial": "normal"},
+    "hardware": {"embedding": "mindspore"},
 }
 """The same for version 2."""
 

@@ -136,6 +136,7 @@ class Hardware:
     processes: int = number(minimum=1)
     batch_norm: Literal["global", "local"]
     loader_workers: int = number(minimum=1)
+    embedding: Literal["mindspore", "onnxruntime"]
     onednn_max_isa: str | None
 
 

@@ -41,6 +41,11 @@ logger = logging.getLogger(__name__)
 WIRES_FILE = "wires.txt"
 """Of a run's folder: which part reads and gives what."""
 
+Embedders = Mapping[Modality, Callable]
+"""What embeds the clips of a modality: `(frames [b t h w 3] uint8, joints [b t j 3]) -> [b d]`, tensors."""
+MakeEmbedders = Callable[[Config, Network], Callable[[], Embedders]]
+"""Of a network in evaluation, a function that gives the embedders with its present weights."""
+
 _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
 
@@ -53,6 +58,7 @@ def build_trainer(
     folder: Path,
     stop: StopSignals,
     processes: Processes,
+    exported: MakeEmbedders | None = None,
 ) -> Trainer:
     """Everything one run trains with.
 
@@ -64,6 +70,7 @@ def build_trainer(
         folder: of the checkpoints.
         stop: ends training after a step, a ranking before its next batch.
         processes: that train together.
+        exported: as `embedders_of` takes it.
     """
     share = processes.share
     if share.world_size == 1:
@@ -74,8 +81,11 @@ def build_trainer(
         table = folder.parent / WIRES_FILE
         table.write_text(wires_as_text(describe_wires(model, learner.losses)) + "\n", encoding="utf-8")
         tracker.log_artifact(table)
-    embedders = build_embedders(config, model)
-    checked: dict[Modality, Callable] = {modality: stop.checked(embedders[modality]) for modality in MODALITIES}
+    present = embedders_of(config, model, exported)
+
+    def checked() -> Embedders:
+        return {modality: stop.checked(embedder) for modality, embedder in present().items()}
+
     return Trainer(
         learner,
         loader,
@@ -166,6 +176,20 @@ def _step_profile(config: Config, folder: Path) -> StepProfile | None:
     return StepProfile(folder, steps, about)
 
 
+def embedders_of(config: Config, model: Network, exported: MakeEmbedders | None = None) -> Callable[[], Embedders]:
+    """What embeds the test set with the present weights, as `hardware.embedding` says.
+
+    Args:
+        config: checked configuration.
+        model: the network.
+        exported: makes those of `hardware.embedding=onnxruntime`; None: MindSpore computes the features in any case.
+    """
+    if config.hardware.embedding == "onnxruntime" and exported is not None:
+        return exported(config, model)
+    embedders = build_embedders(config, model)
+    return lambda: embedders
+
+
 def build_embedders(config: Config, model: Network) -> dict[Modality, Callable]:
     """The network in evaluation, by modality; in graph mode compiled at the first call."""
     graph = config.hardware.mode == "graph"
@@ -181,7 +205,7 @@ def build_evaluation(
     config: Config,
     model: Network,
     data: VideoReIDData,
-    embedders: Mapping[Modality, Callable] | None = None,
+    present: Callable[[], Embedders] | None = None,
     processes: Processes | None = None,
 ) -> Callable[[], Evaluation]:
     """A function that ranks the test set with the model's present weights.
@@ -190,16 +214,17 @@ def build_evaluation(
         config: checked configuration.
         model: the network.
         data: its test set.
-        embedders: of the model, to share what they compiled; None makes new ones.
+        present: gives the embedders of the present weights; None: MindSpore's.
         processes: that embed a part of every split each, and rank all of it; None: this one alone.
     """
     several = processes is not None and processes.share.world_size > 1
     share, gather = (processes.share, processes.gather) if processes and several else (ALONE, None)
-    embedders = build_embedders(config, model) if embedders is None else embedders
+    present = embedders_of(config, model) if present is None else present
     loaders = [(split, evaluation_loader(config, split, share)) for split in data.test_splits]
 
     def evaluate() -> Evaluation:
         model.set_train(False)
+        embedders = present()
         features = {split.name: embed(embedders[split.modality], loader, gather) for split, loader in loaders}
         model.set_train(True)
         return rank_test_set(data, features)

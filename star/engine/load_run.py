@@ -20,6 +20,7 @@ from star.tracking.store import store_uri
 from star.types import Modality, VideoReIDData
 
 if TYPE_CHECKING:
+    from star.engine.build_network import MakeEmbedders
     from star.evaluation.evaluator import Evaluation
     from star.models.network import Network
 
@@ -32,7 +33,7 @@ class LoadedRun(NamedTuple):
         config: checked; with the overrides it was loaded with.
         data: its data set.
         model: with the weights of the checkpoint.
-        embedders: of the model by modality, compiled at their first call.
+        present: gives what embeds the clips of each modality.
         state: of the checkpoint: `epoch`, `step`, `scores` and more.
     """
 
@@ -40,7 +41,7 @@ class LoadedRun(NamedTuple):
     config: Config
     data: VideoReIDData
     model: Network
-    embedders: Mapping[Modality, Callable]
+    present: Callable[[], Mapping[Modality, Callable]]
     state: Mapping[str, Any]
 
     def evaluate(self, corruption: Corruption | None = None) -> Evaluation:
@@ -53,8 +54,8 @@ class LoadedRun(NamedTuple):
         from star.engine.rerank import build_reranking
 
         config = self.config if corruption is None else with_corruption(self.config, corruption)
-        evaluation = build_evaluation(config, self.model, self.data, self.embedders)()
-        return build_reranking(config, self.model, self.data, self.embedders)(evaluation)
+        evaluation = build_evaluation(config, self.model, self.data, self.present)()
+        return build_reranking(config, self.model, self.data, self.present)(evaluation)
 
     def differences(self, scores: Mapping[str, float]) -> dict[str, tuple[float, float]]:
         """The scores that are not those the run had when it wrote the checkpoint: now and then, by name."""
@@ -106,6 +107,7 @@ def load_run(
     checkpoint: Literal["last", "best"] = "last",
     *,
     corruption: Corruption | None = None,
+    exported: MakeEmbedders | None = None,
 ) -> LoadedRun:
     """Read a run's data set and build its network.
 
@@ -116,6 +118,7 @@ def load_run(
         overrides: on top of the run's configuration, e.g. another `dataset.root`.
         checkpoint: which of the run's checkpoints.
         corruption: of the test clips, instead of the run's.
+        exported: as `star.engine.build_network.embedders_of` takes it.
 
     Raises:
         ConfigError: the folder has no configuration, or an override does not fit.
@@ -127,14 +130,14 @@ def load_run(
         config = with_corruption(config, corruption)
     data = load_data(config)
     tensors, state = load_checkpoint(folder / "checkpoints", checkpoint)
-    from star.engine.build_network import build_embedders, build_model
+    from star.engine.build_network import build_model, embedders_of
     from star.engine.hardware import select_device
     from star.engine.train_state import NetworkState
 
     select_device(config.hardware)
     model = build_model(config, identities=len(data.train.identities))
     NetworkState(model).restore(tensors)
-    return LoadedRun(folder, config, data, model, build_embedders(config, model), state)
+    return LoadedRun(folder, config, data, model, embedders_of(config, model, exported), state)
 
 
 def with_corruption(config: Config, corruption: Corruption) -> Config:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from star.config.schema import Config
 from star.config.stored_run import run_folder
 from star.engine.load_run import load_run
 from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
-from star.types import Modality
 
 if TYPE_CHECKING:
-    from star.models.network import Network
+    from star.engine.build_network import MakeEmbedders
 
 
 def evaluate_run(
@@ -23,7 +21,7 @@ def evaluate_run(
     *,
     record: bool = False,
     views: int = 0,
-    embedders: Callable[[Config, Network], Mapping[Modality, Callable]] | None = None,
+    exported: MakeEmbedders | None = None,
 ) -> str:
     """Rank with a run's model and compare with the scores in its checkpoint.
 
@@ -35,7 +33,7 @@ def evaluate_run(
             folder and its artifacts; only if the scores are those the run had.
         views: of how many clips to draw the attention and the pooling weights, into `views` ("last") or `views_best` in
             the run's folder, and into its artifacts if the scores are those the run had.
-        embedders: makes what embeds the clips of each modality; None: MindSpore computes it.
+        exported: as `star.engine.build_network.embedders_of` takes it.
 
     Returns:
         The scores as text, and whether they are those the run had. With an override `reranking=KIND` the re-ranked ones
@@ -48,9 +46,7 @@ def evaluate_run(
         EvaluationError: a view cannot be written.
         TrackingError: files or metrics cannot be added to the run.
     """
-    loaded = load_run(run_folder(run), overrides, label)
-    if embedders is not None:
-        loaded = loaded._replace(embedders=embedders(loaded.config, loaded.model))
+    loaded = load_run(run_folder(run), overrides, label, exported=exported)
     from star.engine.draw_views import NOTHING_TO_DRAW, draw_views
     from star.engine.results import chance_levels, describe, describe_reranked
 

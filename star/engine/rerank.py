@@ -24,7 +24,7 @@ def build_reranking(
     config: Config,
     model: Network,
     data: VideoReIDData,
-    embedders: Mapping[Modality, Callable],
+    present: Callable[[], Mapping[Modality, Callable]],
     processes: Processes | None = None,
 ) -> Callable[[Evaluation], Evaluation]:
     """A function that adds the re-ranked scores to an evaluation; without re-ranking it gives it back.
@@ -33,7 +33,7 @@ def build_reranking(
         config: checked configuration.
         model: the network.
         data: its test set.
-        embedders: of the model.
+        present: gives the embedders of the present weights.
         processes: that embed a part of every split each; the first one alone re-ranks.
     """
     options, first = config.reranking, processes is None or processes.first
@@ -42,7 +42,7 @@ def build_reranking(
 
     def halves(evaluation: Evaluation) -> dict[str, Halves]:
         model.set_train(False)
-        found = {}
+        found, embedders = {}, present()
         for split in data.test_splits:
             loaders = [evaluation_loader(config, half, share) for half in halves_of(split)]
             one, other = (embed(embedders[split.modality], loader, gather) for loader in loaders)

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -29,13 +29,20 @@ from star.tracking.silent_tracker import SilentTracker
 from star.tracking.store import store_uri
 from star.types import DIRECTIONS
 
+if TYPE_CHECKING:
+    from star.engine.build_network import MakeEmbedders
+
 logger = logging.getLogger(__name__)
 
 
-def run_job(config: Config) -> float:
+def run_job(config: Config, exported: MakeEmbedders | None = None) -> float:
     """Train and rank one checked configuration, or show the finished run that has its fingerprint.
 
     A traceback goes to the run's log; the terminal gets it from the interpreter, or one line in a sweep.
+
+    Args:
+        config: checked configuration.
+        exported: as `star.engine.build_network.embedders_of` takes it.
 
     Returns:
         Mean of the last mAP of both directions in percent, for sweepers that optimise.
@@ -53,9 +60,9 @@ def run_job(config: Config) -> float:
     log = _log_file(job.folder / "train.log") if processes.first else nullcontext()
     with StopSignals(processes.largest if several else None) as stop, log:
         if not processes.first:
-            return _run(config, job, stop, processes)
+            return _run(config, job, stop, processes, exported)
         try:
-            return _run(config, job, stop, processes)
+            return _run(config, job, stop, processes, exported)
         except (KeyboardInterrupt, SystemExit):
             if (job.folder / RUN_FILE).is_file():
                 by = stop.received.name if stop.received else "Ctrl-C"
@@ -84,7 +91,7 @@ class _Start(NamedTuple):
     run_id: str | None = None
 
 
-def _run(config: Config, job: Job, stop: StopSignals, processes: Processes) -> float:
+def _run(config: Config, job: Job, stop: StopSignals, processes: Processes, exported: MakeEmbedders | None) -> float:
     """The run in each of its processes. The first one reads the data set before the others: it may have to make it."""
     first = processes.first
     if first:
@@ -109,7 +116,7 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes) -> f
         from star.engine.build_network import build_trainer
         from star.engine.results import log_results
 
-        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints", stop, processes)
+        trainer = build_trainer(config, data, loader, tracker, job.folder / "checkpoints", stop, processes, exported)
         if start.resumes:
             trainer.restore()
         evaluation = trainer.fit()

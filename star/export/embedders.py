@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 import numpy as np
-import onnx
 from mindspore import Tensor
 
 from star.config.schema import Config
 from star.engine.blank_batch import blank_frames
+from star.export.graph import Graph
 from star.export.mindir import trace
 from star.export.onnx_model import onnx_model
 from star.inference.onnx_file import OnnxNetwork
 from star.models.embedder import Embedder
 from star.models.network import Network
+from star.ops import read
 from star.types import MODALITIES, NUMBER_OF_JOINTS, ClipBatch, Modality
 
 
-def exported_embedders(config: Config, network: Network) -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
-    """What `star.engine.build_network.build_embedders` gives, with the weights the network has now.
+def exported_embedders(
+    config: Config, network: Network
+) -> Callable[[], dict[Modality, Callable[[Tensor, Tensor], Tensor]]]:
+    """What embeds with the weights the network has at the time of the call.
+
+    The graphs are traced at the first call; later ones read the weights alone.
 
     Args:
         config: checked configuration.
-        network: of it.
+        network: of it, in evaluation mode whenever the embedders are asked for.
 
     Raises:
-        ExportError: the network cannot be exported.
+        ExportError: the network cannot be exported (at the first call).
     """
 
     def inputs(clips: int) -> tuple[np.ndarray, ...]:
         joints = np.zeros((clips, config.dataset.frames, NUMBER_OF_JOINTS, 3), np.float32)
         return blank_frames(config, network, clips), joints
 
-    network.set_train(False)
-    graphs = [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(onnx_model(*graphs), path)
-        computed = OnnxNetwork(path)
+    @cache
+    def graphs() -> list[Graph]:
+        return [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
 
-    def embedder(modality: Modality) -> Callable[[Tensor, Tensor], Tensor]:
-        def embed(frames: Tensor, joints: Tensor) -> Tensor:
-            batch = ClipBatch(frames.asnumpy(), joints.asnumpy(), len(frames))
-            return Tensor(computed(batch, modality))
+    def present() -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
+        weights = {parameter.name: read(parameter) for parameter in network.get_parameters()}
+        computed = OnnxNetwork(onnx_model(*(_with_weights(graph, weights) for graph in graphs())).SerializeToString())
 
-        return embed
+        def embedder(modality: Modality) -> Callable[[Tensor, Tensor], Tensor]:
+            def embed(frames: Tensor, joints: Tensor) -> Tensor:
+                return Tensor(computed(ClipBatch(frames.asnumpy(), joints.asnumpy(), len(frames)), modality))
 
-    return {modality: embedder(modality) for modality in MODALITIES}
+            return embed
+
+        return {modality: embedder(modality) for modality in MODALITIES}
+
+    return present
+
+
+def _with_weights(graph: Graph, weights: dict[str, np.ndarray]) -> Graph:
+    return graph._replace(parameters={name: weights[name] for name in graph.parameters})

@@ -23,7 +23,7 @@ class OnnxNetwork:
     """A session of ONNX Runtime, on all cores of the processor.
 
     Args:
-        path: the file.
+        source: the file, or what it would have.
         threads: to compute with; None: one a core.
 
     Attributes:
@@ -34,7 +34,7 @@ class OnnxNetwork:
         DataError: the file is missing or no ONNX model.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, source: Path | bytes, threads: int | None = None) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -45,11 +45,12 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or 0
+        given, name = (source, "the model") if isinstance(source, bytes) else (str(source), str(source))
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base below Exception
             reason = str(error).splitlines()[0]
-            raise DataError(f"{path} cannot be loaded ({reason}): expected a model that star-export wrote") from error
+            raise DataError(f"{name} cannot be loaded ({reason}): expected a model that star-export wrote") from error
         self._inputs = {given.name for given in self._session.get_inputs()}
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 

@@ -20,6 +20,10 @@ BRANCH = f"branch.b={{_target_:{W}.Branch,rate:0.5"
 BASELINE = ("experiment=baseline",)
 MIXED = ("sampler=modality_blind", "stream=mixed", "backbone.stems=one", "style=none", "skeleton_graph=none")
 CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "rankings by ONNX Runtime in float16": (
+        ("hardware.precision=O2", "hardware.embedding=onnxruntime"),
+        {"hardware.embedding": "hardware.precision=O0"},
+    ),
     "an import that raises": (
         ("loss.a={_target_:broken_math.Loss,weight:1}",),
         {"loss.a._target_": "ZeroDivisionError"},

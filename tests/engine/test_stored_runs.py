@@ -78,7 +78,9 @@ def test_the_exported_graph_gives_the_same_scores(name: str, root: Path, tmp_pat
     pytest.importorskip("onnxruntime")
     from star.export.embedders import exported_embedders
 
-    answer = evaluate_run(str(copy_run(name, tmp_path, root)), embedders=exported_embedders)
+    answer = evaluate_run(
+        str(copy_run(name, tmp_path, root)), ["hardware.embedding=onnxruntime"], exported=exported_embedders
+    )
     assert answer.endswith("identical to the scores of the run")
 
 
