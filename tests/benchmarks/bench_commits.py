@@ -34,12 +34,10 @@ def other(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[P
 
 
 class Program:
-    """Steps of one checkout, made when asked for."""
+    """A program that makes a step of training when asked for, with the software of a checkout."""
 
-    def __init__(self, checkout: Path, project: Path, experiment: str):
-        script = project / "tests" / "support" / "graph_step.py"
+    def __init__(self, checkout: Path, command: list[str]):
         environment = {**os.environ, "PYTHONPATH": str(checkout), "ONEDNN_MAX_CPU_ISA": "AVX2", "GLOG_v": "3"}
-        command = [sys.executable, str(script), experiment]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             command, cwd=checkout, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1
@@ -70,7 +68,8 @@ def test_a_step_is_not_slower(experiment: str, other: Path, project: Path):
     for number in range(ROUNDS):
         checkouts = {"other": other, "here": project}
         names = list(checkouts)[:: 1 if number % 2 else -1]
-        programs = {name: Program(checkouts[name], project, experiment) for name in names}
+        command = [sys.executable, str(project / "tests" / "support" / "graph_step.py"), experiment]
+        programs = {name: Program(checkouts[name], command) for name in names}
         for turn in range(STEPS):
             for name in names[:: 1 if turn % 2 else -1]:
                 programs[name].step()

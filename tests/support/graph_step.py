@@ -1,8 +1,8 @@
 """Graph steps of an experiment at size cpu, by whatever version of the software is imported, one at a time.
 
-Called as a program by tests/benchmarks/bench_commits.py and tests/gpu_check.py: `graph_step.py EXPERIMENT [HARDWARE]`
-compiles, then makes a step for every line it reads. For the compilation and each step it prints seconds by the clock,
-seconds of the processor, the total loss and the most bytes on the device so far, as JSON.
+Called as a program by benchmarks and tests/gpu_check.py: `graph_step.py EXPERIMENT [HARDWARE [OVERRIDE ...]]` compiles,
+then makes a step for every line it reads. For the compilation and each step it prints seconds by the clock, seconds of
+the processor, the total loss and the most bytes on the device so far, as JSON.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import numpy as np
 IDENTITIES, LARGEST_STEPS = 200, 1000
 
 
-def main(experiment: str, hardware: str = "cpu") -> None:
+def main(experiment: str, hardware: str = "cpu", *overrides: str) -> None:
     from star.config.check import check_overrides
 
-    config = check_overrides([f"experiment={experiment}", "size=cpu", "tracker=none", f"hardware={hardware}"])
+    config = check_overrides(
+        [f"experiment={experiment}", "size=cpu", "tracker=none", f"hardware={hardware}", *overrides]
+    )
     from star.engine.build_network import build_model, build_step, draws_of_step
     from star.engine.hardware import select_device
     from star.types import TrainBatch
