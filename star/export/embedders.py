@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 from mindspore import Tensor
@@ -25,27 +24,29 @@ def exported_embedders(
 ) -> Callable[[], dict[Modality, Callable[[Tensor, Tensor], Tensor]]]:
     """What embeds with the weights the network has at the time of the call.
 
-    The graphs are traced at the first call; later ones read the weights alone.
+    The graphs are traced here, before a run has anything to lose; later the weights alone are read.
 
     Args:
         config: checked configuration.
-        network: of it, in evaluation mode whenever the embedders are asked for.
+        network: of it.
 
     Raises:
-        ExportError: the network cannot be exported (at the first call).
+        ExportError: the network cannot be exported.
     """
 
     def inputs(clips: int) -> tuple[np.ndarray, ...]:
         joints = np.zeros((clips, config.dataset.frames, NUMBER_OF_JOINTS, 3), np.float32)
         return blank_frames(config, network, clips), joints
 
-    @cache
-    def graphs() -> list[Graph]:
-        return [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
+    training = network.training
+    network.set_train(False)
+    graphs = [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
+    network.set_train(training)
+    onnx_model(*graphs)  # an operator without a translation is told now
 
     def present() -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
         weights = {parameter.name: read(parameter) for parameter in network.get_parameters()}
-        computed = OnnxNetwork(onnx_model(*(_with_weights(graph, weights) for graph in graphs())).SerializeToString())
+        computed = OnnxNetwork(onnx_model(*(_with_weights(graph, weights) for graph in graphs)).SerializeToString())
 
         def embedder(modality: Modality) -> Callable[[Tensor, Tensor], Tensor]:
             def embed(frames: Tensor, joints: Tensor) -> Tensor:
