@@ -18,6 +18,10 @@ from star.ops import read
 logger = logging.getLogger(__name__)
 
 
+_CALL_DEPTH = 5000
+"""Of graphs while they are compiled; MindSpore's own limit of 1000 is too low for guided MITML on ResNet-50."""
+
+
 class HardwareError(StarError):
     """A device that cannot be used."""
 
@@ -39,6 +43,7 @@ def select_device(hardware: Hardware) -> None:
             "GPU: docs/gpu.md)"
         ) from None
     ms.set_context(mode=ms.PYNATIVE_MODE)
+    ms.set_recursion_limit(_CALL_DEPTH)
 
 
 @cache

@@ -36,7 +36,8 @@ def test_a_job_stays_within_its_budget(job: str):
     config = check_overrides([f"experiment={experiment}", *size, "hardware=ascend", *overrides], here=False)
     found = dry_run(config, IDENTITIES)
     assert found.compiles, [(graph.name, graph.error) for graph in found.graphs]
-    step, *embedders = (graph.peak / 2**30 for graph in found.graphs)
+    embedders = [graph.peak / 2**30 for graph in found.graphs if graph.name.endswith("embedder")]
+    step = found.peak / 2**30
     with_fragments = (found.with_fragments or found.peak) / 2**30
     print(f"\n| `{job}` | {step:.1f} | {with_fragments:.1f} | {max(embedders):.1f} |")
     assert with_fragments <= BUDGETS[job]
