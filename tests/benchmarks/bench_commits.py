@@ -6,7 +6,6 @@ STAR_BENCH_COMMIT=6139d49 pytest tests/benchmarks/bench_commits.py -o 'python_fi
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.step_program import Program
 
 COMMIT = os.environ.get("STAR_BENCH_COMMIT")
 ROUNDS, STEPS = int(os.environ.get("STAR_BENCH_ROUNDS", "5")), 40
@@ -31,34 +31,6 @@ def other(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[P
     (folder / "star" / "conf").symlink_to("../conf")
     yield folder
     subprocess.run(["git", "-C", project, "worktree", "remove", "--force", folder], check=True)
-
-
-class Program:
-    """A program that makes a step of training when asked for, with the software of a checkout."""
-
-    def __init__(self, checkout: Path, command: list[str]):
-        environment = {**os.environ, "PYTHONPATH": str(checkout), "ONEDNN_MAX_CPU_ISA": "AVX2", "GLOG_v": "3"}
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            command, cwd=checkout, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1
-        )
-        self.first = self.read()
-        self.steps: list[list[float]] = []
-
-    def read(self) -> list[float]:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            if line.startswith("["):
-                return json.loads(line)
-        raise AssertionError(f"the program ended with {self.process.wait()}")
-
-    def step(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.write("\n")
-        self.steps.append(self.read())
-
-    def close(self) -> None:
-        self.process.communicate()
 
 
 @pytest.mark.parametrize("experiment", ["star", "baseline"])

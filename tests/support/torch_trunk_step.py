@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Training steps of ResNet-50 alone in PyTorch, one at a time: what any PyTorch code of the methods does at least.
+"""Training steps of STAR's trunk alone in PyTorch, one at a time: what any PyTorch code of STAR does at least.
 
 Called as a program by tests/benchmarks/bench_torch_step.py with a Python that has torch: `torch_trunk_step.py FRAMES
 HEIGHT WIDTH` makes a step for every line it reads, and prints the seconds of each as JSON.
@@ -42,7 +42,8 @@ class Bottleneck(nn.Module):
         return torch.relu(self.body(maps) + self.skip(maps))
 
 
-def trunk() -> nn.Module:
+def trunk() -> tuple[nn.Module, nn.Module]:
+    """ResNet-50 before and behind its second stage; the style attack goes through the latter a second time."""
     layers: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
     layers.append(nn.MaxPool2d(3, 2, 1))
     before = 64
@@ -50,18 +51,22 @@ def trunk() -> nn.Module:
         for block in range(blocks):
             layers.append(Bottleneck(before, width, stride if block == 0 else 1))
             before = 4 * width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, IDENTITIES))
+    deep = 4 + STAGES[0][1] + STAGES[1][1]
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, IDENTITIES))
+    return nn.Sequential(*layers[:deep]), nn.Sequential(*layers[deep:], *head)
 
 
 def main(frames: int, height: int, width: int) -> None:
     torch.manual_seed(0)
-    network, given = trunk(), torch.randn(frames, 3, height, width)
+    (shallow, deep), given = trunk(), torch.randn(frames, 3, height, width)
     identities = torch.arange(frames) % IDENTITIES
-    optimiser = torch.optim.SGD(network.parameters(), 1e-4, momentum=0.9, weight_decay=5e-4)
+    optimiser = torch.optim.SGD([*shallow.parameters(), *deep.parameters()], 1e-4, momentum=0.9, weight_decay=5e-4)
     while True:
         start = time.perf_counter()
         optimiser.zero_grad()
-        nn.functional.cross_entropy(network(given), identities).backward()
+        maps = shallow(given)
+        clean, attacked = (nn.functional.cross_entropy(deep(x), identities) for x in (maps, maps.roll(1, 0)))
+        (clean + attacked).backward()
         optimiser.step()
         print(json.dumps([time.perf_counter() - start]), flush=True)
         if not sys.stdin.readline():
