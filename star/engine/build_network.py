@@ -44,7 +44,7 @@ WIRES_FILE = "wires.txt"
 Embedders = Mapping[Modality, Callable]
 """What embeds the clips of a modality: `(frames [b t h w 3] uint8, joints [b t j 3]) -> [b d]`, tensors."""
 MakeEmbedders = Callable[[Config, Network], Callable[[], Embedders]]
-"""Of a network in evaluation, a function that gives the embedders with its present weights."""
+"""Of a network, a function that gives the embedders with its present weights."""
 
 _DRAWS = 1
 """Key of the stream of a step's draws, beside the streams of sampler and loader."""
