@@ -230,3 +230,9 @@ def test_sweeps_are_expanded_as_hydra_does():
         ["experiment=star", "seed=0", "backbone=tiny"],
         ["experiment=star", "seed=1", "backbone=tiny"],
     ]
+
+
+def test_rankings_by_onnx_runtime_need_its_packages(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("star.config.constraints.find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(ConfigError, match=r"hardware\.embedding: given onnxruntime, expected mindspore, or the pack"):
+        check_overrides(["experiment=star", "dataset=synthetic", "hardware.embedding=onnxruntime"])
