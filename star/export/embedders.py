@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -43,10 +44,12 @@ def exported_embedders(
     graphs = [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
     network.set_train(training)
     onnx_model(*graphs)  # an operator without a translation is told now
+    threads = len(os.sched_getaffinity(0)) if config.hardware.processes > 1 else None  # each has cores of its own
 
     def present() -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
         weights = {parameter.name: read(parameter) for parameter in network.get_parameters()}
-        computed = OnnxNetwork(onnx_model(*(_with_weights(graph, weights) for graph in graphs)).SerializeToString())
+        model = onnx_model(*(_with_weights(graph, weights) for graph in graphs))
+        computed = OnnxNetwork(model.SerializeToString(), threads)
 
         def embedder(modality: Modality) -> Callable[[Tensor, Tensor], Tensor]:
             def embed(frames: Tensor, joints: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ CLIPS_AXIS = "clips"
 FEATURES = "features"
 _IR_VERSION = 8
 """The one that came with the opset."""
+_LARGEST = 2**31 - 1
+"""Bytes of one ONNX file: the format's limit."""
 
 
 def onnx_model(visible: Graph, infrared: Graph) -> ModelProto:
@@ -29,8 +31,14 @@ def onnx_model(visible: Graph, infrared: Graph) -> ModelProto:
         visible, infrared: its graphs, with the same inputs.
 
     Raises:
-        ExportError: an operator that has no translation; names it and its place.
+        ExportError: an operator that has no translation, named with its place; or more weights than one file holds.
     """
+    weights = sum(value.nbytes for value in {**visible.parameters, **infrared.parameters}.values())
+    if weights > _LARGEST:
+        raise ExportError(
+            f"ONNX: the network's embedding has {weights / 1e9:.1f} GB of weights, expected at most "
+            f"{_LARGEST / 1e9:.1f} GB, which is what one ONNX file can hold"
+        )
     (first, features), (second, _) = _write(visible), _write(infrared)
     nodes, switched = _switched(first, second)
     read = {name for node in (*first.nodes, *second.nodes) for name in node.input}

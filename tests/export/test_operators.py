@@ -141,6 +141,13 @@ def test_an_unknown_operator_is_refused_by_name_and_place():
         onnx_model(graph, graph)
 
 
+def test_weights_that_fit_into_no_onnx_file_are_refused():
+    graph = trace_of(ops.relu)
+    large = graph._replace(parameters={"weight": np.broadcast_to(np.float32(1), (2**30,))})
+    with pytest.raises(ExportError, match=r"4\.3 GB of weights, expected at most 2\.1 GB"):
+        onnx_model(graph, large)
+
+
 def branching(x: Tensor) -> Tensor:
     if ops.sum(x) > 0:
         return x
