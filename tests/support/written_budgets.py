@@ -23,6 +23,11 @@ BUDGETS = {
     "saadg": 12.6,
     "saadg skeleton_graph=full": 12.9,
     "iban": 11.3,
+    "iban skeleton_graph=full": 12.4,
+    "m3reid": 17.7,
+    "vld": 20.1,
+    "vld skeleton_graph=frame": 20.1,
+    "clip_prototypes": 15.8,
     "mitml": 11.2,
     "mitml skeleton_graph=full": 12.4,
 }
