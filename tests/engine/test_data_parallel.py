@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import SMALL
+from support.commands import smallest
 from support.methods import EXTRA
 
 from star.engine import launch
 from star.engine.launch import ProcessError, run_workers
 
+LARGER = {"mitml": ("schedule.tracklets=3",)}
+"""Over four clips the eight batch norms of its adversary magnify rounding: a confusion term 1.3e-4 away."""
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
 def of_two_workers(folder: Path, root: Path, experiment: str, *more: str) -> list[dict[str, Any]]:
     """What each of two processes has found."""
-    overrides = [f"experiment={experiment}", *SMALL, "dataset=hitsz_vcm", f"dataset.root={root}", "hardware=cpu_2"]
-    overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4", *more]
+    overrides = smallest(
+        f"experiment={experiment}", "dataset=hitsz_vcm", f"dataset.root={root}", "hardware=cpu_2", *more
+    )
+    overrides += ["hardware.mode=pynative", "schedule.evaluation_batch=4"]
     run_workers(
         [sys.executable, str(SUPPORT / "two_workers.py"), str(folder / "found"), *overrides],
         2,
@@ -41,13 +45,16 @@ def found(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dic
 @pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(EXTRA))
 def test_a_step_of_every_method_is_that_of_one_process(method: str, tiny_root: Path, tmp_path: Path):
-    """Losses that compare rows, graphs between tracklets, an adversary, a second stream: in two halves of the batch."""
-    found = of_two_workers(tmp_path, tiny_root, method, *EXTRA[method])
+    """Losses that compare rows, graphs between tracklets, an adversary, a second stream: in two halves of the batch.
+
+    Gradients are compared and not the weights: Adam's first step is a gradient's sign, that of rounding where it is 0.
+    """
+    found = of_two_workers(tmp_path, tiny_root, method, *EXTRA[method], *LARGER.get(method, ()))
     for one in found:
         alone, together = one["losses"]
         assert together[0] == pytest.approx(alone[0], rel=1e-4, abs=1e-6)
-        worst = max(value for name, value in one["tensors"].items() if name.startswith("model."))
-        assert worst < 1e-4
+        print(f"\n{method}: gradients {one['gradients']:.1e} away")
+        assert one["gradients"] < 5e-5
         assert all(one["embeddings"])
     assert found[0]["checksum"] == found[1]["checksum"]
 

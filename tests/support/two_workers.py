@@ -18,6 +18,7 @@ from star.config.check import check_overrides
 from star.engine.all_reduce import RunningStatisticsMean
 from star.engine.build_data import evaluation_loader, load_data, train_loader
 from star.engine.build_network import build_embedders, build_model, build_step, draws_of_step
+from star.engine.build_step import build_losses, learning_rates_of
 from star.engine.processes import Processes, join_processes
 from star.evaluation.evaluator import embed
 from star.losses import BatchHardTriplet, EasyPositive, ModalityAlignment, WeightedTriplet
@@ -41,14 +42,25 @@ def trained(config, data, share: Share, steps: int) -> tuple:
     if share.world_size > 1:
         use_global_batch_norm(model, share)
         assert [p.name for p in model.get_parameters()] == names
-    rates = np.full(steps, RATE, np.float32)
-    step, state = build_step(config, model, [rates, rates], share)
+    groups = learning_rates_of(config, model, build_losses(config, model), steps)
+    step, state = build_step(config, model, [np.full(steps, RATE, np.float32)] * len(groups), share)
     draw = draws_of_step(config, model, share)
     values, first = [], {}
     for index, batch in zip(range(steps), train_loader(config, data, share).epoch(0), strict=False):
         values.append(step(batch, draw(index), index))
         first = first or state.tensors()
     return values, first, model, state
+
+
+def away(gradients: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> float:
+    """The largest difference of two sets of gradients, as a share of the largest number in them."""
+    largest = max(np.abs(value).max() for value in gradients.values())
+    return float(max(np.abs(gradients[name] - others[name]).max() for name in gradients) / largest)
+
+
+def gradients(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of the first step, which the optimisers' moments are multiples of."""
+    return {name: value for name, value in tensors.items() if ".accum." in name or ".moment1." in name}
 
 
 def compared(name: str, features: np.ndarray, labels: dict[str, np.ndarray], share: Share) -> tuple[float, np.ndarray]:
@@ -96,6 +108,7 @@ def main(result: Path, overrides: list[str]) -> None:
     together, tensors_together, _, state = trained(config, data, share, 2)
     found["losses"] = [alone, together]
     found["tensors"] = {name: float(np.abs(tensors[name] - tensors_together[name]).max()) for name in tensors}
+    found["gradients"] = away(gradients(tensors), gradients(tensors_together))
     found["checksum"] = state.checksum()
 
     random = np.random.default_rng(1)
@@ -105,8 +118,8 @@ def main(result: Path, overrides: list[str]) -> None:
     found["compared"] = {}
     for name in LOSSES:
         (value, gradient), (value_together, own) = (compared(name, features, labels, s) for s in (Share(), share))
-        away = float(np.abs(own / share.world_size - gradient[share.of(12)]).max())
-        found["compared"][name] = [value, value_together, away]
+        difference = float(np.abs(own / share.world_size - gradient[share.of(12)]).max())
+        found["compared"][name] = [value, value_together, difference]
 
     model.set_train(False)
     embedders = build_embedders(config, model)
