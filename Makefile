@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime ## train baseline and STAR on generated data and print th
 		'another seed, more epochs' '$(BIN)/star-train experiment=star size=cpu seed=1 schedule.epochs=20'
 
 test: $(VENV)/.dev ## run the tests, two files at a time
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
