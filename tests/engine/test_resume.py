@@ -48,6 +48,7 @@ def whole(command: Command, arguments: tuple[str, ...], tmp_path_factory: pytest
     return outputs
 
 
+@pytest.mark.slow
 def test_neither_loader_workers_nor_losses_read_later_change_anything(
     command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ):
@@ -62,7 +63,7 @@ def test_neither_loader_workers_nor_losses_read_later_change_anything(
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
     command: Command, arguments: tuple[str, ...], whole: Path, tmp_path: Path
 ):
-    """Killed before its first checkpoint, in its second epoch and asked to stop in its third."""
+    """Killed before its first checkpoint, in its second epoch and asked to stop in its third; two workers read on."""
     outputs = tmp_path / "with a blank"
     outputs.mkdir()
     killed = stopped(arguments, outputs, lambda: bool(begun_in(outputs)), signal.SIGKILL)
@@ -88,7 +89,7 @@ def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
 
     command_line = shlex.split(line.partition("to go on: ")[2])
     assert command_line == ["star-train", *again]
-    done = command("train", *again, into=outputs)
+    done = command("train", *again, "hardware.loader_workers=2", "hardware.sink_size=2", into=outputs)
     assert done.returncode == 0, done.stdout
     assert_same_run(outputs, whole)
     with closing(sqlite3.connect(outputs / "mlflow.db")) as store:
