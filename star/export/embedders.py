@@ -44,7 +44,8 @@ def exported_embedders(
     graphs = [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
     network.set_train(training)
     onnx_model(*graphs)  # an operator without a translation is told now
-    threads = len(os.sched_getaffinity(0)) if config.hardware.processes > 1 else None  # each has cores of its own
+    # star-train gives each of several processes cores of its own; msrun may not.
+    threads = len(os.sched_getaffinity(0)) if config.hardware.processes > 1 else None
 
     def present() -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
         weights = {parameter.name: read(parameter) for parameter in network.get_parameters()}
