@@ -1,7 +1,9 @@
 """The update of the weights from the gradients of a step: mean over processes, clipping, optimisers."""
 
+import inspect
 from collections.abc import Callable
 from itertools import accumulate
+from types import MethodType
 
 from mindspore import Tensor, nn, ops
 
@@ -13,9 +15,13 @@ Update = Callable[[Tensor, tuple], tuple[Tensor, Tensor | bool]]
 
 
 def make_update(
-    *optimisers: nn.Optimizer, clip_norm: float | None, processes: int, loss_scale: LossScale | None
+    *optimisers: nn.Optimizer,
+    clip_norm: float | None,
+    processes: int,
+    loss_scale: LossScale | None,
+    graph: bool = True,
 ) -> Update:
-    """Mean over the processes, scale taken off, clipping, optimisers; to be called inside a compiled step.
+    """Mean over the processes, scale taken off, clipping, optimisers.
 
     Args:
         optimisers: of the gradients in their order. Their step counters, and with them the learning rates, go on when
@@ -23,15 +29,17 @@ def make_update(
         clip_norm: largest global norm of the gradients; None: no clipping.
         processes: that train together.
         loss_scale: the gradients are of the loss times it; None: of the loss, and no step is left out.
+        graph: it is called inside a compiled step; otherwise operator by operator.
     """
     mean = MeanOverProcesses(processes) if processes > 1 else None
     ends = tuple(accumulate((len(optimiser.parameters) for optimiser in optimisers), initial=0))
+    moves = optimisers if graph else tuple(map(_without_compiling, optimisers))
 
     def move(gradients: tuple) -> None:
         if clip_norm is not None:
             gradients = ops.clip_by_global_norm(gradients, clip_norm)
-        for position in range(len(optimisers)):
-            optimisers[position](gradients[ends[position] : ends[position + 1]])
+        for position in range(len(moves)):
+            moves[position](gradients[ends[position] : ends[position + 1]])
 
     def update(values: Tensor, gradients: tuple) -> tuple[Tensor, Tensor | bool]:
         if mean is not None:
@@ -50,3 +58,8 @@ def make_update(
         return values, finite
 
     return update
+
+
+def _without_compiling(optimiser: nn.Optimizer) -> Callable[[tuple], object]:
+    """The optimiser's own step; MindSpore puts `ms.jit` around it, which takes seconds before the first one."""
+    return MethodType(inspect.unwrap(type(optimiser).construct), optimiser)

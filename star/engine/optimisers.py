@@ -146,7 +146,6 @@ class MomentAdam(nn.Optimizer):
         self.moment2 = self.parameters.clone(prefix="moment2", init="zeros")
         self.adam = ops.Adam()
 
-    @ms.jit
     def construct(self, gradients: tuple) -> bool:
         """Move the parameters by the gradients, which are in their order."""
         rates = self.get_lr()

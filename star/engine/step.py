@@ -123,7 +123,7 @@ class TrainStep:
         self._optimisers = {0: optimisers.main, **optimisers.later}
         self._further = tuple(optimisers.further)
         self._compiled: Callable[[Callable], Callable] = ms.jit if graph else lambda function: function
-        self._moving = {"clip_norm": clip_norm, "processes": processes, "loss_scale": loss_scale}
+        self._moving = {"clip_norm": clip_norm, "processes": processes, "loss_scale": loss_scale, "graph": graph}
         self._even_out = even_out
         self._phases: dict[tuple[int, ...], Phase] = {}
         model.set_train(True)
