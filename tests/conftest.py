@@ -10,9 +10,9 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # or forked commands would start once more
 
-import mindspore  # noqa: E402: it reads these variables
+import mindspore  # noqa: E402
 
-mindspore.runtime.launch_blocking()  # as runs on the CPU do: operators handed to other threads take several times as long
+mindspore.runtime.launch_blocking()  # as on the CPU in star.engine.hardware
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it puts into the background
     signal.signal(signal.SIGINT, signal.default_int_handler)

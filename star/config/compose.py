@@ -23,6 +23,7 @@ from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
 from star.config.paths import register_resolvers
 from star.config.typed import as_typed
+from star.config.validate import did_you_mean
 from star.data.folder import left_by_others
 from star.errors import ConfigError, Problem
 
@@ -176,7 +177,8 @@ def _applicable(override: Override, groups: dict[str, list[str]], problems: list
         wrong = [str(name) for name in (chosen if isinstance(chosen, list) else [chosen]) if name not in groups[key]]
         if override.is_delete() or not wrong:
             return text
-        problems.append(Problem(key, ", ".join(wrong), f"one of {', '.join(groups[key])}"))
+        hint = did_you_mean(wrong[0], groups[key])
+        problems.append(Problem(key, ", ".join(wrong), f"one of {', '.join(groups[key])}{hint}"))
         return None
     if (renamed := migrate_overrides([text])[0]) != text:
         problems.append(Problem(key, str(override.value()), f"{renamed.partition('=')[0]}, its name since version 2"))

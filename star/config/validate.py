@@ -158,5 +158,10 @@ def nearest(key: str, known: typing.Iterable[str]) -> str:
     known = list(known)
     if not known:
         return " (none can be set here)"
-    close = difflib.get_close_matches(key, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (known here: {', '.join(known)})"
+    return did_you_mean(key, known) or f" (known here: {', '.join(known)})"
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """The known word that is nearest, as a question in brackets; empty if none is near."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -125,7 +125,7 @@ def test_every_problem_is_listed_at_once():
         *("backbone", "foo", "schedule.epochs", "schedule.warmup_epoch", "hardware.target", "loss.joints_bones"),
         *("loss.triplet.margn", "loss.identity.weight", "seed", "dataset.generate.no_such_level"),
     }
-    assert "resnet50" in found["backbone"]
+    assert "resnet50" in found["backbone"] and found["backbone"].endswith(" (did you mean resnet50?)")
     assert "did you mean warmup_epochs?" in found["schedule.warmup_epoch"]
     assert "skeleton_graph." in found["loss.joints_bones"]
 
@@ -216,7 +216,7 @@ def test_a_command_is_held_against_its_own_schema_and_rules():
     with pytest.raises(ConfigError) as error:
         check_command([*small, "hardware.processes=3", "dataset.heigh=3", "tracker=mlfow"], "train", Config, [odd])
     assert {problem.key: problem.expected for problem in error.value.problems} == {
-        "tracker": "one of mlflow, none",
+        "tracker": "one of mlflow, none (did you mean mlflow?)",
         "dataset.heigh": "no such key (did you mean height?)",
         "hardware.processes": "a divisor of schedule.identities=8, which the processes share",
         "seed": "an odd number",

@@ -1,4 +1,4 @@
-"""A run in graph mode compiles its step once and the network of each modality once: all its shapes are static."""
+"""What MindSpore compiles: in graph mode the step once and each modality's network once, in PyNative mode nothing."""
 
 from __future__ import annotations
 
@@ -88,6 +88,15 @@ def test_two_epochs_compile_each_graph_once(
     monkeypatch.setattr(build_network, "embed", unpadded)
     run.evaluate()
     assert compiled[3:] == ["Embedder", "Embedder"]
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_pynative_mode_compiles_nothing(optimiser: str, trainer: Callable[..., Trainer], compiled: list[str]):
+    """Neither network nor step, nor the optimiser, around which MindSpore puts `ms.jit` itself."""
+    run = trainer("experiment=plain", "hardware.mode=pynative", f"optimiser={optimiser}")
+    run.fit()
+    run.evaluate()
+    assert run.history.step == 4 and compiled == []
 
 
 @pytest.mark.slow
