@@ -28,7 +28,7 @@ def runs_of(outputs: Path, study: str) -> dict[str, RunRecord]:
 @pytest.fixture(scope="module")
 def sweep(command: Command, small: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Baseline and STAR, and a third job that must fail."""
-    return command("train", "-m", "experiment=baseline,star", "seed=0", "study=sweep", *small)
+    return command("train", "-m", "experiment=baseline,star", "seed=0", "study=sweep", *small, *PYNATIVE)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_finished_job_is_shown_and_not_repeated(
     packed = command("pack", *(item for item in small if item.startswith("dataset.root=")), f"pack.out={pack}")
     assert packed.returncode == 0, packed.stdout
     for read_from in ([], ["dataset.root=null", f"dataset.pack={pack}"]):
-        again = command("train", "experiment=star", "study=other", *small, *read_from)
+        again = command("train", "experiment=star", "study=other", *small, *PYNATIVE, *read_from)
         assert again.returncode == 0, again.stdout
         assert "finished before, not repeated" in again.stdout
         assert runs["star-seed0"].run_id in again.stdout
