@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support import step_cost
 
-STEPS = 6
+STEPS = 10
 ROWS = {
     "PyNative": ["hardware.mode=pynative"],
     "graph": ["hardware.mode=graph"],
@@ -29,7 +29,7 @@ def cost(overrides: list[str]) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_compiled_steps_are_faster_than_a_plain_loop():
+def test_compiled_embedders_are_faster_than_a_plain_loop():
     costs = {}
     print("\nrow                first s   step s  (of plain)   evaluation s  (of plain)   peak MB")
     for row, overrides in ROWS.items():
@@ -39,5 +39,4 @@ def test_compiled_steps_are_faster_than_a_plain_loop():
             f"{row:17} {found['first']:8.1f} {found['step']:8.2f} {found['step'] / plain['step']:11.2f} "
             f"{found['evaluation']:14.3f} {found['evaluation'] / plain['evaluation']:11.2f} {found['peak_mb']:11.0f}"
         )
-    slower = max(costs["PyNative"]["step"], costs["PyNative again"]["step"])
-    assert costs["graph"]["step"] < slower
+    assert costs["graph"]["evaluation"] < min(costs["PyNative"]["evaluation"], costs["PyNative again"]["evaluation"])
