@@ -11,7 +11,7 @@ from mindspore import Tensor
 from star.config.schema import Config
 from star.engine.blank_batch import blank_frames
 from star.export.graph import Graph
-from star.export.mindir import trace
+from star.export.mindir import trace_batch
 from star.export.onnx_model import onnx_model
 from star.inference.onnx_file import OnnxNetwork
 from star.models.embedder import Embedder
@@ -23,7 +23,7 @@ from star.types import MODALITIES, NUMBER_OF_JOINTS, ClipBatch, Modality
 def exported_embedders(
     config: Config, network: Network
 ) -> Callable[[], dict[Modality, Callable[[Tensor, Tensor], Tensor]]]:
-    """What embeds with the weights the network has at the time of the call.
+    """What embeds with the weights the network has at the time of the call, in batches of `schedule.evaluation_batch`.
 
     The graphs are traced here, before a run has anything to lose; later the weights alone are read.
 
@@ -34,14 +34,12 @@ def exported_embedders(
     Raises:
         ExportError: the network cannot be exported.
     """
-
-    def inputs(clips: int) -> tuple[np.ndarray, ...]:
-        joints = np.zeros((clips, config.dataset.frames, NUMBER_OF_JOINTS, 3), np.float32)
-        return blank_frames(config, network, clips), joints
-
+    clips = config.schedule.evaluation_batch
+    joints = np.zeros((clips, config.dataset.frames, NUMBER_OF_JOINTS, 3), np.float32)
+    batch = blank_frames(config, network, clips), joints
     training = network.training
     network.set_train(False)
-    graphs = [trace(Embedder(network, modality), inputs) for modality in MODALITIES]
+    graphs = [trace_batch(Embedder(network, modality), batch) for modality in MODALITIES]
     network.set_train(training)
     onnx_model(*graphs)  # an operator without a translation is told now
     # star-train gives each of several processes cores of its own; msrun may not.

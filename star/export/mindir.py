@@ -44,13 +44,20 @@ def trace(cell: nn.Cell, inputs: Callable[[int], tuple[np.ndarray, ...]]) -> Gra
     Raises:
         ExportError: the graph has control flow, or depends on the number of clips in an unknown way.
     """
-    graphs = []
+    first, second = (trace_batch(cell, inputs(clips)) for clips in _CLIPS)
+    return for_any_clips(first, second, _CLIPS)
+
+
+def trace_batch(cell: nn.Cell, inputs: tuple[np.ndarray, ...]) -> Graph:
+    """The graph of a cell, for as many clips as these inputs have, in half the time.
+
+    Raises:
+        ExportError: the graph has control flow.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        for clips in _CLIPS:
-            path = Path(folder) / f"{clips}.mindir"
-            export_mindir(cell, path, *inputs(clips))
-            graphs.append(read_mindir(path.read_bytes()))
-    return for_any_clips(graphs[0], graphs[1], _CLIPS)
+        path = Path(folder) / "graph.mindir"
+        export_mindir(cell, path, *inputs)
+        return read_mindir(path.read_bytes())
 
 
 def read_mindir(data: bytes) -> Graph:

@@ -15,7 +15,7 @@ from star.types import MODALITIES, Modality
 
 METHOD = "m3reid"
 SETTING = ("dataset=synthetic", "dataset.frames=3", "dataset.height=64", "dataset.width=32", "backbone=tiny",
-           "backbone.width=4", f"experiment={METHOD}", *EXTRA[METHOD])  # fmt: skip
+           "backbone.width=4", "schedule.evaluation_batch=2", f"experiment={METHOD}", *EXTRA[METHOD])  # fmt: skip
 
 
 def test_they_follow_the_weights_and_are_traced_once(monkeypatch):
@@ -25,11 +25,11 @@ def test_they_follow_the_weights_and_are_traced_once(monkeypatch):
     clips = Tensor(rng.integers(0, 256, (2, 3, 64, 32, 3), dtype=np.uint8)), Tensor(np.zeros((2, 3, 17, 3), np.float32))
     traced = []
 
-    def counted(cell, inputs, trace=star.export.embedders.trace):
+    def counted(cell, inputs, trace=star.export.embedders.trace_batch):
         traced.append(cell)
         return trace(cell, inputs)
 
-    monkeypatch.setattr(star.export.embedders, "trace", counted)
+    monkeypatch.setattr(star.export.embedders, "trace_batch", counted)
     present = embedders_of(config, network, exported_embedders)
     network.set_train(False)
 
