@@ -23,7 +23,7 @@ SIZE = ("dataset.frames=3", "dataset.height=64", "dataset.width=32")
 NETWORKS = {
     **{name: (f"experiment={name}",) for name in ("baseline", "star")},
     **{name: (f"experiment={name}", *extra) for name, extra in EXTRA.items()},
-    "release": ("experiment=star_release", "aggregation=max", "backbone.channel_order=bgr"),
+    "release": ("experiment=star_release", "skeleton_graph=frame", "aggregation=max", "backbone.channel_order=bgr"),
     "joints": ("experiment=joints_only", "skeleton_graph.coordinates=pixels"),
 }
 
