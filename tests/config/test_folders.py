@@ -249,7 +249,7 @@ def test_foreign_choices_are_listed_where_they_are(folder: Callable[..., Path]):
     with pytest.raises(ConfigError) as error:
         check_overrides([*REST, "aggregation=owm"])
     known = "bidirectional_gates, gem, hub_aggregation, max, mean, mean_after_neck, own, recurrent_gates, short_term"
-    assert error.value.problems[0].expected == f"one of {known}, third"
+    assert error.value.problems[0].expected == f"one of {known}, third (did you mean own?)"
 
 
 def test_a_foreign_experiment_overrides_groups_and_builds_on_our_files(folder: Callable[..., Path]):

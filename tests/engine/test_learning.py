@@ -23,8 +23,7 @@ GUESS = float(np.log(IDENTITIES))
 def configure(experiment: str) -> Config:
     shape = (f"dataset.frames={FRAMES}", f"schedule.identities={IDENTITIES}", "schedule.clip_norm=10.0")
     small = [text for text in SMALL if text.partition("=")[0] not in ("dataset.frames", "schedule.identities")]
-    mode = "hardware.mode=pynative"  # to compile takes longer than these few steps
-    return check_overrides([f"experiment={experiment}", *small, *shape, mode, "dataset=synthetic"])
+    return check_overrides([f"experiment={experiment}", *small, *shape, "dataset=synthetic"])
 
 
 def clips(rng: np.random.Generator, seen: bool, walks: np.ndarray) -> TrainBatch:
