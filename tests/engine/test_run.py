@@ -27,7 +27,7 @@ def runs_of(outputs: Path, study: str) -> dict[str, RunRecord]:
 
 @pytest.fixture(scope="module")
 def sweep(command: Command, small: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    """Baseline and STAR, and a third job that must fail."""
+    """Baseline and STAR."""
     return command("train", "-m", "experiment=baseline,star", "seed=0", "study=sweep", *small, *PYNATIVE)
 
 
