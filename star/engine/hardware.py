@@ -54,8 +54,6 @@ def _take_device(target: str, device_id: int | None) -> None:
     except RuntimeError:  # it computes already, which in a notebook need not be ours
         if target != "CPU" or ms.get_context("device_target") != "CPU":
             raise
-    if target == "CPU":  # operators handed to other threads take up to five times as long
-        ms.runtime.launch_blocking()
     if target == "GPU":
         read(Tensor(np.ones(1, np.float32)) + 1)  # only the first operator asks for the device
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from star.config.check import Rule, check_command, check_overrides
 from star.config.compose import compose_run, group_choices, sweep_jobs
+from star.config.environment import prepare_environment
 from star.config.schema import Config
 from star.errors import ConfigError
 
@@ -193,21 +195,41 @@ def test_wrong_combinations_and_values(overrides: list[str], key: str, expected:
     assert expected in found[key]
 
 
-@pytest.mark.parametrize(("given", "seen"), [({}, "AVX2 upb"), ({"ONEDNN_MAX_CPU_ISA": "SSE41"}, "SSE41 upb")])
-def test_the_check_prepares_the_environment_before_mindspore(given: dict[str, str], seen: str):
-    code = """
+def prepared(*overrides: str, **given: str) -> str:
+    """What a process says whose only preparation is the check of a configuration."""
+    code = f"""
 import os, sys
+from pathlib import Path
 from star.config.check import check_overrides
 
-check_overrides(["dataset=synthetic"])
-assert "mindspore" in sys.modules
+check_overrides(["dataset=synthetic", *{overrides!r}])
 from google.protobuf.internal import api_implementation
-print(os.environ["ONEDNN_MAX_CPU_ISA"], api_implementation.Type())
+import mindspore as ms
+
+assert float((ms.Tensor(1.0) + 1).asnumpy()) == 2
+threads = {{(folder / "comm").read_text().strip() for folder in Path("/proc/self/task").iterdir()}}
+print(os.environ["ONEDNN_MAX_CPU_ISA"], api_implementation.Type(), "frontend_queue" in threads)
 """
-    prepared = ("ONEDNN_MAX_CPU_ISA", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION")
-    environment = {key: value for key, value in os.environ.items() if key not in prepared} | given
+    ours = ("ONEDNN_MAX_CPU_ISA", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "MS_DEV_HOST_BLOCKING_RUN")
+    environment = {key: value for key, value in os.environ.items() if key not in ours} | given
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.stdout == f"{seen}\n" and "may have no effect" not in done.stderr, done.stderr
+    assert "may have no effect" not in done.stderr, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_check_prepares_the_environment_before_mindspore():
+    assert prepared() == "AVX2 upb False"
+
+
+def test_what_the_user_has_set_stays():
+    assert prepared(ONEDNN_MAX_CPU_ISA="SSE41", MS_DEV_HOST_BLOCKING_RUN="0") == "SSE41 upb True"
+
+
+def test_other_devices_keep_mindspore_s_threads(monkeypatch: pytest.MonkeyPatch):
+    hardware = check_overrides(["dataset=synthetic"]).hardware
+    monkeypatch.delenv("MS_DEV_HOST_BLOCKING_RUN")
+    prepare_environment(replace(hardware, target="Ascend"))
+    assert "MS_DEV_HOST_BLOCKING_RUN" not in os.environ
 
 
 def test_a_command_is_held_against_its_own_schema_and_rules():

@@ -51,7 +51,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     rank = lambda: int(os.environ["RANK_ID"])  # noqa: E731
     monkeypatch.setattr(ms, "set_device", lambda *given: made.append(("set_device", *given)))
     monkeypatch.setattr(ms, "set_context", lambda **given: made.append(("set_context", given)))
-    monkeypatch.setattr(ms.runtime, "launch_blocking", lambda: made.append(("launch_blocking",)))
     monkeypatch.setattr(context, "get_context", lambda key: {"device_target": made[0][1]}.get(key) or real(key))
     monkeypatch.setattr(communication, "get_rank", rank)
     monkeypatch.setattr(management, "get_rank", rank)
@@ -86,12 +85,6 @@ def test_one_device_is_that_of_the_configuration_and_joins_nobody(calls: list, m
     assert type(join_processes(one)) is Processes and calls == []
     select_device(one)
     assert calls == [("set_device", "Ascend", 3), ("set_context", {"mode": ms.PYNATIVE_MODE})]
-
-
-def test_operators_run_where_they_are_called_on_the_cpu_alone(calls: list):
-    """The lists of calls of the other tests say that they do not on Ascend."""
-    select_device(replace(hardware("hardware=ascend"), target="CPU"))
-    assert calls == [("set_device", "CPU", None), ("launch_blocking",), ("set_context", {"mode": ms.PYNATIVE_MODE})]
 
 
 @pytest.mark.parametrize("rank, device", [(0, 0), (1, 1), (1, 0)], ids=["first", "second", "second machine"])
