@@ -67,7 +67,10 @@ class ResNet50(nn.Module):
             self.add_module(f"layer{number}", nn.Sequential(*stage))
 
 
-def trunk_losses(clips: int, frames: int, height: int, width: int) -> tuple[list[nn.Module], Callable[[], torch.Tensor]]:
+Losses = Callable[[], torch.Tensor]
+
+
+def trunk_losses(clips: int, frames: int, height: int, width: int) -> tuple[list[nn.Module], Losses]:
     """The trunk and the function that gives its loss: its last two stages run twice, as for the style attack."""
     trunk = ResNet50()
     shallow = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool, trunk.layer1, trunk.layer2)
@@ -84,9 +87,7 @@ def trunk_losses(clips: int, frames: int, height: int, width: int) -> tuple[list
     return [shallow, deep], loss
 
 
-def authors_losses(
-    folder: str, clips: int, frames: int, height: int, width: int
-) -> tuple[list[nn.Module], Callable[[], torch.Tensor]]:
+def authors_losses(folder: str, clips: int, frames: int, height: int, width: int) -> tuple[list[nn.Module], Losses]:
     """The authors' network and the function that gives the sum of their losses, on the CPU.
 
     Their `resnet` is not in their repository; the one here has its structure. Their triplet loss, on a handful of
