@@ -24,7 +24,6 @@ from star.errors import NonFiniteLossError
 from star.losses import WeightedLosses
 from star.models.network import LABELS
 from star.models.random_inputs import Arrays
-from star.ops import read
 from star.types import AnyBatch
 
 logger = logging.getLogger(__name__)
@@ -264,7 +263,7 @@ class TrainStep:
             NonFiniteLossError: names the terms that are NaN or infinite, or says that gradients overflow without any
                 loss scale. The weights may be spoilt by then; the last checkpoint is not.
         """
-        losses = dict(zip(launched.names, read(launched.values).tolist(), strict=True))
+        losses = dict(zip(launched.names, launched.values.asnumpy().tolist(), strict=True))
         if simulated():
             return losses
         bad = [name for name, value in losses.items() if not np.isfinite(value)]

@@ -11,7 +11,6 @@ from mindspore import Tensor
 from star.data.loader import EvaluationLoader
 from star.evaluation.ranking import rank
 from star.evaluation.reranking import Reranked
-from star.ops import read
 from star.types import Direction, Scores, VideoReIDData
 
 
@@ -54,7 +53,7 @@ def embed(
     Returns:
         [q d] float32, L2-normalised rows.
     """
-    rows = [read(embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)))[: b.count] for b in loader]
+    rows = [embedder(Tensor.from_numpy(b.frames), Tensor.from_numpy(b.joints)).asnumpy()[: b.count] for b in loader]
     own = np.concatenate(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
     if gather is None:
         return own

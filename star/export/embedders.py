@@ -16,7 +16,6 @@ from star.export.onnx_model import onnx_model
 from star.inference.onnx_file import OnnxNetwork
 from star.models.embedder import Embedder
 from star.models.network import Network
-from star.ops import read
 from star.types import MODALITIES, NUMBER_OF_JOINTS, ClipBatch, Modality
 
 
@@ -46,7 +45,7 @@ def exported_embedders(
     threads = len(os.sched_getaffinity(0)) if config.hardware.processes > 1 else None
 
     def present() -> dict[Modality, Callable[[Tensor, Tensor], Tensor]]:
-        weights = {parameter.name: read(parameter) for parameter in network.get_parameters()}
+        weights = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
         model = onnx_model(*(_with_weights(graph, weights) for graph in graphs))
         computed = OnnxNetwork(model.SerializeToString(), threads)
 

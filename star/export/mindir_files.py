@@ -11,7 +11,6 @@ from mindspore import nn
 from star.export.check import Written, check_features, random_clips
 from star.export.mindir import export_mindir
 from star.inference.run_network import RunNetwork
-from star.ops import read
 from star.types import MODALITIES, ClipBatch, Modality
 
 
@@ -42,4 +41,4 @@ class _Loaded:
         self._cell = nn.GraphCell(ms.load(str(path)))
 
     def __call__(self, batch: ClipBatch, modality: Modality) -> np.ndarray:
-        return read(self._cell(ms.Tensor(batch.frames), ms.Tensor(batch.joints)))
+        return self._cell(ms.Tensor(batch.frames), ms.Tensor(batch.joints)).asnumpy()

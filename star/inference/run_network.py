@@ -101,13 +101,12 @@ def load_run_model(folder: Path, overrides: Sequence[str], checkpoint: Literal["
     from mindspore import Tensor
 
     from star.engine.build_network import build_embedders
-    from star.ops import read
 
     embedders = build_embedders(config, network)
 
     def compute(batch: ClipBatch, modality: Modality) -> np.ndarray:
         given = Tensor.from_numpy(batch.frames), Tensor.from_numpy(batch.joints)
-        return read(embedders[modality](*given))[: batch.count].astype(np.float32)
+        return embedders[modality](*given).asnumpy()[: batch.count].astype(np.float32)
 
     return Model(description, compute, config.hardware.loader_workers)
 

@@ -25,8 +25,8 @@ SIZE = (
     *("backbone=resnet50", "schedule.identities=2", f"schedule.tracklets={CLIPS // 4}"),
     *(f"dataset.frames={FRAMES}", f"dataset.height={HEIGHT}", f"dataset.width={WIDTH}"),
 )
-LARGEST_RATIO = {"authors": 1.0, "trunk": 1.5}
-"""The trunk: 33.9 s against 25.5 s, 1.33 times, on two cores of an Intel Xeon with nothing else running; torch 2.13.0."""
+LARGEST_RATIO = {"authors": 1.0, "trunk": 1.2}
+"""With the same instructions, AVX2, for both (`support.step_program`): 27.4 against the authors' 27.7 s, 0.99 times."""
 
 
 @pytest.mark.skipif(not TORCH, reason="STAR_TORCH_PYTHON names no Python with torch")
@@ -48,8 +48,9 @@ def test_a_step_compared_with_pytorch(project: Path):
     for name, program in programs.items():
         program.close()
         seconds[name] = [step[0] for step in program.steps[WARM_UP[name] :]]
+        everything = ", ".join(f"{step[0]:.1f}" for step in program.steps)
         print(f"\n{name}: {min(seconds[name]):.2f} to {max(seconds[name]):.2f} s, median "
-              f"{statistics.median(seconds[name]):.2f}, all {[round(step[0], 1) for step in program.steps]}")  # fmt: skip
+              f"{statistics.median(seconds[name]):.2f}; with the first ones {everything}")  # fmt: skip
     theirs, ours = (statistics.median(found) for found in seconds.values())
     print(f"STAR in MindSpore takes {ours / theirs:.3f} times the step in PyTorch ({other})")
     assert ours <= LARGEST_RATIO[other] * theirs
