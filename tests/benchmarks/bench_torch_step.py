@@ -25,7 +25,7 @@ SIZE = (
     *("backbone=resnet50", "schedule.identities=2", f"schedule.tracklets={CLIPS // 4}"),
     *(f"dataset.frames={FRAMES}", f"dataset.height={HEIGHT}", f"dataset.width={WIDTH}"),
 )
-LARGEST_RATIO = {"authors": 1.0, "trunk": 1.2}
+LARGEST_RATIO = {"authors": 1.0, "trunk": 1.5}
 """With the same instructions, AVX2, for both (`support.step_program`): 27.4 against the authors' 27.7 s, 0.99 times."""
 
 
