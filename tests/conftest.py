@@ -10,7 +10,7 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # or forked commands would start once more
 os.environ.setdefault("MS_DEV_HOST_BLOCKING_RUN", "1")  # as star.config.environment sets it on the CPU
-if "PYTEST_XDIST_WORKER" in os.environ:  # files at a time, each on its core: threads of one would wait for the others'
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many files at a time as cores: one would wait for the threads of another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it puts into the background
