@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.commands import Command, start
-from support.fork_server import run_forked
+from support.commands import Command
+from support.fork_server import Forked, run_forked
 from support.processes import wait_until
 
 from star.engine.checkpoint import load_checkpoint
@@ -71,11 +71,11 @@ def whole(command: Command, method: tuple[str, ...], tmp_path_factory: pytest.Te
 def resumed(command: Command, method: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output folder of a sweep that was killed in its second job, which then was resumed without `--config-dir`."""
     outputs = tmp_path_factory.mktemp("killed")
-    with start("train", (*CONFIG, "-m", *method, PYNATIVE, f"seed=0,{SEED}"), outputs) as process:
-        wait_until(lambda: process.poll() is not None or _step(outputs, SEED) >= 2, 300)
-        process.kill()
-        text, _ = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, text
+    with Forked("train", (*CONFIG, "-m", *method, PYNATIVE, f"seed=0,{SEED}"), outputs) as process:
+        wait_until(lambda: process.ended() or _step(outputs, SEED) >= 2, 300)
+        process.send_signal(signal.SIGKILL)
+        killed = process.wait()
+    assert killed.returncode == -signal.SIGKILL, killed.stdout
     assert 2 <= _step(outputs, SEED) < 6 and not (run_of(outputs, SEED) / "scores.json").exists()
     done = command("train", f"resume={run_of(outputs, SEED)}", into=outputs)
     assert done.returncode == 0, done.stdout

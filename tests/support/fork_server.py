@@ -1,7 +1,7 @@
 """A process that has imported what the commands import, and forks a child for each command: five seconds less for each.
 
-Only for commands that run to their end and need no environment before MindSpore's import. The server starts no threads
-of its own, and what the imports start (OpenBLAS's) can be forked.
+Only for commands that need no environment before MindSpore's import. The server starts no threads of its own, and what
+the imports start (OpenBLAS's) can be forked.
 """
 
 from __future__ import annotations
@@ -9,32 +9,79 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+
+from support.processes import wait_until
 
 _IMPORTS = (
     *("mindspore", "hydra", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "h5py", "matplotlib.pyplot"),
     *("star.cli.train", "star.engine.run", "star.engine.build_network", "star.engine.reevaluate"),
     *("star.engine.measure_robustness", "star.report", "star.study.runner"),
 )
+_RUNNING = "running"
 
 
 def run_forked(name: str, arguments: tuple[str, ...], outputs: Path) -> subprocess.CompletedProcess[str]:
     """Run `star-<name>` to its end as `support.commands.start` would; both streams in `stdout`."""
+    with Forked(name, arguments, outputs) as process:
+        return process.wait()
+
+
+class Forked:
+    """`star-<name>` while it runs, for a test that sends it signals.
+
+    Attributes:
+        pid: of the process.
+        returncode: None until it has ended; negative for a signal.
+    """
+
+    def __init__(self, name: str, arguments: tuple[str, ...], outputs: Path):
+        self.returncode: int | None = None
+        self._arguments = arguments
+        self._log = outputs / f"{name}.stdout"
+        environment = {**os.environ, "STAR_OUTPUTS": str(outputs)}
+        self.pid = int(_ask("fork", name, arguments, str(outputs), str(self._log), environment))
+
+    def __enter__(self) -> Forked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.returncode is None:
+            self.send_signal(signal.SIGKILL)
+            self.wait()
+
+    def ended(self) -> bool:
+        """Whether it has."""
+        if self.returncode is None and (code := _ask("code", self.pid)) != _RUNNING:
+            self.returncode = int(code)
+        return self.returncode is not None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """If it still runs."""
+        if not self.ended():
+            os.kill(self.pid, number)
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Its code and what it wrote, once it has ended; fails after ten minutes."""
+        wait_until(self.ended, 600)
+        assert self.returncode is not None
+        text = self._log.read_text()
+        self._log.unlink()
+        return subprocess.CompletedProcess(self._arguments, self.returncode, text)
+
+
+def _ask(*question: object) -> str:
     server = _server()
-    log = outputs / f"{name}.stdout"
-    environment = {**os.environ, "STAR_OUTPUTS": str(outputs)}
     assert server.stdin and server.stdout
-    json.dump([name, arguments, str(outputs), str(log), environment], server.stdin)
-    server.stdin.write("\n")
+    server.stdin.write(json.dumps(question) + "\n")
     server.stdin.flush()
-    answer = server.stdout.readline()
+    answer = server.stdout.readline().strip()
     assert answer, "the fork server ended"
-    text = log.read_text()
-    log.unlink()
-    return subprocess.CompletedProcess(arguments, int(answer), text)
+    return answer
 
 
 @cache
@@ -50,12 +97,16 @@ def _serve() -> None:
     for module in _IMPORTS:
         importlib.import_module(module)
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            _become(*json.loads(line))
-            return
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        question, *about = json.loads(line)
+        if question == "fork":
+            answer = os.fork()
+            if not answer:
+                _become(*about)
+                return
+        else:
+            ended, status = os.waitpid(*about, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if ended else _RUNNING
+        print(answer, flush=True)
 
 
 def _become(name: str, arguments: list[str], folder: str, log: str, environment: dict[str, str]) -> None:

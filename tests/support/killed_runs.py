@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from support.commands import start
+from support.fork_server import Forked
 
 from star.engine.checkpoint import load_checkpoint
 
@@ -38,13 +38,12 @@ def stopped(
     arguments: tuple[str, ...], outputs: Path, when: Callable[[], bool], number: signal.Signals
 ) -> subprocess.CompletedProcess[str]:
     """`star-train`, sent a signal as soon as `when` holds; it may end before."""
-    with start("train", arguments, outputs) as process:
+    with Forked("train", arguments, outputs) as process:
         deadline = time.monotonic() + 300
-        while process.poll() is None and not when() and time.monotonic() < deadline:
+        while not process.ended() and not when() and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(number)
-        text, _ = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(arguments, process.returncode, text)
+        return process.wait()
 
 
 def status(outputs: Path) -> str:
