@@ -1,5 +1,6 @@
 """The errors a user can meet: each says what was given, what was expected, where it came from and what to do."""
 
+import signal
 from typing import NamedTuple
 
 
@@ -51,3 +52,11 @@ class ReportError(StarError):
 
 class StudyError(StarError):
     """A study that cannot be run now, or whose runs did not all finish."""
+
+
+def ending_of(code: int) -> str:
+    """How a process ended, as a sentence about it goes on: by its return code, which is negative for a signal."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    memory = "; the system does that when memory runs out" if code == -signal.SIGKILL else ""
+    return f"was ended by {signal.Signals(-code).name}{memory}"

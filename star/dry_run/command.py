@@ -19,12 +19,12 @@ from star.config.schema import Config
 from star.dry_run.cann import find_cann
 from star.dry_run.errors import DryRunError
 from star.dry_run.graphs import Graph
-from star.errors import ConfigError, Problem
+from star.errors import ConfigError, Problem, ending_of
 
 ORDER, LOG, DUMPS, FOUND = "order.pickle", "log", "graphs", "found.json"
 """In the folder of the child: what to compile, what MindSpore says, its dumped graphs, what was found."""
 
-ENDED = "the process ended while it was compiled"
+BEGUN = "its compilation had begun"
 """What a graph has for an error until something better is known."""
 
 _WITH_FRAGMENTS = re.compile(r"Actual peak memory usage \(with fragments\): (\d+)M")
@@ -99,12 +99,13 @@ def dry_run(config: Config, identities: int | None = None) -> DryRun:
         with (folder / LOG).open("w") as log:
             done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         said = (folder / LOG).read_text(errors="replace")
-        end = "\n".join([line for line in said.splitlines() if not line.startswith("[INFO]")][-_LAST_LINES:])
+        lines = [line for line in said.splitlines() if not line.startswith(("[INFO]", "[WARNING]"))]
+        end = "\n".join(lines[-_LAST_LINES:])
         if not (folder / FOUND).exists():
-            raise DryRunError(f"the simulation ended with {done.returncode} before the first graph:\n{end}")
+            raise DryRunError(f"the simulation {ending_of(done.returncode)}, before the first graph:\n{end}")
         graphs = [Graph(**graph) for graph in json.loads((folder / FOUND).read_text())]
-    if graphs[-1].error == ENDED:
-        graphs[-1] = graphs[-1]._replace(error=f"{ENDED}, with {done.returncode}:\n{end}")
+    if graphs[-1].error == BEGUN:
+        graphs[-1] = graphs[-1]._replace(error=f"{BEGUN}, and the process {ending_of(done.returncode)}:\n{end}")
     sizes = [int(size) * _MEGABYTE for size in _WITH_FRAGMENTS.findall(said)]
     peak = max(graph.peak for graph in graphs)
     return DryRun(cann.name, rank, hardware.processes, identities, graphs, peak, max(sizes) if sizes else None)

@@ -22,7 +22,7 @@ import numpy as np
 from mindspore import Tensor, nn
 from mindspore.communication import init
 
-from star.dry_run.command import DUMPS, ENDED, FOUND, LOG, ORDER, Order
+from star.dry_run.command import BEGUN, DUMPS, FOUND, LOG, ORDER, Order
 from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
 from star.engine.blank_batch import blank_batch, blank_frames
 from star.engine.build_network import build_embedders, build_learner, draws_of_step
@@ -56,7 +56,7 @@ class Recorder:
 
     def compile(self, name: str, call: Callable[[], Tensor]) -> None:
         """Make a call twice: the first one compiles, the second one should not."""
-        self.add(Graph(name, error=ENDED))
+        self.add(Graph(name, error=BEGUN))
         log, dumps = self.folder / LOG, self.folder / DUMPS
         before, start, heard = set(dumps.glob("*.ir")), time.perf_counter(), log.stat().st_size
         ms.runtime.reset_peak_memory_stats()

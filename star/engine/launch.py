@@ -22,7 +22,7 @@ from pathlib import Path
 from star.config.schema import Hardware
 from star.config.typed import quoted
 from star.engine.signals import StopSignals
-from star.errors import StarError
+from star.errors import StarError, ending_of
 
 logger = logging.getLogger(__name__)
 
@@ -242,9 +242,7 @@ def _end(processes: Sequence[subprocess.Popen], grace: float) -> None:
 
 
 def _describe(rank: int, workers: Sequence[subprocess.Popen], folder: Path) -> str:
-    code = workers[rank].returncode
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    text = f"process {rank} of {len(workers)} {how}; the others were ended too"
+    text = f"process {rank} of {len(workers)} {ending_of(workers[rank].returncode)}; the others were ended too"
     log = folder / f"process_{rank}.log"
     if rank == 0:
         text += "; its messages are above"

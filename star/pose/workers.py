@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 
 from star.data.decode import load_frame
-from star.errors import DataError, StarError
+from star.errors import DataError, StarError, ending_of
 from star.pose.estimator import Estimator
 from star.pose.partial_files import PartWriter
 from star.pose.recipe import Recipe
@@ -94,9 +94,8 @@ def _receive(connection: Connection, process: BaseProcess) -> _Report:
     except (EOFError, OSError):  # the latter if it died in the middle of a message
         process.join()
         code = process.exitcode or 0
-        how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with code {code}"
-        hint = "; the system does that when memory runs out: try fewer workers" if code == -signal.SIGKILL else ""
-        raise StarError(f"a worker process ({process.pid}) {how}{hint}") from None
+        hint = ": try fewer workers" if code == -signal.SIGKILL else ""
+        raise StarError(f"a worker process ({process.pid}) {ending_of(code)}{hint}") from None
     if isinstance(message, StarError):
         raise message
     return message

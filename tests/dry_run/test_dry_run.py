@@ -133,7 +133,7 @@ def test_the_check_wants_a_driver_everywhere_else():
 @pytest.mark.parametrize(
     "ending, error, said",
     [
-        ("import os; os.kill(os.getpid(), 9)", DryRunError, "ended with -9 before the first graph"),
+        ("import os; os.kill(os.getpid(), 9)", DryRunError, "by SIGKILL; .* memory runs out, before the first"),
         ("import sys; sys.exit('error: no such part')", DryRunError, "graph:\nerror: no such part"),
     ],
 )
@@ -151,13 +151,13 @@ def test_an_end_before_the_first_graph_is_said(
 
 def test_an_end_within_a_graph_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     program = tmp_path / "python"
-    graph = json.dumps([Graph("training step", error=command.ENDED)._asdict()])
+    graph = json.dumps([Graph("training step", error=command.BEGUN)._asdict()])
     program.write_text(f"#!/bin/sh\necho '{graph}' > $3/{command.FOUND}\necho out of memory\nkill -9 $$\n")
     program.chmod(0o755)
     monkeypatch.setattr(command.sys, "executable", str(program))
     monkeypatch.setattr(command, "find_cann", lambda: Cann("nothing", tmp_path))
     found = dry_run(check_overrides(["dataset=synthetic", *ON_ASCEND, "experiment=baseline"], here=False))
     assert not found.compiles
-    assert "the training step does not compile: the process ended while it was compiled, with -9:\nout of" in as_text(
-        found
-    )
+    text = as_text(found)
+    assert "the training step does not compile: its compilation had begun, and the process was ended by SIGKILL" in text
+    assert "when memory runs out:\nout of memory" in text
