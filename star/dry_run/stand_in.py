@@ -29,11 +29,18 @@ LIBRARIES = Path("ascend-toolkit", "latest", "lib64")
 """Of a stand-in's folder: what belongs on `LD_LIBRARY_PATH`."""
 PACKAGES = Path("python")
 """Of a stand-in's folder: what belongs on `PYTHONPATH`."""
+PAUSE = LIBRARIES / "libpause.so"
+"""Of a stand-in's folder: what belongs into `LD_PRELOAD`.
+
+A thread of the simulation asks for news without a pause, which keeps a core busy; this answers after ten milliseconds.
+"""
 
 _GRAPH_ENGINE = Path(__file__).with_name("graph_engine.cc")
 _NOT_OF_ASCEND = re.compile(r"/(gpu|custom)|gpu\.so|aicpu")
 _FOREIGN = re.compile(r"_?Py|__|_ZTH|_Jv")
 """Symbols that the interpreter and the compiler's own libraries bring."""
+_NEWS = "_ZN9mindspore6device6ascend27SimuFuncIaclrtProcessReportIiEET_i"
+"""`aclrtProcessReport` of the simulation."""
 _CONSTRUCTORS = ("aclopCreate", "aclCreate")
 _LOADED_BY_NAME = re.compile(r"acl(op|Create|Destroy|SetTensor|SetCompileopt|GetCompile)\w+")
 _ACLNN = re.compile(r"aclnn[A-Za-z0-9]+")
@@ -123,6 +130,9 @@ def build_stand_in(folder: Path) -> None:
     for name in sorted(needed - here - set(system)):
         if not name.startswith("ld-"):
             _library(libraries / name, ())
+    pause = libraries / "pause.c"
+    pause.write_text(f"#include <unistd.h>\nint {_NEWS}(int timeout) {{ usleep(10000); return 0; }}\n")
+    _compile("-shared", "-o", str(folder / PAUSE), "-x", "c", str(pause))
     for rest in (objects, *libraries.glob("*.c")):
         rest.unlink()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,22 @@ def test_they_have_what_the_backend_looks_for(tmp_path: Path):
     libraries = tmp_path / stand_in.LIBRARIES
     assert {"libascendcl.so", "libopapi.so", "libhccl.so", "libge_runner.so"} <= {p.name for p in libraries.iterdir()}
     assert {path.suffix for path in libraries.iterdir()} == {".so"}
-    listed = subprocess.run(["nm", "-D", libraries / "libopapi.so"], capture_output=True, text=True, check=True).stdout
-    assert {"aclnnAdd", "aclnnAddGetWorkspaceSize", "aclnnInit"} <= {line.split()[-1] for line in listed.splitlines()}
+    functions = {line.split()[-1] for line in _defined(libraries / "libopapi.so")}
+    assert {"aclnnAdd", "aclnnAddGetWorkspaceSize", "aclnnInit"} <= functions
     assert (tmp_path / stand_in.PACKAGES / "hccl" / "__init__.py").exists()
+
+
+@needs_compiler
+def test_what_is_preloaded_takes_the_place_of_a_function_of_the_simulation():
+    wheel = Path(str(find_spec("mindspore").origin)).parent
+    both = (find_cann().preloaded, wheel / "lib/plugin/ascend/libmindspore_ascend_res_manager.so")
+    (name,) = set.intersection(*({line.split()[-1] for line in _defined(library)} for library in both))
+    assert "SimuFuncIaclrtProcessReport" in name
+
+
+def _defined(library: Path) -> list[str]:
+    listed = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
 @needs_compiler
@@ -57,13 +71,15 @@ def test_cann_itself_is_taken_where_it_is(variable: str, tmp_path: Path):
     (tmp_path / "lib64").mkdir()
     (tmp_path / "lib64" / "libascendcl.so").touch()
     found = find_cann({variable: str(tmp_path)})
-    assert found == (f"CANN in {tmp_path}", tmp_path / "lib64", None)
+    assert found == (f"CANN in {tmp_path}", tmp_path / "lib64", None, None)
 
 
 def test_its_libraries_come_before_those_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LD_LIBRARY_PATH", "/elsewhere")
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
     monkeypatch.setattr(sys, "path", ["/own", ""])
     monkeypatch.chdir(tmp_path)
-    found = cann.Cann("stand-ins", tmp_path / "libraries", tmp_path / "packages").environment()
+    found = cann.Cann("stand-ins", tmp_path / "libraries", tmp_path / "packages", tmp_path / "pause").environment()
     assert found["LD_LIBRARY_PATH"] == f"{tmp_path}/libraries:/elsewhere"
     assert found["PYTHONPATH"] == f"{tmp_path}/packages:/own:{tmp_path}"
+    assert found["LD_PRELOAD"] == f"{tmp_path}/pause"
