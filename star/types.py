@@ -273,6 +273,10 @@ class Slot(NamedTuple):
     kept: dict[str, Any]
 
 
+SCORE_NAMES = ("R1", "R5", "R10", "R20", "mAP", "mINP")
+"""In the order of logs and tables."""
+
+
 class Scores(NamedTuple):
     """Ranking of one direction; shares in 0..1, not percent.
 

@@ -174,7 +174,10 @@ def _applicable(override: Override, groups: dict[str, list[str]], problems: list
     key = override.key_or_group
     if key in groups:
         chosen = override.value()
-        wrong = [str(name) for name in (chosen if isinstance(chosen, list) else [chosen]) if name not in groups[key]]
+        if isinstance(chosen, list):
+            problems.append(Problem(key, text.partition("=")[2], f"one of {', '.join(groups[key])}; a sweep takes -m"))
+            return None
+        wrong = [str(chosen)] if chosen not in groups[key] else []
         if override.is_delete() or not wrong:
             return text
         hint = did_you_mean(wrong[0], groups[key])

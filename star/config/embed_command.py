@@ -25,7 +25,7 @@ class EmbedConfig:
     checkpoint: Literal["last", "best"]
     out: str | None
     type: Literal["float32", "float16"]
-    batch: int = number(minimum=1)
+    batch: int = number(minimum=1, maximum=4096)
     workers: int = number(minimum=1)
     strips: int = number(minimum=0, maximum=16)
     overwrite: bool

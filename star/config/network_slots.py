@@ -199,8 +199,6 @@ def setting_of(config: Config, slots: Mapping[str, Slot], *, identities: int, sh
         tracklets=config.schedule.tracklets,
         seed=config.seed,
         skeleton=skeleton if s.used else None,
-        frame_guidance=s.frame_guidance,
-        sequence_guidance=s.sequence_guidance,
         pose_classifier=s.pose_classifier,
         pose_initial=s.pose_initial,
         in_pixels=s.coordinates == "pixels",

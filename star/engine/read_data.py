@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from star.config.paths import outputs_folder
 from star.config.schema import Dataset
 from star.data.bupt_campus import read_bupt_campus
 from star.data.bupt_index import read_index
@@ -37,12 +38,14 @@ def read_dataset(dataset: Dataset, *, workers: int, limit: int | None = None) ->
 
 
 def dataset_root(dataset: Dataset, workers: int) -> Path:
-    """The data set's folder; a synthetic set that is not yet on disk is generated.
+    """The data set's folder; a synthetic set without one is among the outputs, and generated if it is not yet on disk.
 
     Raises:
-        DataError: it cannot be generated.
+        DataError: it cannot be generated, or no folder is given.
     """
-    root = Path(str(dataset.root)).expanduser()
+    if dataset.root is None and dataset.kind != "synthetic":
+        raise DataError("dataset.root: given nothing, expected the folder of the data set")
+    root = outputs_folder() / "synthetic" if dataset.root is None else Path(dataset.root).expanduser()
     if dataset.kind != "synthetic":
         return root
     with counting("generating frames") as show:

@@ -13,7 +13,7 @@ from star.evaluation.per_query import PER_QUERY_FILE, per_query, write_per_query
 from star.evaluation.pictures import cmc_curve, ranked_lists
 from star.evaluation.protocols import chance_level
 from star.evaluation.reranking import Reranked
-from star.types import DIRECTIONS, Direction, Scores, Tracker, VideoReIDData
+from star.types import DIRECTIONS, SCORE_NAMES, Direction, Scores, Tracker, VideoReIDData
 
 logger = logging.getLogger(__name__)
 
@@ -107,4 +107,4 @@ def describe_reranked(reranked: Reranked) -> list[str]:
 
 def _in_words(score: Scores) -> str:
     m = score.as_metrics()
-    return "  ".join(f"{name} {m[name]:.2f}" for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"))
+    return "  ".join(f"{name} {m[name]:.2f}" for name in SCORE_NAMES)

@@ -53,8 +53,12 @@ def export_run(config: ExportConfig) -> str:
         files = [file for found in written for file in found.files]
         for file in files:
             os.replace(file, out / file.name)
+    written_names = {file.name for file in files}
+    there = {file.name for pattern in ("model.*", "*.mindir") for file in out.glob(pattern)}
     lines = [found.said for found in written]
     lines += [f"written: {out / file.name} ({(out / file.name).stat().st_size / 1e6:.1f} MB)" for file in files]
+    if older := sorted(there - written_names):
+        lines.append(f"left from an earlier export, and not of this one: {', '.join(older)}")
     if run_id is not None:
         uri = store_uri(loaded.config.tracker.uri, outputs_folder())
         address = log_model(out / ONNX_FILE, portable(loaded.description), uri, run_id)

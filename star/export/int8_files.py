@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,9 +36,11 @@ def write_int8(loaded: RunNetwork, folder: Path, calibration_clips: int) -> Writ
         DataError: the data set cannot be read.
     """
     data = load_data(loaded.config)
-    description = replace(portable(loaded.description), variant="int8")
+    description = portable(loaded.description)
     path = folder / INT8_FILE
     convolutions = quantise(folder / ONNX_FILE, path, _clips(data.train, description, calibration_clips))
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    description = replace(description, variant=f"int8 {checksum}")
     save_described(onnx.load(path), path, description)
     before, after = (_scores(folder / name, data) for name in (ONNX_FILE, INT8_FILE))
     loss = before.mean_map() - after.mean_map()

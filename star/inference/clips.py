@@ -67,6 +67,8 @@ def as_split(clips: Clips, modality: Modality, joints: Joints | None = None) -> 
         raise DataError(f"modality: given {modality!r}, expected one of {', '.join(map(repr, MODALITIES))}")
     if isinstance(clips, (str, Path)):
         raise DataError(f"clips: given the one path {clips}, expected a list of clips: [{str(clips)!r}]")
+    if not isinstance(clips, (np.ndarray, Sequence)):
+        raise DataError(f"clips: given {type(clips).__name__}, expected an array or a list of clips")
     if isinstance(clips, np.ndarray) and clips.ndim != 5:
         raise DataError(f"clips: given {clips.dtype} {list(clips.shape)}, expected uint8 [n t h w 3], RGB")
     frames: dict[str, Frame] = {}
@@ -85,8 +87,10 @@ def as_split(clips: Clips, modality: Modality, joints: Joints | None = None) -> 
         store = None
     elif isinstance(joints, (np.ndarray, Sequence)):
         store = given_joints(joints, [tracklet.frames for tracklet in tracklets])
-    else:
+    elif hasattr(joints, "estimate"):
         store = EstimatedJoints(source, joints)
+    else:
+        raise DataError(f"joints: given {type(joints).__name__}, expected arrays, an estimator or its name")
     return Split("clips", source, tuple(tracklets), store)
 
 
@@ -94,8 +98,10 @@ def frames_in(folder: Path) -> list[Path]:
     """The frame files of a folder in time order: by the numbers in their names, so 2.jpg stands before 10.jpg.
 
     Raises:
-        DataError: it has none or cannot be read.
+        DataError: it is no folder, has none or cannot be read.
     """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder, expected one with the frames of a clip")
     names = [name for name in list_files(folder) if has_suffix(name, *SUFFIXES)]
     if not names:
         raise DataError(f"folder {folder} has no frames, expected files that end in {', '.join(SUFFIXES)}")

@@ -29,7 +29,8 @@ class Description:
         on_bad_frame, min_confidence, cleaning: how frames and joints are read, see `star.data.clip.Reading`.
         batch: clips at a time.
         weights: checksum of all tensors of the network.
-        variant: what has been done to the weights since, e.g. "int8"; empty: nothing.
+        variant: what is otherwise than in the run, e.g. "int8" with a checksum of its weights, or overrides; empty:
+            nothing.
         config: the run's resolved configuration.
     """
 

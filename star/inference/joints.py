@@ -16,6 +16,8 @@ from star.pose.recipe import ESTIMATORS, EstimatorRecipe
 from star.types import NUMBER_OF_JOINTS, FrameSource
 
 _HERE = Path("the joints given")
+_LARGEST_CONFIDENCE = 2.0
+"""Peaks of heatmaps pass 1 a little, percentages by far."""
 
 
 class GivenJoints:
@@ -73,15 +75,17 @@ def given_joints(joints: Sequence[np.ndarray] | np.ndarray, clips: Sequence[Sequ
         clips: keys of the l frames of each clip.
 
     Raises:
-        DataError: other shapes, or coordinates that are shares of the frame.
+        DataError: other shapes, coordinates that are shares of the frame, or confidences that are no shares.
     """
     if len(joints) != len(clips):
         raise DataError(f"joints: given for {len(joints)} clips, expected for {len(clips)}")
     by_key: dict[str, np.ndarray] = {}
-    largest = 0.0
     for number, (of_clip, keys) in enumerate(zip(joints, clips, strict=True)):
-        array = np.asarray(of_clip)
         expected = (len(keys), NUMBER_OF_JOINTS, 3)
+        try:
+            array = np.asarray(of_clip)
+        except ValueError as error:  # rows of different lengths
+            raise DataError(f"joints of clip {number}: {error}, expected numbers {list(expected)}") from error
         if array.shape != expected or array.dtype.kind not in "fiu":
             raise DataError(
                 f"joints of clip {number}: given {array.dtype} {list(array.shape)}, expected numbers {list(expected)}: "
@@ -89,13 +93,16 @@ def given_joints(joints: Sequence[np.ndarray] | np.ndarray, clips: Sequence[Sequ
             )
         array = array.astype(np.float32)
         finite = np.abs(array[..., :2][np.isfinite(array[..., :2])])
-        largest = max(largest, float(finite.max(initial=0)))
+        largest = float(finite.max(initial=0))
+        if 0 < largest <= LOOKS_NORMALISED:
+            raise DataError(
+                f"joints of clip {number}: no coordinate is larger than {largest:g}, expected pixels of the frame as "
+                "it is given: multiply x by its width and y by its height"
+            )
+        confidence = float(np.nanmax(array[..., 2], initial=0))
+        if confidence > _LARGEST_CONFIDENCE:
+            raise DataError(f"joints of clip {number}: confidence {confidence:g}, expected 0..1")
         by_key.update(zip(keys, array, strict=True))
-    if 0 < largest <= LOOKS_NORMALISED:
-        raise DataError(
-            f"joints: no coordinate is larger than {largest:g}, expected pixels of the frame as it is given: "
-            "multiply x by its width and y by its height"
-        )
     return GivenJoints(by_key)
 
 

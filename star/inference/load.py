@@ -18,7 +18,7 @@ def load(source: str | Path, *, checkpoint: Literal["last", "best"] = "last", ov
         source: a run (its id in the tracking store, the first eight or more characters of it, or its folder), the
             record `last.json` or `best.json` in its folder `checkpoints`, or an .onnx file that `star-export` wrote,
             for which MindSpore is not needed. The run's data set is not needed.
-        checkpoint: which of a run's checkpoints.
+        checkpoint: which of a run's checkpoints; "best" is refused for an .onnx file of another.
         overrides: `KEY=VALUE` on top of a run's configuration, e.g. "hardware.loader_workers=4".
 
     Raises:
@@ -33,7 +33,12 @@ def load(source: str | Path, *, checkpoint: Literal["last", "best"] = "last", ov
             raise DataError(f"overrides: given {list(overrides)}, expected none for the exported model {path}")
         from star.inference.onnx_file import load_onnx_model
 
-        return load_onnx_model(path)
+        model = load_onnx_model(path)
+        if checkpoint != "last" and model.description.checkpoint != checkpoint:
+            raise DataError(
+                f"checkpoint: given {checkpoint}, but {path} was exported from {model.description.checkpoint}"
+            )
+        return model
     if find_spec("mindspore") is None:
         raise StarError(
             f"{source}: a run needs MindSpore, which is not installed; star-export makes an .onnx file of it, which "

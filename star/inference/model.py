@@ -100,11 +100,15 @@ class Model:
             two is their similarity.
 
         Raises:
-            DataError: clips, frames or joints that cannot be used; names the file or the clip.
+            DataError: clips, frames or joints that cannot be used, or a feature that is not finite; names the file or
+                the clip.
             StarError: the estimator cannot be loaded.
         """
         split = as_split(clips, modality, joints if self.uses_joints else None)
-        return np.concatenate(list(self.embed_split(split)))
+        features = np.concatenate(list(self.embed_split(split)))
+        if broken := np.flatnonzero(~np.isfinite(features).all(axis=1)).tolist():
+            raise DataError(f"clip {broken[0]}: its feature is not finite; are the weights of {self!r} damaged?")
+        return features
 
     def embed_split(self, split: Split, start: int = 0) -> Iterator[np.ndarray]:
         """Features of a data set's split, or of any tracklets, batch by batch.

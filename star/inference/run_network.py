@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,8 @@ from star.types import MODALITIES, ClipBatch, Modality
 if TYPE_CHECKING:
     from star.models.network import Network
 
+_ELSEWHERE = ("hardware", "tracker", "schedule", "dataset")
+"""Groups whose keys change no feature, or stand in the description themselves."""
 _UNKNOWN = 3
 """Identities of the network that is built to see where their number stands."""
 
@@ -90,6 +93,7 @@ def load_run_network(
         cleaning=clip.cleaning,
         batch=config.schedule.evaluation_batch,
         weights=weights.checksum(),
+        variant=" ".join(sorted(text for text in overrides if re.split(r"[.=]", text)[0] not in _ELSEWHERE)),
         config=asdict(config),
     )
     return RunNetwork(description, config, network)

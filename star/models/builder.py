@@ -25,7 +25,7 @@ class Setting:
         tracklets: K, of a batch.
         seed: of the first values.
         skeleton: arguments of `Skeleton` but for channels and frames; None: no skeletons.
-        frame_guidance, sequence_guidance, pose_classifier, pose_initial, in_pixels: see conf/skeleton_graph.
+        pose_classifier, pose_initial, in_pixels: see conf/skeleton_graph.
         style: arguments of an encoder.
         mean, std, channel_order: arguments of `Normalise`.
         mixed: whether batches are blind to the modality.
@@ -39,8 +39,6 @@ class Setting:
     tracklets: int
     seed: int
     skeleton: Mapping[str, Any] | None
-    frame_guidance: bool
-    sequence_guidance: bool
     pose_classifier: bool
     pose_initial: Literal["normal", "uniform"]
     in_pixels: bool

@@ -78,6 +78,7 @@ class Network(nn.Cell):
         self.cells_in_order = [w.cell for w in wires]
         self.reads = tuple(w.reads for w in wires)
         self.gives = tuple(w.gives for w in wires)
+        self.miscounted = tuple(f"{w.key}: its construct does not return a tensor for each of {w.gives}" for w in wires)
         self.training_only = tuple(w.training_only for w in wires)
         self.is_late = (False,) * len(self.wires)
         read = {name for w in wires for name in w.reads} | set(outputs)
@@ -163,11 +164,12 @@ class Network(nn.Cell):
         """Call one part."""
         given = self.cells_in_order[position](*self.chosen(known, self.reads[position]))
         names = self.gives[position]
-        if len(names) == 1 and not isinstance(given, tuple):
-            known[names[0]] = given
-        else:
-            for place in range(len(names)):
-                known[names[place]] = given[place]
+        if not isinstance(given, (tuple, list)):
+            given = (given,)
+        if len(given) != len(names):
+            raise ValueError(self.miscounted[position])
+        for place in range(len(names)):
+            known[names[place]] = given[place]
         return known
 
     def call_late(self, known: dict) -> dict:

@@ -32,7 +32,7 @@ configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,13 +55,6 @@ GIVEN = (
 | `clip_head`       | to a branch: the clip head, if it was built, for what they share                           |
 | `backbone`        | to an aggregation: the trunk, whose parameters stay its own                                |
 """
-
-
-class Part(Protocol):
-    """A cell that names what it reads and gives; the table above has what else it may tell."""
-
-    reads: tuple[str, ...]
-    gives: tuple[str, ...]
 
 
 class Wire(NamedTuple):
@@ -98,8 +91,8 @@ def wire(name: str, key: str, cell: Any, names: Mapping[str, Any] | None = None,
         name,
         key,
         cell,
-        _renamed(tuple(getattr(cell, "reads", ())), names.get("reads")),
-        _renamed(tuple(getattr(cell, "gives", ())), names.get("gives")),
+        _renamed(_names(getattr(cell, "reads", ())), names.get("reads")),
+        _renamed(_names(getattr(cell, "gives", ())), names.get("gives")),
         bool(getattr(cell, "training_only", False)),
     )
     return row._replace(**fixed)
@@ -116,4 +109,9 @@ def _renamed(own: tuple[str, ...], given: Any) -> tuple[str, ...]:
         return own
     if isinstance(given, Mapping):
         return tuple(str(given.get(name, name)) for name in own)
+    return _names(given)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    """Of a list of names, or of one name."""
     return (given,) if isinstance(given, str) else tuple(map(str, given))

@@ -61,7 +61,7 @@ def training_figure(curves: Mapping[str, Mapping[str, Sequence[np.ndarray]]]) ->
                     values = np.stack([np.interp(x, *points, left=np.nan, right=np.nan) for points in found])
                     _line(panel, x, _mean(values), label, place, band=_deviation(values))
             panel.set(title=_title(name), xlabel="epoch")
-            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         for panel in axes[len(names) :]:
             panel.set_visible(False)
         whole = max(axes, key=lambda panel: len(panel.get_legend_handles_labels()[1]))

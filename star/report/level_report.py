@@ -22,8 +22,7 @@ from star.report.queries import FindFile
 from star.report.statistics import paired_interval
 from star.study.collect import Collected, collect
 from star.study.level_study import LevelStudy, load_level_study
-from star.study.study import SCORE_NAMES
-from star.types import DIRECTIONS, Direction
+from star.types import DIRECTIONS, SCORE_NAMES, Direction
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord

@@ -29,10 +29,9 @@ from pathlib import Path
 
 from star.config.folders import folder_options
 from star.errors import ReportError
-from star.types import DIRECTIONS, RERANKINGS
+from star.types import DIRECTIONS, RERANKINGS, SCORE_NAMES
 
 STUDY_FILE = "study.yaml"
-SCORE_NAMES = ("R1", "R5", "R10", "R20", "mAP", "mINP")
 PLAIN_COLUMNS = tuple(f"{direction}/{score}" for direction in DIRECTIONS for score in SCORE_NAMES)
 COLUMNS = (*PLAIN_COLUMNS, *(f"{column}_{kind}" for kind in RERANKINGS for column in PLAIN_COLUMNS))
 """Scores of the plain ranking, and the same after re-ranking."""

@@ -18,6 +18,8 @@ from star.types import RERANKINGS
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
 _OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes", "config_dir")
+_OF_THE_STUDY = ("seed", "study", "resume")
+"""Keys of a run that are no overrides of a row."""
 _LARGEST_SEED = 2**31 - 1
 _A_COLUMN = f"one of {', '.join(PLAIN_COLUMNS)}, each also with {' or '.join(f'_{kind}' for kind in RERANKINGS)}"
 
@@ -141,6 +143,8 @@ class StudyReader:
         self._expect(known, f"{where}.sizes", only, f"a list of {', '.join(sizes) or 'nothing: there are no sizes'}")
         overrides = self._overrides(values, "overrides", where)
         name, label, experiment = (self._text(values, key, where) for key in ("name", "label", "experiment"))
+        plain = not name or re.fullmatch(r"[\w.+-]*\w", name)
+        self._expect(plain, f"{where}.name", name, "letters, digits and _ . + -, for it is in the names of folders")
         return Row(name, label, experiment, overrides)
 
     def _published(self, entry: Any, place: int) -> Published:
@@ -164,6 +168,8 @@ class StudyReader:
         overrides = tuple(as_typed(self._texts(content, key, where)))
         for override in overrides:
             self._expect("=" in override, name, override, "key=value")
+            given = override.partition("=")[0].lstrip("+~")
+            self._expect(given not in _OF_THE_STUDY, name, override, f"no {given}: the study gives it to each run")
         return overrides
 
     def _mapping(self, value: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:

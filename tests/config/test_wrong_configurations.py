@@ -64,6 +64,8 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("hydra.callbacks.x={_target_:os.system}",),
         {"hydra.callbacks.x": "no class"},
     ),
+    "two experiments": (("experiment=[star,baseline]",), {"experiment": "a sweep takes -m"}),
+    "a list of one trunk": (("backbone=[tiny]",), {"backbone": "one of"}),
     "a missing argument": (
         (f"branch.b={{_target_:{W}.Branch}}",),
         {"branch.b.rate": "a number (at least 0 and at most 1)"},

@@ -14,9 +14,12 @@ from star.config.check import check_command
 from star.config.export_command import RULES, ExportConfig
 from star.tracking.store import store_uri
 
+OLDER = "infrared.mindir"
+"""A file that stands in the folder before the export."""
+
 
 class Exported(NamedTuple):
-    """Folder of the run and of its export, what the command said, the data set's root, address of the store, run id."""
+    """Folders of run and export, what the command said, root of the data, address of the store, run id, older file."""
 
     run: Path
     folder: Path
@@ -24,6 +27,7 @@ class Exported(NamedTuple):
     root: Path
     uri: str
     run_id: str
+    older: str
 
 
 def options(**given: Any) -> ExportConfig:
@@ -40,12 +44,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     outputs = tmp_path_factory.mktemp("outputs")
     run = copy_run("baseline", outputs, root)
     uri = store_uri(None, outputs)
+    (run / "export").mkdir()
+    (run / "export" / OLDER).touch()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MLflow and SQLAlchemy, about each other
         patch.setenv("STAR_OUTPUTS", str(outputs))
         run_id = import_run(run, uri)
         said = export_run(options(run=run, mindir=False, int8=True, calibration_clips=4, mlflow=True))
-    return Exported(run, run / "export", said, root, uri, run_id)
+    return Exported(run, run / "export", said, root, uri, run_id, OLDER)
 
 
 @pytest.fixture(scope="package")

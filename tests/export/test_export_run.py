@@ -37,11 +37,12 @@ np.save("features.npy", features)
 
 
 def test_the_command_says_what_it_wrote_and_how_exact_it_is(exported: Any):
-    names = {path.name for path in exported.folder.iterdir()}
+    names = {path.name for path in exported.folder.iterdir()} - {exported.older}
     assert names == {"model.onnx", "model.json", "model.int8.onnx", "model.int8.json"}
     given = "model.onnx: opset 17, inputs frames, infrared, any number of clips; its features differ from"
     assert exported.said.startswith(given)
     assert all(f"written: {exported.folder / name} (" in exported.said for name in names)
+    assert f"left from an earlier export, and not of this one: {exported.older}" in exported.said
 
 
 def test_the_exported_model_has_the_run_s_features(exported: Any):
@@ -145,6 +146,8 @@ def test_other_files_are_refused(exported: Any, tmp_path: Path, monkeypatch: pyt
         star.load(tmp_path / "foreign.onnx")
     with pytest.raises(DataError, match=r"overrides: given \['seed=1'\], expected none"):
         star.load(exported.folder / "model.onnx", overrides=["seed=1"])
+    with pytest.raises(DataError, match="checkpoint: given best, but .*model.onnx was exported from last"):
+        star.load(exported.folder / "model.onnx", checkpoint="best")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(StarError, match="exported models need the package onnxruntime"):
         star.load(exported.folder / "model.onnx")

@@ -23,6 +23,8 @@ from star.types import Split, VideoReIDData
 
 GREY = np.full((2, 3, 40, 20, 3), 90, np.uint8)
 """Two clips of three frames."""
+JOINTS = np.ones((3, 17, 3)) * [30.0, 20.0, 1.0]
+"""Of one of them."""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,9 @@ def test_a_folder_of_frames_is_read_in_the_order_of_their_numbers(star_model: Mo
         (GREY[0], "visible", None, r"given uint8 \[3, 40, 20, 3\], expected uint8 \[n t h w 3\]"),
         (GREY.astype(np.float32), "visible", None, r"clip 0, frame 0: given float32 \[40, 20, 3\], expected uint8"),
         ([], "visible", None, "given none"),
+        ({"a": GREY[0]}, "visible", None, "clips: given dict, expected an array or a list of clips"),
+        (None, "visible", None, "clips: given NoneType"),
+        (["nowhere"], "visible", None, "nowhere is no folder, expected one with the frames of a clip"),
         ([[]], "visible", None, "clip 0 has no frames"),
         ([3], "visible", None, "clip 0: given int"),
         (GREY[:, :, :0], "visible", None, r"given \[0, 20, 3\], expected at least one pixel"),
@@ -119,12 +124,31 @@ def test_a_folder_of_frames_is_read_in_the_order_of_their_numbers(star_model: Mo
             r"clip 0: given float64 \[2, 17, 3\], expected numbers \[3, 17, 3\]",
         ),
         (GREY, "visible", np.full((2, 3, 17, 3), 0.5), "no coordinate is larger than 0.5, expected pixels"),
+        (GREY, "visible", np.stack([JOINTS, 0.01 * JOINTS]), "joints of clip 1: no coordinate is larger than 0.3"),
+        (GREY, "visible", np.stack([JOINTS, JOINTS * [1, 1, 87]]), "joints of clip 1: confidence 87, expected 0..1"),
+        (GREY, "visible", [JOINTS, [[1, 2], [3]]], "joints of clip 1: .*, expected numbers"),
+        (GREY, "visible", {}, "joints: given dict, expected arrays, an estimator or its name"),
         (GREY, "visible", "guess", "given 'guess', expected arrays, an estimator, or one of movenet=FILE"),
     ],
 )
 def test_what_cannot_be_embedded_is_refused(star_model: Model, clips: Any, modality: Any, joints: Any, message: str):
     with pytest.raises(DataError, match=message):
         star_model.embed(clips, modality, joints)
+
+
+def test_a_feature_that_is_not_finite_is_an_error(star_model: Model, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(star_model, "_compute", lambda batch, modality: np.array([[1.0, 0.0], [np.nan, 0.0]]))
+    with pytest.raises(DataError, match="clip 1: its feature is not finite; are the weights of <Model star"):
+        star_model.embed(GREY, "visible", np.stack([JOINTS, JOINTS]))
+
+
+def test_overrides_that_change_features_change_the_fingerprint(star_model: Model, stored: Callable[[str], Path]):
+    for overrides, same in (
+        (["hardware.loader_workers=3", "schedule.evaluation_batch=3"], True),
+        (["backbone.mean=[0,0,0]"], False),
+        (["dataset.frames=3"], False),
+    ):
+        assert (star.load(stored("star"), overrides=overrides).fingerprint == star_model.fingerprint) == same
 
 
 def test_an_empty_folder_is_refused(star_model: Model, tmp_path: Path):

@@ -408,6 +408,22 @@ def test_a_compiled_network_of_own_parts_gives_the_eager_numbers():
         np.testing.assert_allclose(compiled[name].asnumpy(), eager[name], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_part_that_returns_another_number_of_tensors_is_named(compiled: bool):
+    config = configured(branch("b", "Miscounted"))
+    model = build_model(config, identities=IDENTITIES)
+    model.outputs = (*model.outputs, "first")
+    given = batch() | draws_of_step(config, model)(0)[0]
+    function: Callable[..., dict[str, Tensor]] = ms.jit(model) if compiled else model
+    with pytest.raises(ValueError, match=r"branch\.b: its construct does not return a tensor for each of .*'first'"):
+        function(*[Tensor(given[name]) for name in model.inputs])
+
+
+def test_one_name_is_not_its_letters():
+    model = built(branch("b", "OneName"))
+    assert model.reads[[row.name for row in model.wires].index("b")] == ("clip_features",)
+
+
 def test_gradients_reach_own_parts_and_pass_through_them():
     config = configured("skeleton_graph=full", "aggregation=weighted", OWN)
     model = build_model(config, identities=IDENTITIES)

@@ -18,9 +18,8 @@ from star.evaluation.robustness_record import (
     write_robustness,
 )
 from star.report.level_report import level_report
-from star.study.study import SCORE_NAMES
 from star.tracking import runs as tracking_runs
-from star.types import DIRECTIONS
+from star.types import DIRECTIONS, SCORE_NAMES
 
 LEVELS = """
 title: Harder

@@ -66,6 +66,12 @@ def test_one_command_for_each_set_of_overrides(study):
         ("name: star", "name: baseline", "expected a different name for each row"),
         (", overrides: [aggregation.power=4.0]", "", "expected different experiments or overrides"),
         ("[aggregation.power=4.0]", "[power]", "rows[2].overrides: given power, expected key=value"),
+        (
+            "[aggregation.power=4.0]",
+            "[seed=3]",
+            "rows[2].overrides: given seed=3, expected no seed: the study",
+        ),
+        ("name: star", "name: a/../b", "rows[1].name: given a/../b, expected letters, digits and _ . + -"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP_k", "given i2v/mAP_k, expected one of i2v/R1, "),
         ("about: {T: 6, backbone: ResNet-50}", "about: [6]", "published[0].about: given [6], expected facts"),

@@ -115,6 +115,18 @@ class InitialisedClassifier(Classifier):
     initial = {r"dense\.weight$": constant(0.25), r"never\.": normal(0.0, 1.0)}
 
 
+class Miscounted(Classifier):
+    """Names two tensors and returns one."""
+
+    gives = ("first", "second")
+
+
+class OneName(Classifier):
+    """Reads one tensor, whose name stands alone."""
+
+    reads = "clip_features"
+
+
 class Widths(nn.Cell):
     """A branch that wants every width known so far."""
 
