@@ -32,7 +32,7 @@ configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,6 +55,13 @@ GIVEN = (
 | `clip_head`       | to a branch: the clip head, if it was built, for what they share                           |
 | `backbone`        | to an aggregation: the trunk, whose parameters stay its own                                |
 """
+
+
+class Part(Protocol):
+    """A cell that names what it reads and gives; the table above has what else it may tell."""
+
+    reads: tuple[str, ...]
+    gives: tuple[str, ...]
 
 
 class Wire(NamedTuple):
