@@ -54,6 +54,11 @@ def _exist(given: str | list[str] | None) -> bool:
     return all(path.exists() for path in paths(given))
 
 
+def saved_index(given: str | list[str] | None) -> Path | None:
+    """The folder of a saved index among these; None if all are files."""
+    return next((path for path in paths(given) if path.is_dir()), None)
+
+
 RULES = (
     Rule("gallery", lambda c: bool(c.gallery), lambda c: "files of star-embed or a saved index (gallery=FILE)"),
     Rule("gallery", lambda c: _exist(c.gallery), lambda c: "existing files, or the folder of a saved index"),
@@ -71,6 +76,10 @@ RULES = (
     Rule("rerank",
          lambda c: c.rerank == "none" or c.index == "exact",
          lambda c: "none, or index=exact: re-ranking compares all features with each other"),
+    Rule("rerank",
+         lambda c: c.rerank == "none" or saved_index(c.gallery) is None,
+         lambda c: "none, or files of star-embed as gallery: re-ranking needs the features of the gallery, and the "
+         f"saved index {saved_index(c.gallery)} has none"),
     Rule("after", lambda c: is_time(c.after), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("before", lambda c: is_time(c.before), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("apart",

@@ -113,6 +113,17 @@ def test_re_ranking_is_that_of_the_evaluation(files):
     np.testing.assert_allclose([float(row["similarity"]) for row in rows], -np.sort(-wanted[0]), atol=1e-6)
 
 
+def test_a_saved_index_is_not_re_ranked(files):
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    place = files / "g.index"
+    run(files, "query=null", "index=flat", f"save_index={place}")
+    with pytest.raises(ConfigError) as caught:
+        run(files, f"gallery={place}", "rerank=k_reciprocal")
+    said = "rerank: given k_reciprocal, expected none, or files of star-embed as gallery: re-ranking needs the features"
+    assert said in str(caught.value) and f"the saved index {place} has none" in str(caught.value)
+    assert not (files / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
