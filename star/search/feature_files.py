@@ -7,7 +7,6 @@ under the key `star` of the file's metadata.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -18,6 +17,7 @@ import numpy as np
 
 from star.errors import DataError, StarError
 from star.search.features import Features, Items
+from star.search.whole_file import whole_file
 from star.types import MODALITIES, NUMBER_OF_JOINTS
 
 SUFFIXES = (".npz", ".parquet")
@@ -39,15 +39,9 @@ def write_features(path: Path, features: Features) -> None:
         StarError: pyarrow, which Parquet needs, is not installed.
     """
     write = {".npz": _write_npz, ".parquet": _write_parquet}[path.suffix.lower()]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path, "features") as partial:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(partial, features, json.dumps({"format": FORMAT, **features.about}))
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"features {path} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_features(path: Path) -> Features:

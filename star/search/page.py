@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from star.errors import DataError
 from star.search.features import Items
 from star.search.filters import UTC
 from star.search.results import Results, time_text
 from star.search.strips import with_skeletons
+from star.search.whole_file import whole_file
 
 
 class Card(NamedTuple):
@@ -51,7 +51,7 @@ def write_page(
     facts: Sequence[tuple[str, str]],
     about: Mapping[str, Any],
 ) -> None:
-    """Write the page.
+    """Write the page, whole or not at all.
 
     Args:
         results: of the search.
@@ -79,10 +79,8 @@ def write_page(
         skeletons=bool(results.query.joints.shape[1] or results.gallery.joints.shape[1]),
         made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"page {path} cannot be written: {error.strerror}") from error
+    with whole_file(path, "page") as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _line(results: Results, row: int, answers: int) -> Line:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from star.errors import DataError
 from star.search.exact import NONE, Nearest
 from star.search.features import UNKNOWN, Items
 from star.search.filters import UTC
+from star.search.whole_file import whole_file
 
 _OF_BOTH = ("camera", "modality", "start", "end", "identity")
 COLUMNS = ("query", "rank", "answer", "similarity", *_OF_BOTH, *(f"query_{name}" for name in _OF_BOTH))
@@ -55,23 +55,20 @@ def time_text(clock: str, seconds: float) -> str:
 
 
 def write_table(results: Results, path: Path) -> None:
-    """Write results as CSV, the columns of `COLUMNS`; what is unknown is empty.
+    """Write results as CSV, the columns of `COLUMNS`, whole or not at all; what is unknown is empty.
 
     Raises:
         DataError: it cannot be written.
     """
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for row in range(len(results.query)):
-                asked = _known(results.query, row)
-                for rank, (item, similarity) in enumerate(results.answers(row), 1):
-                    answer = results.gallery.names[item]
-                    found = _known(results.gallery, item)
-                    writer.writerow([results.query.names[row], rank, answer, f"{similarity:.6f}", *found, *asked])
-    except OSError as error:
-        raise DataError(f"results {path} cannot be written: {error.strerror}") from error
+    with whole_file(path, "results") as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in range(len(results.query)):
+            asked = _known(results.query, row)
+            for rank, (item, similarity) in enumerate(results.answers(row), 1):
+                answer = results.gallery.names[item]
+                found = _known(results.gallery, item)
+                writer.writerow([results.query.names[row], rank, answer, f"{similarity:.6f}", *found, *asked])
 
 
 def _known(items: Items, row: int) -> list[object]:

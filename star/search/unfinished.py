@@ -23,6 +23,7 @@ import numpy as np
 from star.errors import DataError
 from star.search.feature_files import read_features, write_features
 from star.search.features import Features, Items, join_items
+from star.search.whole_file import whole_file
 
 _log = logging.getLogger(__name__)
 
@@ -69,17 +70,27 @@ class Unfinished:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.folder, os.O_RDONLY)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._begin()
         except BlockingIOError:
             raise DataError(f"another star-embed is writing {self.out}: wait for it or give another out=") from None
         except OSError as error:
             raise DataError(f"{self.folder} cannot be written: {error.strerror}") from error
-        if (before := self._described()) != self._making:
-            if before is not None:
-                _log.warning("what was made of %s before is discarded: it was of another model or input", self.out)
-            for path in self.folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            self.write_json(_DESCRIPTION, self._making)
         return self
+
+    def _begin(self) -> None:
+        """Keep what is there only if the same is being made."""
+        if (before := self._described()) == self._making:
+            return
+        if before is not None:
+            _log.warning("what was made of %s before is discarded: it was of another model or input", self.out)
+        for path in self.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        try:
+            self.write_json(_DESCRIPTION, self._making)
+        except DataError:
+            self.folder.rmdir()
+            os.close(self._lock)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -89,10 +100,13 @@ class Unfinished:
         os.close(self._lock)
 
     def write_json(self, name: str, value: object) -> None:
-        """Keep a value under a name, whole or not at all."""
-        partial = self.folder / f"{name}.partial"
-        partial.write_text(json.dumps(value, indent=1), encoding="utf-8")
-        os.replace(partial, self.folder / name)
+        """Keep a value under a name, whole or not at all.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        with whole_file(self.folder / name, "what is made on the way") as partial:
+            partial.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
     def read_json(self, name: str) -> object:
         """A value that was kept; None if there is none."""

@@ -11,6 +11,7 @@ from support.features import made_features
 from star.errors import DataError
 from star.search.feature_files import read_features, write_features
 from star.search.features import Features, Items, join
+from star.search.unfinished import Unfinished
 
 
 def assert_same(one: Items, other: Items) -> None:
@@ -74,6 +75,19 @@ def test_features_that_are_not_finite_or_of_another_width_are_refused(tmp_path):
     write_features(tmp_path / "g.npz", Features(made_features(4).values[:, :8], made.items, made.about))
     with pytest.raises(DataError, match=r"features of shape \(4, 8\) and type float32, stated width 16"):
         read_features(tmp_path / "g.npz")
+
+
+def test_a_full_disk_leaves_nothing_of_an_unfinished_file(tmp_path, full_disk):
+    making = {"model": "f00d", "source": "x" * 500}
+    with full_disk(100), pytest.raises(DataError, match=r"making.json cannot be written: File too large"):
+        Unfinished(tmp_path / "f.npz", making).__enter__()
+    assert not list(tmp_path.iterdir())
+    with Unfinished(tmp_path / "f.npz", making) as unfinished:
+        unfinished.write_json("cutting.json", {"done": 1})
+        with full_disk(100), pytest.raises(DataError, match=r"cutting.json cannot be written: File too large"):
+            unfinished.write_json("cutting.json", ["x" * 500])
+        assert unfinished.read_json("cutting.json") == {"done": 1}
+        assert sorted(path.name for path in unfinished.folder.iterdir()) == ["cutting.json", "making.json"]
 
 
 def test_files_of_one_model_are_joined_and_of_two_are_refused():

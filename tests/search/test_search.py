@@ -66,6 +66,20 @@ def test_the_page_holds_all_it_shows(files):
     assert [path.name for path in (files / "bare").iterdir()] == ["results.csv"]
 
 
+@pytest.mark.parametrize(
+    ("name", "largest", "arguments"),
+    [("results.csv", 500, []), ("page.html", 20_000, ["top=1"])],
+)
+def test_a_full_disk_keeps_the_results_that_are_there(files, full_disk, name, largest, arguments):
+    run(files, *arguments)
+    before = (files / "out" / name).read_bytes()
+    assert len(before) > largest
+    with full_disk(largest), pytest.raises(DataError, match=rf"out/{name} cannot be written: File too large"):
+        run(files, *arguments)
+    assert (files / "out" / name).read_bytes() == before
+    assert sorted(path.name for path in (files / "out").iterdir()) == ["page.html", "results.csv"]
+
+
 def test_filters_hold_and_a_query_without_an_answer_is_counted(files):
     said = run(files, "camera=other", "within=0.5", "top=4")
     assert "5 queries have no answer that passes the filters" in said and table(files) == []
