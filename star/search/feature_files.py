@@ -93,12 +93,15 @@ def _problem(features: Features) -> str | None:
 
 def _write_npz(path: Path, features: Features, about: str) -> None:
     items = features.items
-    columns = {name: getattr(items, name) for name in _COLUMNS}
-    ends = np.cumsum([len(strip) for strip in items.strips], dtype=np.int64)
-    strips = np.frombuffer(b"".join(items.strips), np.uint8)
-    with path.open("wb") as file:
-        np.savez(file, features=features.values, about=np.array(about), strips=strips, strip_ends=ends,
-                 joints=items.joints, **columns)  # fmt: skip
+    arrays = {name: getattr(items, name) for name in _COLUMNS}
+    arrays["joints"] = items.joints
+    arrays["strips"] = np.frombuffer(b"".join(items.strips), np.uint8)
+    arrays["strip_ends"] = np.cumsum([len(strip) for strip in items.strips], dtype=np.int64)
+    arrays |= {"features": features.values, "about": np.array(about)}
+    with zipfile.ZipFile(path, "w") as archive:  # np.savez leaves its archive open after an error
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.save(file, array, allow_pickle=False)
 
 
 def _read_npz(path: Path) -> Features:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import sys
 
 import numpy as np
 import pytest
@@ -75,6 +77,20 @@ def test_features_that_are_not_finite_or_of_another_width_are_refused(tmp_path):
     write_features(tmp_path / "g.npz", Features(made_features(4).values[:, :8], made.items, made.about))
     with pytest.raises(DataError, match=r"features of shape \(4, 8\) and type float32, stated width 16"):
         read_features(tmp_path / "g.npz")
+
+
+@pytest.mark.parametrize("largest", [1000, 150_000])
+def test_a_full_disk_is_one_error(tmp_path, monkeypatch, full_disk, largest):
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    write_features(tmp_path / "f.npz", made_features(3))
+    before = (tmp_path / "f.npz").read_bytes()
+    made = made_features(2000, 100)
+    with full_disk(largest), pytest.raises(DataError, match=r"features .*f.npz cannot be written: File too large"):
+        write_features(tmp_path / "f.npz", made)
+    gc.collect()
+    assert not ignored
+    assert (tmp_path / "f.npz").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_full_disk_leaves_nothing_of_an_unfinished_file(tmp_path, full_disk):
