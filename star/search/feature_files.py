@@ -1,7 +1,8 @@
 """Files of features: `.npz` (NumPy) and `.parquet` (one row a tracklet), written whole or not at all.
 
 Both hold the columns of `star.search.features.Items`, the features, and `about` as JSON; in a Parquet file it stands
-under the key `star` of the file's metadata.
+under the key `star` of the file's metadata. A file that star-embed wrote is of one data set at most, which `about`
+names; the column `sets` stands only in files that were joined.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from star.types import MODALITIES, NUMBER_OF_JOINTS
 
 SUFFIXES = (".npz", ".parquet")
 FORMAT = "star features 1"
-_COLUMNS = tuple(field.name for field in fields(Items) if field.name not in ("strips", "joints"))
+_COLUMNS = tuple(field.name for field in fields(Items) if field.name not in ("strips", "joints", "sets"))
+_SETS = "sets"
 _KEY = b"star"
 _REMEDY = "expected a file that star-embed wrote"
 
@@ -76,6 +78,14 @@ def read_items(path: Path) -> tuple[Items, Mapping[str, Any]]:
     return features.items, features.about
 
 
+def _set_of(about: Mapping[str, Any]) -> str:
+    """The data set that a file of star-embed is of, as the hash of its index files; empty for videos and folders."""
+    making = about.get("making")
+    if not isinstance(making, dict) or not str(making.get("source", "")).startswith("split="):
+        return ""
+    return str(making.get("source state", ""))
+
+
 def _problem(features: Features) -> str | None:
     values, items, about = features
     if about.get("format") != FORMAT or not {"fingerprint", "width"} <= set(about):
@@ -94,6 +104,8 @@ def _problem(features: Features) -> str | None:
 def _write_npz(path: Path, features: Features, about: str) -> None:
     items = features.items
     arrays = {name: getattr(items, name) for name in _COLUMNS}
+    if (items.sets != "").any():
+        arrays[_SETS] = items.sets
     arrays["joints"] = items.joints
     arrays["strips"] = np.frombuffer(b"".join(items.strips), np.uint8)
     arrays["strip_ends"] = np.cumsum([len(strip) for strip in items.strips], dtype=np.int64)
@@ -110,8 +122,10 @@ def _read_npz(path: Path) -> Features:
             columns = {name: stored[name] for name in _COLUMNS}
             data, ends = stored["strips"].tobytes(), stored["strip_ends"].tolist()
             strips = tuple(data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
-            items = Items(**columns, strips=strips, joints=stored["joints"])
-            return Features(stored["features"], items, json.loads(str(stored["about"])))
+            about = json.loads(str(stored["about"]))
+            sets = stored[_SETS] if _SETS in stored else np.full(len(strips), _set_of(about))
+            items = Items(**columns, strips=strips, joints=stored["joints"], sets=sets)
+            return Features(stored["features"], items, about)
     except KeyError as error:
         raise DataError(f"features {path} have no {str(error.args[0]).partition(' ')[0]}; {_REMEDY}") from error
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
@@ -122,6 +136,8 @@ def _write_parquet(path: Path, features: Features, about: str) -> None:
     arrow = _pyarrow()
     items = features.items
     columns: dict[str, Any] = {name: arrow.array(getattr(items, name)) for name in _COLUMNS}
+    if (items.sets != "").any():
+        columns[_SETS] = arrow.array(items.sets)
     columns["strips"] = arrow.array(items.strips, arrow.binary())
     if items.joints.shape[1]:
         columns["joints"] = _rows_of_numbers(arrow, items.joints.reshape(len(items), -1))
@@ -147,7 +163,10 @@ def _read_parquet(path: Path) -> Features:
             joints = _numbers(table["joints"]).reshape(table.num_rows, -1, NUMBER_OF_JOINTS, 3)
         else:
             joints = np.empty((table.num_rows, 0, NUMBER_OF_JOINTS, 3), np.float16)
-        return Features(_numbers(table["features"]), Items(**columns, strips=strips, joints=joints), about)
+        stated = _SETS in table.column_names
+        sets = table[_SETS].to_numpy().astype(str) if stated else np.full(table.num_rows, _set_of(about))
+        items = Items(**columns, strips=strips, joints=joints, sets=sets)
+        return Features(_numbers(table["features"]), items, about)
     except KeyError as error:
         raise DataError(f"features {path} have no {str(error.args[0]).partition(' ')[0]}; {_REMEDY}") from error
     except (OSError, ValueError, TypeError, arrow.ArrowException) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +30,8 @@ class Items:
         strips: [n] JPEG files of a few frames side by side, empty bytes where there is none.
         joints: [n s 17 3] float16 in the s frames of a strip, x and y in 0..1 of the frame, confidence 0 where missing;
             s is 0 without skeletons.
+        sets: [n] text, the data set each is of, empty where it is of none. Identities, and cameras of one name, can be
+            compared within a data set only. Left out: all of none.
     """
 
     names: np.ndarray
@@ -43,6 +45,11 @@ class Items:
     bad_frames: np.ndarray
     strips: tuple[bytes, ...]
     joints: np.ndarray
+    sets: np.ndarray = field(default_factory=lambda: np.array([], np.str_))
+
+    def __post_init__(self) -> None:
+        if not len(self.sets):
+            object.__setattr__(self, "sets", np.full(len(self.names), ""))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -50,7 +57,7 @@ class Items:
     def rows(self, rows: Sequence[int] | np.ndarray) -> Items:
         """Those with these numbers."""
         picked = np.asarray(rows, np.int64)
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {column.name: getattr(self, column.name) for column in fields(self)}
         strips = tuple(self.strips[row] for row in picked.tolist())
         return Items(**{name: value[picked] for name, value in values.items() if name != "strips"}, strips=strips)
 
@@ -88,9 +95,9 @@ def join_items(parts: Sequence[Items]) -> Items:
     longest = max(part.joints.shape[1] for part in parts)
     joined: dict[str, Any] = {"strips": tuple(strip for part in parts for strip in part.strips)}
     joined["joints"] = np.concatenate([_with_frames(part.joints, longest) for part in parts])
-    for field in fields(Items):
-        if field.name not in joined:
-            joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+    for column in fields(Items):
+        if column.name not in joined:
+            joined[column.name] = np.concatenate([getattr(part, column.name) for part in parts])
     return Items(**joined)
 
 

@@ -18,7 +18,8 @@ class Filters(NamedTuple):
     """What answers must fulfil; the default lets all pass.
 
     Attributes:
-        camera: "any", "other" or "same": than the query's. Items of unknown camera pass "any" only.
+        camera: "any", "other" or "same": than the query's. Items of unknown camera pass "any" only, and so do cameras
+            of one name in two data sets, of which nobody knows whether they are the same.
         after, before: seconds since 1970; an answer ends after the one and begins before the other.
         within: seconds at most between query and answer, 0 where they overlap.
         apart: seconds at least between them.
@@ -52,7 +53,7 @@ def check_filters(query: Items, gallery: Items, filters: Filters) -> None:
     """Refuse filters by what is not known of any item.
 
     Raises:
-        DataError: no camera is known, or no times that can be compared.
+        DataError: no cameras, or no times, are known that can be compared.
     """
     if filters.camera != "any":
         for name, items in (("query", query), ("gallery", gallery)):
@@ -60,6 +61,11 @@ def check_filters(query: Items, gallery: Items, filters: Filters) -> None:
                 raise DataError(
                     f"camera={filters.camera}: the camera of no {name} tracklet is known; embed with camera=NAME"
                 )
+    if filters.camera == "same" and not set(query.sets.tolist()) & set(gallery.sets.tolist()):
+        raise DataError(
+            "camera=same: queries and gallery are of different data sets, whose cameras cannot be compared; give "
+            "camera=any"
+        )
     if (filters.after is not None or filters.before is not None) and not (gallery.clocks == UTC).any():
         raise DataError("after and before: no gallery tracklet has times of day; embed its video with start=TIME")
     if filters.within is not None or filters.apart is not None:
@@ -86,7 +92,7 @@ def allowed(query: Items, gallery: Items, filters: Filters) -> Iterator[Allowed]
     by_time = filters.within is not None or filters.apart is not None
     groups: dict[object, list[int]] = {}
     for row in range(count):
-        key = row if by_time else query.cameras[row] if filters.camera != "any" else None
+        key = row if by_time else (query.cameras[row], query.sets[row]) if filters.camera != "any" else None
         groups.setdefault(key, []).append(row)
     for rows in groups.values():
         yield Allowed(np.array(rows), all_day & _of_query(query, rows[0], gallery, filters))
@@ -96,7 +102,8 @@ def _of_query(query: Items, row: int, gallery: Items, filters: Filters) -> np.nd
     passed = np.ones(len(gallery), bool)
     if filters.camera != "any":
         known = (gallery.cameras != "") & (query.cameras[row] != "")
-        passed &= known & ((gallery.cameras == query.cameras[row]) == (filters.camera == "same"))
+        alike = gallery.cameras == query.cameras[row]
+        passed &= known & (alike & (gallery.sets == query.sets[row]) if filters.camera == "same" else ~alike)
     if filters.within is not None or filters.apart is not None:
         gap = np.maximum(0, np.maximum(gallery.starts - query.ends[row], query.starts[row] - gallery.ends))
         passed &= (gallery.clocks == query.clocks[row]) & (gallery.clocks != "") & np.isfinite(gap)

@@ -40,9 +40,11 @@ class Results(NamedTuple):
                 yield item, similarity
 
     def is_right(self, row: int, item: int) -> bool | None:
-        """Whether an answer is the query's person; None where one of them is unknown."""
+        """Whether an answer is the query's person; None where one of them is unknown or of another data set."""
         asked, answered = self.query.identities[row], self.gallery.identities[item]
-        return None if UNKNOWN in (asked, answered) else bool(asked == answered)
+        if UNKNOWN in (asked, answered) or self.query.sets[row] != self.gallery.sets[item]:
+            return None
+        return bool(asked == answered)
 
 
 def time_text(clock: str, seconds: float) -> str:

@@ -39,6 +39,18 @@ def test_a_file_comes_back_as_it_was(tmp_path, suffix, joints, dtype):
     assert {key: found.about[key] for key in made.about} == made.about
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_the_data_set_is_read_from_what_made_the_file(tmp_path, suffix):
+    made = made_features(3)
+    for source, wanted in (("split=query", "abc"), ("video=day.mp4", "")):
+        about = {**made.about, "making": {"source": source, "source state": "abc"}}
+        write_features(tmp_path / f"f{suffix}", made._replace(about=about))
+        assert read_features(tmp_path / f"f{suffix}").items.sets.tolist() == [wanted] * 3
+    joined = dataclasses.replace(made.items, sets=np.array(["abc", "", "de"]))
+    write_features(tmp_path / f"f{suffix}", made._replace(items=joined))
+    assert read_features(tmp_path / f"f{suffix}").items.sets.tolist() == ["abc", "", "de"]
+
+
 def test_a_parquet_file_is_a_plain_table(tmp_path):
     pandas = pytest.importorskip("pandas")
     made = made_features(3)

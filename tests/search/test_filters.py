@@ -37,6 +37,20 @@ def test_cameras_others_or_the_same():
     assert passed(Filters(camera="other"), gallery=unknown)[0] == [1, 5]
 
 
+def test_cameras_of_one_name_in_two_data_sets_are_neither_others_nor_the_same():
+    query, gallery = replace(QUERY, sets=np.array(["x"] * 4)), replace(GALLERY, sets=np.array(["x"] * 3 + ["y"] * 3))
+    assert passed(Filters(camera="same"), query, gallery)[0] == [0, 2]
+    assert passed(Filters(camera="other"), query, gallery)[0] == [1, 3, 5]
+    apart = replace(QUERY, sets=np.array(["x", "y", "x", "y"]))
+    assert passed(Filters(camera="same"), apart, gallery) == {0: [0, 2], 1: [3, 5], 2: [0, 2], 3: [3, 5]}
+    for sets in (["y"] * 4, [""] * 4):
+        with pytest.raises(
+            DataError, match="camera=same: queries and gallery are of different data sets, whose cameras"
+        ):
+            check_filters(replace(query, sets=np.array(sets)), replace(gallery, sets=np.array(["x"] * 6)),
+                          Filters(camera="same"))  # fmt: skip
+
+
 def test_times_of_day_and_between_query_and_answer():
     assert passed(Filters(after=15, before=40))[0] == [2, 3]  # seen 20-25 and 30-35; 10-15 ended, 40-45 begins later
     assert passed(Filters(within=5)) == {0: [0, 1], 1: [0, 1, 2], 2: [1, 2, 3], 3: [2, 3, 4]}

@@ -16,6 +16,8 @@ from star.config.search_command import COMMAND, RULES, SearchConfig
 from star.engine.search import search
 from star.errors import ConfigError, DataError
 from star.search.feature_files import write_features
+from star.search.features import Features
+from star.search.index_folder import read_index
 
 
 @pytest.fixture
@@ -52,6 +54,33 @@ def test_the_table_has_every_answer_with_what_is_known_of_it(files):
     right = sum(int(order[n, 0]) % 7 == n for n in range(5))
     assert f"the first answer is the right person for {right} of 5 queries" in said
     assert f"written: {files / 'out' / 'page.html'}" in said
+
+
+def of_data_set(features: Features, state: str) -> Features:
+    return features._replace(about={**features.about, "making": {"source": "split=query", "source state": state}})
+
+
+def test_people_of_two_data_sets_are_not_compared_by_their_numbers(files):
+    for name, state in (("g", "one"), ("h", "two")):
+        write_features(files / f"{name}.npz", of_data_set(made_features(300), state))
+    write_features(files / "q.npz", of_data_set(made_features(5, seed=1), "two"))
+    said = run(files, "top=3")
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert "is the right person" not in said and "same person" not in page and "another person" not in page
+    assert table(files)[0]["identity"] != ""
+    assert "of 5 queries" in run(files, f"gallery={files / 'h.npz'}")
+    run(files, f"gallery=[{files / 'g.npz'},{files / 'h.npz'}]", "top=2", "camera=other")
+    assert table(files) and all(row["camera"] != row["query_camera"] for row in table(files))
+
+
+def test_a_saved_index_knows_the_data_set_of_each_of_its_files(files):
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    write_features(files / "g.npz", of_data_set(made_features(20), "one"))
+    write_features(files / "h.npz", of_data_set(made_features(30, seed=2), "two"))
+    both = f"gallery=[{files / 'g.npz'},{files / 'h.npz'}]"
+    run(files, "query=null", both, "index=flat", f"save_index={files / 'i'}")
+    sets = read_index(files / "i", probes=1).items.sets
+    assert sets.tolist() == ["one"] * 20 + ["two"] * 30
 
 
 def test_the_page_holds_all_it_shows(files):
