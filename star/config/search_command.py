@@ -12,6 +12,9 @@ from star.config.embed_command import is_time
 from star.config.schema import number
 from star.config.skeletons_command import paths
 
+UNUSED_PROBES = 32
+"""What conf/search.yaml says where nobody asks for cells."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
@@ -59,6 +62,17 @@ def saved_index(given: str | list[str] | None) -> Path | None:
     return next((path for path in paths(given) if path.is_dir()), None)
 
 
+def _only(key: str, unused: object, part: str, what: str) -> Rule:
+    """A key that only an index to build of some kinds reads, or, of `probes`, a saved one too."""
+
+    def holds(config: SearchConfig) -> bool:
+        searched = key == "probes" and saved_index(config.gallery) is not None
+        return getattr(config, key) == unused or searched or part in config.index
+
+    kinds = {"ivf": "index=ivf or ivf_pq", "pq": "index=pq or ivf_pq"}[part]
+    return Rule(key, holds, lambda c: f"{'null' if unused is None else unused}, or {kinds} beside it: {what}")
+
+
 RULES = (
     Rule("gallery", lambda c: bool(c.gallery), lambda c: "files of star-embed or a saved index (gallery=FILE)"),
     Rule("gallery", lambda c: _exist(c.gallery), lambda c: "existing files, or the folder of a saved index"),
@@ -80,6 +94,12 @@ RULES = (
          lambda c: c.rerank == "none" or saved_index(c.gallery) is None,
          lambda c: "none, or files of star-embed as gallery: re-ranking needs the features of the gallery, and the "
          f"saved index {saved_index(c.gallery)} has none"),
+    Rule("index",
+         lambda c: c.index == "exact" or saved_index(c.gallery) is None,
+         lambda c: f"no such key beside the saved index {saved_index(c.gallery)}, which is searched as it was built"),
+    _only("lists", None, "ivf", "others have no cells"),
+    _only("probes", UNUSED_PROBES, "ivf", "others have no cells"),
+    _only("code_bytes", 64, "pq", "others have no codes"),
     Rule("after", lambda c: is_time(c.after), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("before", lambda c: is_time(c.before), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("apart",

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from star.config.embed_command import start_seconds
-from star.config.search_command import SearchConfig
+from star.config.search_command import UNUSED_PROBES, SearchConfig
 from star.config.skeletons_command import paths
 from star.engine.progress import counting
-from star.errors import DataError
+from star.errors import ConfigError, DataError, Problem
 from star.evaluation.k_reciprocal import k_reciprocal
 from star.search.exact import NONE, ExactIndex, Nearest, merge
 from star.search.faiss_index import FaissIndex, Recipe, build_index, require_faiss
@@ -87,6 +87,9 @@ def _gallery(config: SearchConfig, lines: list[str]) -> _Gallery:
     places = paths(config.gallery)
     if len(places) == 1 and is_index(places[0]):
         stored = read_index(places[0], config.probes)
+        if config.probes != UNUSED_PROBES and "ivf" not in stored.index.kind:
+            expected = f"no such key beside the saved index {places[0]}, which is {stored.index.kind} and has no cells"
+            raise ConfigError([Problem("probes", str(config.probes), expected)])
         return _Gallery(str(places[0]), stored.items, stored.about, None, stored.index)
     features = join({str(path): read_features(path) for path in places})
     name = ", ".join(map(str, places))

@@ -167,6 +167,21 @@ def test_a_saved_index_is_not_re_ranked(files):
     assert not (files / "out").exists()
 
 
+def test_keys_that_a_saved_index_does_not_read_are_refused(files):
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    place = files / "g.index"
+    run(files, "query=null", "index=flat", f"save_index={place}")
+    beside = f"expected no such key beside the saved index {place}, which is"
+    for arguments, said in (
+        (["index=ivf"], f"index: given ivf, {beside} searched as it was built"),
+        (["lists=4"], "lists: given 4, expected null, or index=ivf or ivf_pq beside it"),
+        (["probes=4"], f"probes: given 4, {beside} flat and has no cells"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            run(files, f"gallery={place}", *arguments)
+        assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -176,6 +191,9 @@ def test_a_saved_index_is_not_re_ranked(files):
         (["save_index=x"], "save_index: given x, expected null, or index=flat, ivf, pq or ivf_pq"),
         (["index=hnsw"], "index: given 'hnsw', expected one of exact, flat, ivf, pq, ivf_pq"),
         (["rerank=k_reciprocal", "index=flat"], "rerank: given k_reciprocal, expected none, or index=exact"),
+        (["lists=4"], "lists: given 4, expected null, or index=ivf or ivf_pq beside it: others have no cells"),
+        (["probes=4", "index=flat"], "probes: given 4, expected 32, or index=ivf or ivf_pq beside it"),
+        (["code_bytes=8", "index=ivf"], "code_bytes: given 8, expected 64, or index=pq or ivf_pq beside it"),
         (["within=3", "apart=5"], "apart: given 5.0, expected at most within=3.0"),
         (["after=noon"], "after: given noon, expected a time such as 2024-05-31T14:00:00+02:00"),
     ],
