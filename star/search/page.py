@@ -109,6 +109,8 @@ def _seen(clock: str, start: float, end: float) -> str:
     first, last = time_text(clock, start), time_text(clock, end)
     if not first or clock != UTC:
         return f"{first} to {last} s" if first else ""
+    if not ("T" in first and "T" in last):
+        return f"{start:.2f} to {end:.2f} s from 1970"
     (day, begun), (other, ended) = (text.partition(".")[0].split("T") for text in (first, last))
     return f"{day} {begun} to {ended if other == day else f'{other} {ended}'} UTC"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -48,11 +49,12 @@ class Results(NamedTuple):
 
 
 def time_text(clock: str, seconds: float) -> str:
-    """A time as text: UTC, or seconds of another clock; empty where unknown."""
+    """A time as text: UTC, or seconds of another clock or outside the years 1 to 9999; empty where unknown."""
     if not np.isfinite(seconds):
         return ""
     if clock == UTC:
-        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
     return f"{seconds:.2f}"
 
 

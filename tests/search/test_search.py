@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,19 @@ def test_a_saved_index_knows_the_data_set_of_each_of_its_files(files):
     run(files, "query=null", both, "index=flat", f"save_index={files / 'i'}")
     sets = read_index(files / "i", probes=1).items.sets
     assert sets.tolist() == ["one"] * 20 + ["two"] * 30
+
+
+def test_times_that_no_calendar_has_are_numbers(files):
+    made = made_features(2)
+    ends = np.array([253402300800.4, 1e300])
+    late = replace(made.items, starts=np.array([253402300799.75, 1e299]), ends=ends)
+    write_features(files / "g.npz", made._replace(items=late))
+    run(files, "top=2")
+    times = {row["answer"]: (row["start"], row["end"]) for row in table(files)}
+    assert times["visible/0"] == ("9999-12-31T23:59:59.750+00:00", "253402300800.40")
+    assert float(times["visible/1"][0]) == 1e299
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert "253402300799.75 to 253402300800.40 s from 1970" in page
 
 
 def test_the_page_holds_all_it_shows(files):
