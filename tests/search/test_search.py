@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from star.config.commands import read_command
 from star.config.search_command import COMMAND, RULES, SearchConfig
 from star.engine.search import search
 from star.errors import ConfigError, DataError
+from star.search import index_folder
 from star.search.feature_files import write_features
 from star.search.features import Features
 from star.search.index_folder import read_index
@@ -168,6 +170,27 @@ def test_re_ranking_is_that_of_the_evaluation(files):
     wanted = ranking.k_reciprocal(made_features(5, seed=1).values, made_features(300).values)
     rows = table(files)[:300]
     np.testing.assert_allclose([float(row["similarity"]) for row in rows], -np.sort(-wanted[0]), atol=1e-6)
+
+
+def test_a_file_of_another_index_is_noticed(files, monkeypatch):
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    monkeypatch.setattr(index_folder, "_END", 1000)  # the ends of the files are all that is looked at
+    one, two = files / "one", files / "two"
+    for place, seed in ((one, 0), (two, 5)):
+        made = made_features(300, seed=seed, cameras=("abcd"[seed // 5], "b"))
+        write_features(files / "g.npz", made)
+        run(files, "query=null", "index=flat", f"save_index={place}")
+    for name in ("index.faiss", "items.npz"):
+        whole = (one / name).read_bytes()
+        (one / name).write_bytes((two / name).read_bytes())
+        with pytest.raises(DataError, match=rf"one is damaged: {name} is not the file it was written with"):
+            run(files, f"gallery={one}")
+        (one / name).write_bytes(whole)
+    run(files, f"gallery={one}")
+    about = json.loads((one / "index.json").read_text(encoding="utf-8"))
+    del about["checksums"]  # as an earlier version wrote it
+    (one / "index.json").write_text(json.dumps(about), encoding="utf-8")
+    run(files, f"gallery={one}")
 
 
 def test_a_saved_index_is_not_re_ranked(files):
