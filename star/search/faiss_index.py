@@ -6,6 +6,7 @@ are those of the codes, not of the features.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -157,6 +158,7 @@ def require_faiss() -> Any:
     Raises:
         StarError: it is not installed.
     """
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # which instructions it was built for, in eight lines
     try:
         import faiss
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_recipes_that_do_not_fit_are_refused(gallery, recipe, said):
     with pytest.raises(DataError) as caught:
         built(gallery, recipe)
     assert said in str(caught.value)
+
+
+def test_the_loader_of_faiss_is_silent():
+    pytest.importorskip("faiss", reason="faiss is not installed (extra `search`)")
+    program = (
+        "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
+        "from star.search.faiss_index import require_faiss; require_faiss()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_without_faiss_the_message_says_what_to_install(monkeypatch):
