@@ -78,7 +78,8 @@ def search(config: SearchConfig) -> str:
     if config.page_queries:
         facts = _facts(config, query, gallery)
         options = {"queries": config.page_queries, "answers": config.page_answers}
-        write_page(results, out / PAGE, **options, facts=facts, about=query.about)
+        number = _number(config, gallery)
+        write_page(results, out / PAGE, **options, number=number, facts=facts, about=query.about)
         lines.append(f"written: {out / PAGE}")
     return "\n".join(lines)
 
@@ -162,11 +163,17 @@ def _told(results: Results, gallery: _Gallery, config: SearchConfig, seconds: fl
     bare = int((results.nearest.items[:, 0] == NONE).sum())
     if bare:
         lines.append(f"{bare:,} queries have no answer that passes the filters")
-    first = [results.is_right(row, item) for row in range(queries) for item, _ in list(results.answers(row))[:1]]
-    known = [right for right in first if right is not None]
-    if known:
-        lines.append(f"the first answer is the right person for {sum(known):,} of {len(known):,} queries")
-    return lines
+    score = results.score()
+    return lines if score is None else [*lines, score]
+
+
+def _number(config: SearchConfig, gallery: _Gallery) -> str:
+    """What the similarity of an answer is."""
+    if config.rerank != "none":
+        return "number of the re-ranking (1 less the re-ranked distance), which is no cosine"
+    if "pq" in gallery.index.kind:
+        return "cosine of the query's features and the short code that the index keeps of the answer's"
+    return "cosine of their features"
 
 
 def _facts(config: SearchConfig, query: Features, gallery: _Gallery) -> list[tuple[str, str]]:

@@ -48,6 +48,7 @@ def write_page(
     *,
     queries: int,
     answers: int,
+    number: str,
     facts: Sequence[tuple[str, str]],
     about: Mapping[str, Any],
 ) -> None:
@@ -58,6 +59,7 @@ def write_page(
         path: of the page.
         queries: shown, the first ones.
         answers: shown to each.
+        number: what the similarity of an answer is, as "cosine of the features".
         facts: what stands above, as name and value.
         about: of the features: which model made them.
 
@@ -73,6 +75,8 @@ def write_page(
     text = environment.get_template("page.html.j2").render(
         lines=lines,
         total=len(results.query),
+        score=results.score(),
+        number=number,
         facts=facts,
         about=about,
         marked=any(card.right is not None for line in lines for card in line.answers),

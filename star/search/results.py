@@ -47,6 +47,14 @@ class Results(NamedTuple):
             return None
         return bool(asked == answered)
 
+    def score(self) -> str | None:
+        """For how many queries the first answer is the right person, as a sentence; None where it is never known."""
+        first = [self.is_right(row, item) for row in range(len(self.query)) for item, _ in list(self.answers(row))[:1]]
+        known = [right for right in first if right is not None]
+        if not known:
+            return None
+        return f"the first answer is the right person for {sum(known):,} of {len(known):,} queries"
+
 
 def time_text(clock: str, seconds: float) -> str:
     """A time as text: UTC, or seconds of another clock or outside the years 1 to 9999; empty where unknown."""

@@ -100,13 +100,16 @@ def test_times_that_no_calendar_has_are_numbers(files):
 
 
 def test_the_page_holds_all_it_shows(files):
-    run(files, "top=6", "page_queries=3", "page_answers=4")
+    said = run(files, "top=6", "page_queries=3", "page_answers=4")
     page = (files / "out" / "page.html").read_text(encoding="utf-8")
     assert page.count('<figure class="query') == 3 and page.count('<figure class="answer') == 12
     assert page.count('src="data:image/jpeg;base64,') == 15
     assert not re.search(r'(?:src|href)="(?!data:)|<script|url\(', page)
     assert "Shown are the first 3 queries" in page and "Skeletons from red" in page and "infrared/2" in page
     assert "✓ same person" in page or "✗ another person" in page
+    right = re.search("the first answer is the right person for . of 5 queries", said)
+    assert right and f"T{right.group()[1:]}." in page
+    assert "First the query, then its answers" in page and "each with the cosine of their features." in page
     run(files, f"out={files / 'bare'}", "page_queries=0")
     assert [path.name for path in (files / "bare").iterdir()] == ["results.csv"]
 
@@ -168,6 +171,8 @@ def test_re_ranking_is_that_of_the_evaluation(files):
     ranking = pytest.importorskip("star.evaluation.k_reciprocal")
     run(files, "rerank=k_reciprocal", "top=300")
     wanted = ranking.k_reciprocal(made_features(5, seed=1).values, made_features(300).values)
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert "each with the number of the re-ranking (1 less the re-ranked distance), which is no cosine." in page
     rows = table(files)[:300]
     np.testing.assert_allclose([float(row["similarity"]) for row in rows], -np.sort(-wanted[0]), atol=1e-6)
 
