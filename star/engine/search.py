@@ -23,6 +23,7 @@ from star.search.filters import Filters, allowed, check_filters
 from star.search.index_folder import is_index, read_index, write_index
 from star.search.page import write_page
 from star.search.results import Results, write_table
+from star.search.words import queries, tracklets
 
 TABLE, PAGE = "results.csv", "page.html"
 _BLOCK = 65536
@@ -103,8 +104,10 @@ def _gallery(config: SearchConfig, lines: list[str]) -> _Gallery:
         index = build_index(
             len(values), features.width, lambda rows: values[rows], _blocks(values, show), recipe, config.probes
         )
-    cells = f", {index.lists:,} cells" if index.lists and config.index != "pq" else ""
-    lines.append(f"index {config.index} of {len(index):,} tracklets{cells}: {time.monotonic() - begun:,.1f} s")
+    cells = ""
+    if index.lists and config.index != "pq":
+        cells = ", 1 cell" if index.lists == 1 else f", {index.lists:,} cells"
+    lines.append(f"index {config.index} of {tracklets(len(index))}{cells}: {time.monotonic() - begun:,.1f} s")
     if config.save_index is not None:
         folder = Path(config.save_index).expanduser()
         write_index(folder, index, features.items, features.about)
@@ -155,14 +158,14 @@ def _reranked(query: Features, gallery: _Gallery) -> np.ndarray:
 
 
 def _told(results: Results, gallery: _Gallery, config: SearchConfig, seconds: float) -> list[str]:
-    queries = len(results.query)
+    asked = len(results.query)
     lines = [
-        f"{queries:,} queries in {len(gallery.items):,} tracklets, {gallery.index.kind}: {seconds:,.2f} s, "
-        f"{queries / max(seconds, 1e-9):,.1f} queries/s"
+        f"{queries(asked)} in {tracklets(len(gallery.items))}, {gallery.index.kind}: {seconds:,.2f} s, "
+        f"{asked / max(seconds, 1e-9):,.1f} queries/s"
     ]
     bare = int((results.nearest.items[:, 0] == NONE).sum())
     if bare:
-        lines.append(f"{bare:,} queries have no answer that passes the filters")
+        lines.append(f"{queries(bare)} {'has' if bare == 1 else 'have'} no answer that passes the filters")
     score = results.score()
     return lines if score is None else [*lines, score]
 
@@ -183,8 +186,8 @@ def _facts(config: SearchConfig, query: Features, gallery: _Gallery) -> list[tup
     options |= {key: getattr(config, key) for key in ("after", "before", "within", "apart")}
     filters = ", ".join(f"{key}={value}" for key, value in options.items() if value is not None)
     return [
-        ("queries", f"{names}: {len(query.items):,} tracklets"),
-        ("gallery", f"{gallery.name}: {len(gallery.items):,} tracklets"),
+        ("queries", f"{names}: {tracklets(len(query.items))}"),
+        ("gallery", f"{gallery.name}: {tracklets(len(gallery.items))}"),
         ("search", how),
         ("filters", filters or "none"),
     ]

@@ -18,6 +18,7 @@ from star.errors import DataError
 from star.search.faiss_index import FaissIndex
 from star.search.feature_files import read_items, write_items
 from star.search.features import Items
+from star.search.words import tracklets
 
 _INDEX, _ITEMS, _ABOUT = "index.faiss", "items.npz", "index.json"
 _END = 1 << 25
@@ -87,7 +88,9 @@ def read_index(folder: Path, probes: int) -> StoredIndex:
     items, about = read_items(folder / _ITEMS)
     index = FaissIndex.load(folder / _INDEX, kind, probes)
     if len(index) != len(items):
-        raise DataError(f"index {folder} is damaged: {len(index):,} features of {len(items):,} items")
+        raise DataError(
+            f"index {folder} is damaged: it has features of {tracklets(len(index))}, its items are {len(items):,}"
+        )
     for name in (_INDEX, _ITEMS):
         if name in checksums and checksums[name] != _checksum(folder / name):
             raise DataError(

@@ -13,6 +13,7 @@ from star.search.filters import UTC
 from star.search.results import Results, time_text
 from star.search.strips import with_skeletons
 from star.search.whole_file import whole_file
+from star.search.words import queries as in_words
 
 
 class Card(NamedTuple):
@@ -74,7 +75,8 @@ def write_page(
     lines = [_line(results, row, answers) for row in range(min(queries, len(results.query)))]
     text = environment.get_template("page.html.j2").render(
         lines=lines,
-        total=len(results.query),
+        total=in_words(len(results.query)),
+        left_out=len(lines) < len(results.query),
         score=results.score(),
         number=number,
         facts=facts,

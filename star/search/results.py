@@ -15,6 +15,7 @@ from star.search.exact import NONE, Nearest
 from star.search.features import UNKNOWN, Items
 from star.search.filters import UTC
 from star.search.whole_file import whole_file
+from star.search.words import queries
 
 _OF_BOTH = ("camera", "modality", "start", "end", "identity")
 COLUMNS = ("query", "rank", "answer", "similarity", *_OF_BOTH, *(f"query_{name}" for name in _OF_BOTH))
@@ -53,7 +54,7 @@ class Results(NamedTuple):
         known = [right for right in first if right is not None]
         if not known:
             return None
-        return f"the first answer is the right person for {sum(known):,} of {len(known):,} queries"
+        return f"the first answer is the right person for {sum(known):,} of {queries(len(known))}"
 
 
 def time_text(clock: str, seconds: float) -> str:

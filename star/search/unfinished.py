@@ -24,6 +24,7 @@ from star.errors import DataError
 from star.search.feature_files import read_features, write_features
 from star.search.features import Features, Items, join_items
 from star.search.whole_file import whole_file
+from star.search.words import tracklets
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +138,9 @@ class Unfinished:
             yield keep
         except BaseException:
             self._write(made)
-            _log.warning("stopped: %s tracklets are kept; the same command continues", f"{len(self.done()):,}")
+            kept = len(self.done())
+            verb = "is" if kept == 1 else "are"
+            _log.warning("stopped: %s %s kept; the same command continues", tracklets(kept), verb)
             raise
         self._write(made)
 

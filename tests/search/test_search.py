@@ -86,6 +86,20 @@ def test_a_saved_index_knows_the_data_set_of_each_of_its_files(files):
     assert sets.tolist() == ["one"] * 20 + ["two"] * 30
 
 
+def test_one_is_no_plural(files):
+    write_features(files / "q.npz", made_features(1, seed=1, cameras=("a",)))
+    write_features(files / "g.npz", made_features(1, cameras=("a",)))
+    said = run(files)
+    assert said.startswith("1 query in 1 tracklet, exact: ") and "for 1 of 1 query\n" in said
+    assert "1 query has no answer that passes the filters" in run(files, "camera=other")
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert "<h1>1 query and" in page and "q.npz: 1 tracklet<" in page and "g.npz: 1 tracklet<" in page
+    write_features(files / "q.npz", made_features(2, seed=1))
+    run(files, "page_queries=1")
+    page = (files / "out" / "page.html").read_text(encoding="utf-8")
+    assert "<h1>2 queries and" in page and "Shown is the first query; all are in results.csv" in page
+
+
 def test_times_that_no_calendar_has_are_numbers(files):
     made = made_features(2)
     ends = np.array([253402300800.4, 1e300])
