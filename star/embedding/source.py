@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,7 +100,7 @@ def split_source(dataset: Dataset, name: str, workers: int) -> tuple[Source, str
 
 
 def folder_source(config: EmbedConfig) -> tuple[Source, str]:
-    """A folder of tracklets, and a hash of the names in it.
+    """A folder of tracklets, and a hash of the names, sizes and times of its frames.
 
     Raises:
         DataError: it has none, or cannot be read.
@@ -108,7 +109,10 @@ def folder_source(config: EmbedConfig) -> tuple[Source, str]:
     assert config.modality is not None
     split = read_tracklets(folder, config.modality)
     names = [tracklet_name(tracklet) for tracklet in split.tracklets]
-    digest = hashlib.sha256("\n".join(key for t in split.tracklets for key in t.frames).encode())
+    digest = hashlib.sha256()
+    for tracklet in split.tracklets:
+        for key in tracklet.frames:
+            digest.update(os.fsencode(f"{key}\n{_state(folder / key)}\n"))
     report = (f"{folder}: {len(names):,} tracklets, {sum(len(t.frames) for t in split.tracklets):,} frames",)
     cameras = [_camera(config)] * len(names)
     return _without_times(split, names, cameras, report), f"{folder.resolve()} {digest.hexdigest()}"
@@ -122,10 +126,9 @@ def read_tracks(config: EmbedConfig) -> tuple[TrackFile, str]:
     """
     tracks, video = Path(str(config.tracks)).expanduser(), Path(str(config.video)).expanduser()
     read = read_track_file(tracks, first_frame=config.first_frame, min_confidence=config.min_confidence)
-    state = video.stat()
     digest = hashlib.sha256(tracks.read_bytes()).hexdigest()
     options = f"first_frame={config.first_frame} min_confidence={config.min_confidence}"
-    return read, f"{video.resolve()} {state.st_size} {state.st_mtime_ns} {digest} {options}"
+    return read, f"{video.resolve()} {_state(video)} {digest} {options}"
 
 
 def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unfinished: Unfinished) -> Source:
@@ -166,6 +169,15 @@ def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unf
         times=times,
         report=_video_report(video, tracks, cutting, rate),
     )
+
+
+def _state(path: Path) -> str:
+    """Size and time of a file, which change with its content; a frame that is gone is found out when it is read."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        return str(error.strerror)
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def _video_report(video: Path, tracks: TrackFile, cutting: Cutting, rate: float | None) -> tuple[str, ...]:

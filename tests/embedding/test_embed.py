@@ -66,6 +66,18 @@ def test_a_finished_file_is_not_made_again_and_not_replaced_unasked(tmp_path, mo
     assert read_features(out).values.dtype == np.float16 and model.embedded == 8
 
 
+def test_other_frames_under_the_same_names_are_other_tracklets(tmp_path, model):
+    folder, out = write_tracklets(tmp_path / "people", COLOURS), tmp_path / "people.npz"
+    arguments = (f"tracklets={folder}", "modality=visible")
+    run(out, *arguments)
+    write_tracklets(folder, {"red": (20, 200, 20)})
+    with pytest.raises(DataError, match=r"is there already, made otherwise \(source state was "):
+        run(out, *arguments)
+    run(out, *arguments, "overwrite=true")
+    found = read_features(out)
+    assert found.items.names[3] == "red" and (found.values[3].reshape(3, 3).argmax(axis=1) == 1).all()
+
+
 def test_bad_frames_are_counted_and_a_tracklet_without_a_good_one_does_not_stop_the_others(tmp_path, model):
     folder, out = write_tracklets(tmp_path / "people", COLOURS), tmp_path / "people.npz"
     (folder / "red" / "1.jpg").write_bytes(b"")
