@@ -27,6 +27,8 @@ from star.types import Split, Tracklet
 UTC = "utc"
 _CUTTING = "cutting.json"
 _TRACKLETS = "tracklets"
+_ENDS = 1 << 20
+"""Bytes at the beginning and at the end of a video that tell it from others of its name and size."""
 
 
 class _OnlyDataset(NamedTuple):
@@ -122,13 +124,13 @@ def read_tracks(config: EmbedConfig) -> tuple[TrackFile, str]:
     """The track file of the video, and what tells both files from others.
 
     Raises:
-        DataError: see `read_track_file`.
+        DataError: see `read_track_file`; the video cannot be read.
     """
     tracks, video = Path(str(config.tracks)).expanduser(), Path(str(config.video)).expanduser()
     read = read_track_file(tracks, first_frame=config.first_frame, min_confidence=config.min_confidence)
     digest = hashlib.sha256(tracks.read_bytes()).hexdigest()
     options = f"first_frame={config.first_frame} min_confidence={config.min_confidence}"
-    return read, f"{video.resolve()} {_state(video)} {digest} {options}"
+    return read, f"{video.resolve()} {_state(video)} {_clock(video)} {digest} {options}"
 
 
 def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unfinished: Unfinished) -> Source:
@@ -165,10 +167,23 @@ def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unf
         names=[f"{video.stem}/{cut.number}" for cut in cutting.tracks],
         cameras=[_camera(config)] * len(cutting.tracks),
         frames=[cut.boxes for cut in cutting.tracks],
-        clock="" if rate is None else UTC if start is not None else f"video {video.name}",
+        clock="" if rate is None else UTC if start is not None else _clock(video),
         times=times,
         report=_video_report(video, tracks, cutting, rate),
     )
+
+
+def _clock(video: Path) -> str:
+    """The clock of a video that does not say when it begins: one for copies that keep its name, another for others."""
+    try:
+        with video.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.sha256(f"{size}\n".encode() + file.read(_ENDS))
+            file.seek(max(0, size - _ENDS))
+            digest.update(file.read(_ENDS))
+    except OSError as error:
+        raise DataError(f"video {video} cannot be read: {error.strerror}") from error
+    return f"video {video.name} {digest.hexdigest()[:12]}"
 
 
 def _state(path: Path) -> str:

@@ -119,7 +119,8 @@ def test_a_video_gives_tracks_with_times(tmp_path, model):
     assert "1 tracks have no frame and no feature: 8" in said
     found = read_features(out)
     assert found.items.names.tolist() == ["v/4", "v/9"] and found.items.frames.tolist() == [20, 1]
-    assert set(found.items.clocks) == {"video v.avi"}
+    (clock,) = set(found.items.clocks)
+    assert clock.startswith("video v.avi ") and len(clock) == len("video v.avi ") + 12
     np.testing.assert_allclose(found.items.starts, [1.0, 0.1])
     np.testing.assert_allclose(found.items.ends, [3.0, 0.2])
     expected = np.array([level(n) + 1 for n in (10, 17, 24)], float)
@@ -128,6 +129,17 @@ def test_a_video_gives_tracks_with_times(tmp_path, model):
     run(tmp_path / "t.npz", *source, "start='2024-05-31T14:00:00+02:00'", "frame_rate=20")
     timed = read_features(tmp_path / "t.npz")
     assert set(timed.items.clocks) == {"utc"} and timed.items.starts[0] == 1717156800.5
+
+
+def test_times_of_two_videos_of_one_name_have_two_clocks(tmp_path, model):
+    tracks = write_tracks(tmp_path / "v.txt", [(frame, 4, 10, 10, 30, 60) for frame in range(1, 21)])
+    clocks = {}
+    for folder, frames in (("a", 30), ("b", 29), ("copy of a", 30)):
+        (tmp_path / folder).mkdir()
+        video, out = write_video(tmp_path / folder / "v.avi", frames), tmp_path / folder / "v.npz"
+        run(out, f"video='{video}'", f"tracks={tracks}", "modality=visible")
+        (clocks[folder],) = set(read_features(out).items.clocks)
+    assert clocks["a"] != clocks["b"] and clocks["a"] == clocks["copy of a"]
 
 
 def test_a_model_that_reads_joints_needs_an_estimator_and_uses_it(tmp_path, monkeypatch):
