@@ -1,8 +1,8 @@
 """Track files in the MOTChallenge text format, one box a line: `frame,id,left,top,width,height,confidence,...`.
 
 Frames count from 1 unless another first number is given. Coordinates are taken as trackers write them: `left` and `top`
-are the box's edges in pixels of the video, 0 at the image's edge. Fields are parted by commas, semicolons, tabs or
-blanks; what follows the seventh is not read. A first line that begins with `frame` is a heading.
+are the box's edges in pixels of the video, 0 at the image's edge. Fields are parted by commas, semicolons, or tabs and
+blanks, one of them in a line; what follows the seventh is not read. A first line that begins with `frame` is a heading.
 """
 
 from __future__ import annotations
@@ -110,7 +110,13 @@ def _track(number: int, boxes: list[_Box], first_frame: int) -> Track:
 
 
 def _parse(line: str, where: str, first_frame: int) -> _Box:
-    words = _BETWEEN.split(line.rstrip(",; \t"))
+    line = line.rstrip(",; \t")
+    words, between = _BETWEEN.split(line), [found.strip() for found in _BETWEEN.findall(line)]
+    if len({*between[:_CONFIDENCE]}) > 1 or ("," in between[_CONFIDENCE : _CONFIDENCE + 1] and between[0] != ","):
+        raise DataError(
+            f"{where}: given {line!r}, expected fields parted either by commas, or by semicolons, or by blanks; "
+            "decimals are written with a point, as 10.5"
+        )
     try:
         values = [float(word) for word in words[: _CONFIDENCE + 1]]
     except ValueError:

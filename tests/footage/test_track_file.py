@@ -26,9 +26,18 @@ def written(folder: Path, content: str | bytes) -> Path:
         "1.0, 7.0, 10.0, 2e1, 30, 40\n2, 7, 11, 20, 30, 40\n1, 9, 0, 0, 5, 5\n",
         "\ufefffrom".replace("from", "frame,id,bb_left,bb_top,bb_width,bb_height,conf") + "\r\n1,7,10,20,30,40,1\r\n"
         "2,7,11,20,30,40,1\r\n1,9,0,0,5,5,1\r\n",
+        "1;7;10;20;30;40;0.9;person, red\n2; 7 ;11; 20;30;40;\n1,9,0,0,5,5,1 one, two; three\n",
         "1;7;10;20;30;40;0.9;person\n2;7;11;20;30;40;0.9;person\n1;9;0;0;5;5;1;person\n".encode("utf-16"),
     ],
-    ids=["challenge", "any order", "blanks and tabs", "whole numbers as decimals", "heading, mark, CRLF", "UTF-16"],
+    ids=[
+        "challenge",
+        "any order",
+        "blanks and tabs",
+        "whole numbers as decimals",
+        "heading, mark, CRLF",
+        "notes",
+        "UTF-16",
+    ],
 )
 def test_what_trackers_write_is_read(tmp_path, content):
     found = read_track_file(written(tmp_path, content))
@@ -43,6 +52,13 @@ def test_what_trackers_write_is_read(tmp_path, content):
         ("1,7,ten,20,30,40", "given '1,7,ten,20,30,40', expected frame,id,left,top,width,height"),
         ("1,7,10,20,30", "expected frame,id,left,top,width,height"),
         ("1,,10,20,30,40", "expected frame,id,left,top,width,height"),
+        (
+            "1;7;10,5;60,25;40,0;90,0;0,9",
+            "given '1;7;10,5;60,25;40,0;90,0;0,9', expected fields parted either by commas, or by semicolons, or by "
+            "blanks; decimals are written with a point, as 10.5",
+        ),
+        ("1;7;10;60;40;90;0,9", "expected fields parted either by commas, or by semicolons, or by blanks"),
+        ("1\t7\t10,5\t60,25\t40\t90", "expected fields parted either by commas, or by semicolons, or by blanks"),
         ("1,7,10,nan,30,40", "given top nan, expected a finite number"),
         ("1,7,10,20,inf,40", "given width inf, expected a finite number"),
         ("1,7,10,20,30,40,nan", "given confidence nan, expected a finite number"),
