@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from star.errors import DataError
 _FIELDS = ("frame", "id", "left", "top", "width", "height")
 _CONFIDENCE = len(_FIELDS)
 _FORM = "expected frame,id,left,top,width,height,confidence,..."
+_GREATEST = 2**63 - 1
 _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 
 
@@ -126,10 +128,7 @@ def _parse(line: str, where: str, first_frame: int) -> _Box:
     for name, value in zip((*_FIELDS, "confidence"), values, strict=False):
         if not math.isfinite(value):
             raise DataError(f"{where}: given {name} {value}, expected a finite number")
-    for name, value in zip(_FIELDS[:2], values, strict=False):
-        if value != int(value):
-            raise DataError(f"{where}: given {name} {value:g}, expected a whole number")
-    frame, track = int(values[0]), int(values[1])
+    frame, track = (_whole(name, word, where) for name, word in zip(_FIELDS[:2], words, strict=False))
     if frame < first_frame:
         advice = "; give first_frame=0 if the file counts from 0" if frame == 0 else ""
         raise DataError(f"{where}: given frame {frame}, expected {first_frame} or more{advice}")
@@ -141,3 +140,13 @@ def _parse(line: str, where: str, first_frame: int) -> _Box:
         if value < 0:
             raise DataError(f"{where}: given {name} {value:g}, expected 0 or more")
     return _Box(frame, track, tuple(values[2:6]), values[6] if len(values) > _CONFIDENCE else None)
+
+
+def _whole(name: str, word: str, where: str) -> int:
+    """A number without a fraction, also as `12.0` or `2e1`; exact, where a float would round it."""
+    value = Decimal(word)
+    if abs(value) > _GREATEST:
+        raise DataError(f"{where}: given {name} {word}, expected at most {_GREATEST} (64 bits)")
+    if value != value.to_integral_value():
+        raise DataError(f"{where}: given {name} {word}, expected a whole number")
+    return int(value)

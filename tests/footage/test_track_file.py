@@ -63,6 +63,9 @@ def test_what_trackers_write_is_read(tmp_path, content):
         ("1,7,10,20,inf,40", "given width inf, expected a finite number"),
         ("1,7,10,20,30,40,nan", "given confidence nan, expected a finite number"),
         ("1.5,7,10,20,30,40", "given frame 1.5, expected a whole number"),
+        (f"{10**19},7,10,20,30,40", f"given frame {10**19}, expected at most {2**63 - 1} (64 bits)"),
+        ("1,1e300,10,20,30,40", f"given id 1e300, expected at most {2**63 - 1} (64 bits)"),
+        ("1,9007199254740993.5,10,20,30,40", "given id 9007199254740993.5, expected a whole number"),
         ("-3,7,10,20,30,40", "given frame -3, expected 1 or more"),
         ("0,7,10,20,30,40", "given frame 0, expected 1 or more; give first_frame=0 if the file counts from 0"),
         ("1,-1,10,20,30,40", "given id -1, expected 0 or more: detections have no track yet"),
@@ -75,6 +78,14 @@ def test_a_wrong_line_is_named(tmp_path, line, said):
     with pytest.raises(DataError) as caught:
         read_track_file(path)
     assert str(caught.value).startswith(f"{path}:3: ") and said in str(caught.value)
+
+
+def test_great_numbers_are_read_exactly(tmp_path):
+    great = 2**53 + 1
+    lines = f"1,{great},1,1,9,9\n1,{great - 1},1,1,9,9\n{2**63 - 1},{great}.0,1,1,9,9\n{2**63 - 2},{great},1,1,9,9\n"
+    found = read_track_file(written(tmp_path, lines))
+    assert [track.number for track in found.tracks] == [great - 1, great]
+    assert found.tracks[1].frames.tolist() == [0, 2**63 - 3, 2**63 - 2]
 
 
 def test_a_file_without_boxes_or_without_text_is_refused(tmp_path):
