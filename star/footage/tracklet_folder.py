@@ -1,9 +1,14 @@
-"""A folder of tracklets: every folder in it that holds frames is one tracklet, whatever its name and depth."""
+"""A folder of tracklets: every folder in it that holds frames is one tracklet, at any depth.
+
+Hidden ones are passed over: programs keep copies and unfinished work in them. Links are followed, and a folder that
+several ways lead to is one tracklet.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,18 +57,17 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
     if not folder.is_dir():
         raise DataError(f"folder of tracklets {folder} is missing")
     found: list[Tracklet] = []
-    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
-        folders[:] = sorted((name for name in folders if not left_by_others(name)), key=_natural)
-        frames = sorted((n for n in names if has_suffix(n, *SUFFIXES) and not left_by_others(n)), key=_natural)
+    for below, names in _folders(folder):
+        frames = sorted((n for n in names if has_suffix(n, *SUFFIXES) and not _is_hidden(n)), key=_natural)
         if not frames:
             continue
-        below = Path(place).relative_to(folder)
         if below == Path():
             raise DataError(
                 f"{folder} has frames of its own ({frames[0]}): expected one folder of frames for each tracklet in it"
             )
         keys = tuple((below / name).as_posix() for name in frames)
         found.append(Tracklet(UNKNOWN_IDENTITY, UNKNOWN_IDENTITY, modality, keys))
+    found.sort(key=lambda tracklet: [_natural(part) for part in tracklet_name(tracklet).split("/")])
     if not found:
         raise DataError(f"{folder} has no tracklet: expected folders with frames ({', '.join(SUFFIXES)}) in it")
     return Split(folder.name, NamedFrames(folder), tuple(found), skeletons)
@@ -72,6 +76,26 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
 def tracklet_name(tracklet: Tracklet) -> str:
     """The folder its frames are in."""
     return tracklet.frames[0].rpartition("/")[0]
+
+
+def _folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """It and those in it, as paths below it, with the names of their files; each once, by its own path if it can."""
+    seen: set[str] = set()
+    starts = [str(folder)]
+    for start in starts:
+        for place, folders, names in os.walk(start, onerror=_refuse):
+            real = os.path.realpath(place)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [name for name in folders if not _is_hidden(name)]
+            starts += [link for name in folders if os.path.islink(link := os.path.join(place, name))]
+            yield Path(place).relative_to(folder), names
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or left_by_others(name)
 
 
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:

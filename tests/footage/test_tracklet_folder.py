@@ -28,6 +28,23 @@ def test_every_folder_with_frames_is_a_tracklet_and_frames_are_in_the_order_of_t
     assert {(t.modality, t.identity) for t in split.tracklets} == {("infrared", -1)}
 
 
+def test_hidden_folders_are_no_tracklets(tmp_path):
+    shown = {"a": (7, 7, 7), ".thumbnails/a": (7, 7, 7), "b/.vid.npz.unfinished/tracklets/1": (7, 7, 7)}
+    write_tracklets(tmp_path / ".people", shown, frames=1)
+    (tmp_path / ".people" / "a" / ".1.jpg").write_bytes(b"x")
+    assert [tracklet.frames for tracklet in read_tracklets(tmp_path / ".people", "visible").tracklets] == [("a/1.jpg",)]
+
+
+def test_a_folder_that_links_lead_to_is_one_tracklet(tmp_path):
+    folder = write_tracklets(tmp_path / "people", {"a": (7, 7, 7), "b/1": (8, 8, 8)}, frames=1)
+    elsewhere = write_tracklets(tmp_path / "elsewhere", {"10/x": (9, 9, 9), "9": (9, 9, 9)}, frames=1)
+    (folder / "a" / "up").symlink_to("..")
+    (folder / "a" / "1").symlink_to(folder / "b" / "1")
+    (folder / "a" / "of others").symlink_to(elsewhere)
+    names = [tracklet_name(tracklet) for tracklet in read_tracklets(folder, "visible").tracklets]
+    assert names == ["a", "a/of others/9", "a/of others/10/x", "b/1"]
+
+
 def test_a_folder_that_is_none_of_tracklets_is_named(tmp_path):
     with pytest.raises(DataError, match="is missing"):
         read_tracklets(tmp_path / "absent", "visible")
