@@ -106,7 +106,7 @@ def cut_tracks(
         on_progress: called now and then.
 
     Raises:
-        DataError: the video cannot be opened, no box lies in it, or the folder cannot be written.
+        DataError: the video cannot be opened, no box lies in it or is wider than a pixel, or the folder cannot be written.
     """
     height, width = _size(path)
     inside, counts = _inside(tracks, height, width)
@@ -114,6 +114,11 @@ def cut_tracks(
         raise DataError(
             f"{tracks.path}: none of the {tracks.boxes:,} boxes lies in the frames of {path}, {width} x {height} "
             "pixels; expected left, top, width and height in pixels of this video"
+        )
+    if max(float(track.boxes[:, 2].max()) for track in tracks.tracks) <= 1:
+        raise DataError(
+            f"{tracks.path}: no box is wider than 1, expected left, top, width and height in pixels of {path}, "
+            f"{width} x {height}, not shares of its size"
         )
     bad: set[int] = set()
     end: int | None = None

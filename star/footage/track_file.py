@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,7 +144,10 @@ def _parse(line: str, where: str, first_frame: int) -> _Box:
 
 def _whole(name: str, word: str, where: str) -> int:
     """A number without a fraction, also as `12.0` or `2e1`; exact, where a float would round it."""
-    value = Decimal(word)
+    try:
+        value = Decimal(word)
+    except InvalidOperation:  # an exponent that no decimal has
+        value = Decimal("0.5")
     if abs(value) > _GREATEST:
         raise DataError(f"{where}: given {name} {word}, expected at most {_GREATEST} (64 bits)")
     if value != value.to_integral_value():

@@ -89,6 +89,12 @@ def test_boxes_without_area_or_beside_the_image_are_left_out_and_counted(tmp_pat
         cut(tmp_path, video, [(1, 1, 0.2, 0.2, 0.1, 0.1)])
 
 
+def test_boxes_in_shares_of_the_image_are_refused(tmp_path):
+    video = write_video(tmp_path / "v.avi")
+    with pytest.raises(DataError, match=r"t.txt: no box is wider than 1, expected .* in pixels of .*, 128 x 96"):
+        cut(tmp_path, video, along(1, range(1, 4), (0.3, 0.2, 0.6, 0.7)))
+
+
 def test_a_track_with_gaps_has_the_frames_it_has(tmp_path):
     video = write_video(tmp_path / "v.avi")
     made = cut(tmp_path, video, [*along(1, range(3, 5)), *along(1, range(20, 22))], frames=4)

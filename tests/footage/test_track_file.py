@@ -66,6 +66,7 @@ def test_what_trackers_write_is_read(tmp_path, content):
         (f"{10**19},7,10,20,30,40", f"given frame {10**19}, expected at most {2**63 - 1} (64 bits)"),
         ("1,1e300,10,20,30,40", f"given id 1e300, expected at most {2**63 - 1} (64 bits)"),
         ("1,9007199254740993.5,10,20,30,40", "given id 9007199254740993.5, expected a whole number"),
+        (f"1,1e-{10**20},10,20,30,40", f"given id 1e-{10**20}, expected a whole number"),
         ("-3,7,10,20,30,40", "given frame -3, expected 1 or more"),
         ("0,7,10,20,30,40", "given frame 0, expected 1 or more; give first_frame=0 if the file counts from 0"),
         ("1,-1,10,20,30,40", "given id -1, expected 0 or more: detections have no track yet"),
