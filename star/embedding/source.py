@@ -18,7 +18,7 @@ from star.config.validate import nearest, validate
 from star.engine.progress import counting
 from star.engine.read_data import read_dataset
 from star.errors import ConfigError, DataError, Problem
-from star.footage.cutting import Cutting, cut_tracks
+from star.footage.cutting import Cutting, cut_tracks, is_whole
 from star.footage.track_file import TrackFile, read_track_file
 from star.footage.tracklet_folder import read_tracklets, tracklet_name
 from star.search.unfinished import Unfinished
@@ -148,7 +148,7 @@ def video_source(config: EmbedConfig, tracks: TrackFile, frames: int | None, unf
     assert config.modality is not None
     video, folder = Path(str(config.video)).expanduser(), unfinished.folder / _TRACKLETS
     cutting = Cutting.from_json(unfinished.read_json(_CUTTING))
-    if cutting is None:
+    if cutting is None or not is_whole(cutting, folder, frames):
         with counting("cutting tracks", "frames") as show:
             cutting = cut_tracks(video, tracks, folder, frames=frames, on_progress=show)
         unfinished.write_json(_CUTTING, cutting)

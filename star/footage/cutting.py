@@ -106,7 +106,7 @@ def cut_tracks(
         on_progress: called now and then.
 
     Raises:
-        DataError: the video cannot be opened, no box lies in it or is wider than a pixel, or the folder cannot be written.
+        DataError: the video cannot be opened, no box lies in it or is wider than 1, or the folder cannot be written.
     """
     height, width = _size(path)
     inside, counts = _inside(tracks, height, width)
@@ -146,6 +146,15 @@ def cut_tracks(
         lost=_lost(tracks, kept),
         notes=tuple(_notes(video, inside, end)),
     )
+
+
+def is_whole(cutting: Cutting, folder: Path, frames: int | None) -> bool:
+    """Whether every frame that was cut is still in the folder; `frames` of a clip as given for the cutting."""
+    for cut in cutting.tracks:
+        wanted = cut.boxes if frames is None else len(set(clip_positions(cut.boxes, frames).tolist()))
+        if len(list((folder / str(cut.number)).glob(f"*{SUFFIX}"))) != wanted:
+            return False
+    return True
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,21 @@ def test_times_of_two_videos_of_one_name_have_two_clocks(tmp_path, model):
         run(out, f"video='{video}'", f"tracks={tracks}", "modality=visible")
         (clocks[folder],) = set(read_features(out).items.clocks)
     assert clocks["a"] != clocks["b"] and clocks["a"] == clocks["copy of a"]
+
+
+def test_cut_frames_that_are_gone_are_cut_anew(tmp_path, monkeypatch):
+    video = write_video(tmp_path / "v.avi")
+    tracks = write_tracks(
+        tmp_path / "v.txt", [(frame, track, 9, 9, 30, 60) for frame in range(1, 21) for track in (1, 2)]
+    )
+    arguments = (f"video={video}", f"tracks={tracks}", "modality=visible", "batch=1")
+    use(monkeypatch, ColourModel(stop_after=1))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "v.npz", *arguments)
+    shutil.rmtree(tmp_path / ".v.npz.unfinished" / "tracklets" / "2")
+    use(monkeypatch, ColourModel())
+    run(tmp_path / "v.npz", *arguments)
+    assert read_features(tmp_path / "v.npz").items.names.tolist() == ["v/1", "v/2"]
 
 
 def test_a_model_that_reads_joints_needs_an_estimator_and_uses_it(tmp_path, monkeypatch):
