@@ -71,8 +71,8 @@ def read_track_file(path: Path, *, first_frame: int = 1, min_confidence: float |
         min_confidence: boxes below it are left out; None keeps all.
 
     Raises:
-        DataError: the file is missing or has no box, a line is malformed, or a track has two boxes in a frame; gives
-            file and line.
+        DataError: the file is missing or has no box, all are below `min_confidence`, a line is malformed, or a track
+            has two boxes in a frame; gives file and line.
     """
     try:
         text = read_text(path)
@@ -101,6 +101,8 @@ def read_track_file(path: Path, *, first_frame: int = 1, min_confidence: float |
         found.setdefault(box.track, []).append(box)
     if not lines:
         raise DataError(f"track file {path} has no box; {_FORM}")
+    if not found:
+        raise DataError(f"track file {path}: min_confidence={min_confidence:g} leaves out all {unsure:,} boxes of it")
     tracks = tuple(_track(number, found[number], first_frame) for number in sorted(found))
     return TrackFile(path, tracks, len(lines) - unsure, unsure)
 

@@ -103,5 +103,7 @@ def test_frames_may_count_from_0_and_unsure_boxes_are_left_out(tmp_path):
     found = read_track_file(path, first_frame=0, min_confidence=0.5)
     assert [(track.number, track.frames.tolist()) for track in found.tracks] == [(1, [0])]
     assert (found.boxes, found.unsure) == (1, 2)
+    with pytest.raises(DataError, match=r"tracks.txt: min_confidence=0.95 leaves out all 3 boxes"):
+        read_track_file(path, first_frame=0, min_confidence=0.95)
     with pytest.raises(DataError, match=r"tracks.txt:2: given '1,1,1,1,9,9', expected a confidence"):
         read_track_file(written(tmp_path, "1,2,1,1,9,9,0.9\n1,1,1,1,9,9\n"), min_confidence=0.5)
