@@ -52,7 +52,8 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
         skeletons: of the frames, by their keys.
 
     Raises:
-        DataError: the folder is missing or cannot be read, has no tracklet, or has frames beside the tracklets.
+        DataError: the folder is missing or cannot be read, has no tracklet, has frames beside the tracklets or a
+            name not in UTF-8.
     """
     if not folder.is_dir():
         raise DataError(f"folder of tracklets {folder} is missing")
@@ -65,6 +66,11 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
             raise DataError(
                 f"{folder} has frames of its own ({frames[0]}): expected one folder of frames for each tracklet in it"
             )
+        try:
+            os.fspath(below).encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(below).decode(errors="backslashreplace")
+            raise DataError(f"{folder}: given folder {shown}, expected a name in UTF-8") from None
         keys = tuple((below / name).as_posix() for name in frames)
         found.append(Tracklet(UNKNOWN_IDENTITY, UNKNOWN_IDENTITY, modality, keys))
     found.sort(key=lambda tracklet: [_natural(part) for part in tracklet_name(tracklet).split("/")])

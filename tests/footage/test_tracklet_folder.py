@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from support.fake_estimator import DiagonalRecipe
@@ -26,6 +28,13 @@ def test_every_folder_with_frames_is_a_tracklet_and_frames_are_in_the_order_of_t
     assert names == ["1.jpg", *(f"{n}.jpg" for n in range(2, 10)), "10.JPG", "11.jpg"]
     assert split.frames.name("a/10.JPG") == str(tmp_path / "a" / "10.JPG") and split.frames.read("a/10.JPG")
     assert {(t.modality, t.identity) for t in split.tracklets} == {("infrared", -1)}
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_named(tmp_path):
+    write_tracklets(tmp_path / "people", {"a": (7, 7, 7)}, frames=1)
+    (tmp_path / "people" / "a").rename(tmp_path / "people" / os.fsdecode(b"a\xe9"))
+    with pytest.raises(DataError, match=r"people: given folder a\\xe9, expected a name in UTF-8"):
+        read_tracklets(tmp_path / "people", "visible")
 
 
 def test_hidden_folders_are_no_tracklets(tmp_path):
