@@ -21,10 +21,10 @@ from star.errors import ConfigError, DataError, Problem
 from star.footage.cutting import Cutting, cut_tracks, is_whole
 from star.footage.track_file import TrackFile, read_track_file
 from star.footage.tracklet_folder import read_tracklets, tracklet_name
+from star.search.filters import UTC
 from star.search.unfinished import Unfinished
 from star.types import Split, Tracklet
 
-UTC = "utc"
 _CUTTING = "cutting.json"
 _TRACKLETS = "tracklets"
 _ENDS = 1 << 20

@@ -23,7 +23,7 @@ from star.footage.video import Video
 
 SUFFIX = ".png"
 _FEW = 0.1
-"""Holes in more of a video's frames than this are its way of counting time."""
+"""Holes before more of a video's frames than this come of its way of counting time."""
 _LEAST_COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 Progress = Callable[[int, int], None]
@@ -255,7 +255,22 @@ def _notes(video: Video, inside: Sequence[_Inside], end: int | None) -> list[str
     last = max(int(item.track.frames[-1]) for item in inside)
     if end is not None:
         notes.append(f"{video.path} ends after {end:,} frames, its tracks go on to frame {last + 1:,} (from 1)")
-    if 0 < len(video.jumps) < _FEW * video.frames:
+    if video.ended and video.bad and video.frames < video.stated:
+        notes.append(
+            f"{video.path} states {video.stated:,} frames, of which {video.frames:,} came: behind frame "
+            f"{min(video.bad) + 1:,} (from 1), which cannot be decoded, boxes may be cut from frames of another time"
+        )
+    if video.turned:
+        notes.append(
+            f"{video.path} asks to be turned by {video.turned} degrees; its frames are read as they are stored, and "
+            "boxes from frames that were turned do not fit them"
+        )
+    if len(video.jumps) >= max(1, _FEW * video.frames):
+        notes.append(
+            f"{video.path}: frames do not follow at one rate; times of tracklets are counted with its mean, "
+            f"{video.rate:g} frames a second"
+        )
+    elif video.jumps:
         notes.append(
             f"{video.path}: the time stamps leave {len(video.jumps)} holes (first: before frame "
             f"{video.jumps[0] + 1:,}, from 1): frames are counted as they are read, tracks made from another copy may "

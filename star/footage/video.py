@@ -31,6 +31,7 @@ class Video:
     Attributes:
         rate: frames a second as the file states them; None where it does not.
         stated: frames that the file says it has; often not exact, 0 where it says nothing.
+        turned: degrees by which the file asks to turn its frames, which are read as they are stored.
         frames: passed so far, up to the last good one.
         bad: numbers of the frames among them that could not be read, from 0.
         jumps: numbers of the frames before which the time stamps leave a hole.
@@ -53,6 +54,8 @@ class Video:
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and rate > 0 else None
         self.stated = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        self.turned = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         self.frames = 0
         self.bad: list[int] = []
         self.jumps: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import cv2
@@ -145,6 +146,27 @@ def test_what_is_no_video_is_named(tmp_path):
         Video(path)
     with pytest.raises(DataError, match="is missing"):
         Video(tmp_path / "absent.mp4")
+
+
+def test_frames_that_do_not_follow_at_one_rate_are_told(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    video = write_video(tmp_path / "v.avi")
+    monkeypatch.setattr(Video, "_note_jump", lambda opened, failures: opened.jumps.append(opened.frames))
+    made = cut(tmp_path, video, along(1, range(1, 31)))
+    expected = (
+        f"{video}: frames do not follow at one rate; times of tracklets are counted with its mean, 10 frames a second"
+    )
+    assert made.notes == (expected,)
+
+
+def test_a_video_that_asks_to_be_turned_is_told(tmp_path):
+    video = write_video(tmp_path / "v.mp4", codec="mp4v")
+    content = bytearray(video.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    video.write_bytes(content)
+    made = cut(tmp_path, video, along(1, range(1, 5)))
+    assert any("asks to be turned by 90 degrees; its frames are read as they are stored" in note for note in made.notes)
+    assert len(made.tracks) == 1
 
 
 def test_holes_in_the_time_stamps_are_told(tmp_path):
