@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,7 @@ def test_the_8_bit_model_is_measured_and_its_features_are_kept_apart(exported: A
     assert kinds.count("Conv") == 11 and "QuantizeLinear" in kinds
     small, whole = (star.load(exported.folder / name) for name in ("model.int8.onnx", "model.onnx"))
     assert small.fingerprint != whole.fingerprint
+    assert re.fullmatch("int8 [0-9a-f]{16}", small.description.variant), "of its own weights"
     cosines = (small.embed(CLIPS, "visible") * whole.embed(CLIPS, "visible")).sum(axis=1)
     assert (cosines > 0.9).all()
 
