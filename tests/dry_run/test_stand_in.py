@@ -30,9 +30,11 @@ def test_they_have_what_the_backend_looks_for(tmp_path: Path):
 
 @needs_compiler
 def test_what_is_preloaded_takes_the_place_of_a_function_of_the_simulation():
-    wheel = Path(str(find_spec("mindspore").origin)).parent
-    both = (find_cann().preloaded, wheel / "lib/plugin/ascend/libmindspore_ascend_res_manager.so")
-    (name,) = set.intersection(*({line.split()[-1] for line in _defined(library)} for library in both))
+    wheel, preloaded = find_spec("mindspore"), find_cann().preloaded
+    assert wheel and wheel.origin and preloaded
+    simulation = Path(wheel.origin).parent / "lib/plugin/ascend/libmindspore_ascend_res_manager.so"
+    both = [{line.split()[-1] for line in _defined(library)} for library in (preloaded, simulation)]
+    (name,) = set.intersection(*both)
     assert "SimuFuncIaclrtProcessReport" in name
 
 

@@ -104,7 +104,7 @@ def _serve() -> None:
                 _become(*about)
                 return
         else:
-            ended, status = os.waitpid(*about, os.WNOHANG)
+            ended, status = os.waitpid(int(about[0]), os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if ended else _RUNNING
         print(answer, flush=True)
 
