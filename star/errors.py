@@ -38,6 +38,10 @@ class TrackingError(StarError):
     """A tracking store that cannot be used; names its address."""
 
 
+class PartError(StarError):
+    """A part of the network or a loss term whose code failed; names it, the file and the line."""
+
+
 class NonFiniteLossError(StarError):
     """A loss became NaN or infinite; names the terms and the step."""
 

@@ -57,18 +57,29 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     if options.multirun and "MS_WORKER_NUM" in os.environ:
         raise ConfigError([Problem("-m", "a sweep under msrun", "star-train -m hardware.processes=N without msrun")])
     here = chosen_launcher(overrides) not in CLUSTERS
-    problems: dict[Problem, None] = {}
-    for job in sweep_jobs(overrides) if options.multirun else [overrides]:
-        try:
-            check_overrides(with_stored_overrides(job), here=here)
-        except ConfigError as error:
-            problems |= dict.fromkeys(error.problems)
-    if problems:
-        raise ConfigError(list(problems))
+    _check_jobs(sweep_jobs(overrides) if options.multirun else [overrides], here=here)
     if not options.multirun and (run := _resumed_run(overrides)):
         overrides = [*with_stored_overrides(overrides), f"hydra.run.dir={quoted(str(run_folder(run)))}"]
     prepared = with_launcher_defaults(overrides) if options.multirun else overrides
     return [*switches, *map(_with_open_key, prepared), *search_path()]
+
+
+def _check_jobs(jobs: Sequence[Sequence[str]], *, here: bool) -> None:
+    """Raises ConfigError with every problem once; one that not all jobs have says which is the first that does."""
+    found: dict[Problem, list[Sequence[str]]] = {}
+    for job in jobs:
+        try:
+            check_overrides(with_stored_overrides(job), here=here)
+        except ConfigError as error:
+            for problem in error.problems:
+                found.setdefault(problem, []).append(job)
+    problems = []
+    for problem, of in found.items():
+        own = [text for text in of[0] if any(text not in job for job in jobs)]
+        where = f" (in {len(of)} of {len(jobs)} jobs, the first is {' '.join(own)})" if len(of) < len(jobs) else ""
+        problems.append(problem._replace(expected=problem.expected + where))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _with_open_key(override: str) -> str:

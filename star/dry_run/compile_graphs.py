@@ -7,27 +7,28 @@ in `FOLDER/found.json` before the next one begins: a simulation may end in a cra
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import pickle
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor, nn
+from mindspore import Tensor
 from mindspore.communication import init
 
 from star.dry_run.command import BEGUN, DUMPS, FOUND, LOG, ORDER, Order
-from star.dry_run.graphs import Graph, Place, kernels_in, nodes_on_host, open_shapes_in, places_in
+from star.dry_run.graphs import Graph, kernels_in, nodes_on_host, open_shapes_in
 from star.engine.blank_batch import blank_batch, blank_frames
 from star.engine.build_network import build_embedders, build_learner, draws_of_step
+from star.engine.failed_part import all_parts, parts_at, places_in, reason_of
 from star.engine.hardware import select_device
-from star.errors import StarError
+from star.errors import PartError, StarError
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Share
 
 _VALUE_DEPEND = re.compile(r"dry run mode can not support dynamic shape graph .*? kernel:(\S+?),")
@@ -67,7 +68,7 @@ class Recorder:
             fresh = set(dumps.glob("*.ir")) - before
             call().asnumpy()
         except Exception as raised:  # a graph that does not compile may raise anything
-            error = raised
+            error = raised.__cause__ if isinstance(raised, PartError) else raised
             fresh = set(dumps.glob("*.ir")) - before
         texts = [path.read_text(errors="replace") for path in sorted(fresh)]
         with log.open(errors="replace") as file:
@@ -79,21 +80,13 @@ class Recorder:
                 seconds=seconds,
                 peak=ms.runtime.max_memory_allocated(),
                 kernels=kernels_in(heard_since),
-                host=[node for text in texts for node in nodes_on_host(text, self.parts_of)],
+                host=[node for text in texts for node in nodes_on_host(text, partial(parts_at, self.parts))],
                 open_shapes=sorted({shape for text in texts for shape in open_shapes_in(text)}),
                 recompiled=bool(set(dumps.glob("*.ir")) - before - fresh),
                 error="" if error is None else _reason(error),
-                parts=[] if error is None else self.parts_of(places_in(str(error))),
+                parts=[] if error is None else parts_at(self.parts, places_in(str(error))),
             )
         )
-
-    def parts_of(self, places: Sequence[Place]) -> list[str]:
-        """The parts whose code the first of these places is in that is in any; several if they are of one class."""
-        for file, line in places:
-            found = [name for name, part in self.parts.items() if _has(part, file, line)]
-            if found:
-                return found
-        return []
 
 
 def main(folder: Path) -> None:
@@ -106,8 +99,7 @@ def main(folder: Path) -> None:
     learner = build_learner(config, identities, _EPOCH, share)
     model = learner.model
     recorder = Recorder(folder)
-    terms = zip(learner.losses.names, learner.losses.terms, strict=True)
-    recorder.parts = {**model.parts, **{f"loss.{name}": term for name, term in terms}}
+    recorder.parts = all_parts(model, learner.losses)
     os.chdir(folder)  # MindSpore writes files of its own into the working folder
 
     batch, draws = blank_batch(config, model, share), draws_of_step(config, model, share)(0)
@@ -123,28 +115,10 @@ def main(folder: Path) -> None:
         recorder.compile(f"{modality} embedder", lambda modality=modality: embedders[modality](frames, joints))
 
 
-def _reason(error: Exception) -> str:
-    """What an error of MindSpore says before the listings behind it."""
-    text = str(error).split("\n---", 1)[0].strip()
+def _reason(error: BaseException) -> str:
+    text = reason_of(error)
     value_depend = _VALUE_DEPEND.search(text)
-    if value_depend:
-        return f"its shapes depend on values, {value_depend[1]} among them"
-    return f"{type(error).__name__}: {text}"
-
-
-def _has(part: object, file: str, line: int) -> bool:
-    """Whether the code of a part's class, or of one it is derived from, has this line."""
-    for each in type(part).__mro__:
-        if each in (nn.Cell, object):
-            continue
-        try:
-            lines, first = inspect.getsourcelines(each)
-            own = inspect.getsourcefile(each)
-        except (OSError, TypeError):
-            continue
-        if own is not None and Path(own) == Path(file) and first <= line < first + len(lines):
-            return True
-    return False
+    return f"its shapes depend on values, {value_depend[1]} among them" if value_depend else text
 
 
 if __name__ == "__main__":

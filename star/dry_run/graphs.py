@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from star.engine.failed_part import Place, places_in
+
 KINDS = {
     "opapi_kernel": "aclnn",
     "acl_kernel": "aclop",
@@ -21,12 +23,8 @@ HOST = "host"
 _KERNEL = re.compile(r"kernel opname:(\w+), kernel type:(\w+)")
 _BACKOFF = re.compile(r"rebuild kernel on CPU successfully for node: (?:\S*/)?(\w+?)(?:-op\d+)?[,\s]")
 _NODE = re.compile(r"  %\d+\([^)]*\) = (?:PrimFunc_)?(\w+)\(")
-_PLACE = re.compile(r"(?m)^\s*(?:# ?\d* ?)?In file ([^\n]+?):(\d+)")
 _OPEN = re.compile(r"\((?:\d+, )*-\d[^)]*\)")
 _ON_CPU = 'primitive_target: "CPU"'
-
-Place = tuple[str, int]
-"""File and line of a call, the outermost first."""
 
 
 class Graph(NamedTuple):
@@ -63,11 +61,6 @@ def kernels_in(log: str) -> dict[str, dict[str, int]]:
     for operator in _BACKOFF.findall(log):
         found.setdefault(HOST, Counter())[operator] += 1
     return {kind: dict(counts) for kind, counts in found.items()}
-
-
-def places_in(text: str) -> list[Place]:
-    """Where in the code a node of a dumped graph, or an error of the compiler, comes from."""
-    return [(file.strip(), int(line)) for file, line in _PLACE.findall(text)]
 
 
 def nodes_on_host(dump: str, parts_of: Callable[[Sequence[Place]], list[str]]) -> Iterator[tuple[str, list[str]]]:

@@ -17,10 +17,11 @@ from mindspore import ParameterTuple, Tensor, nn, ops
 
 from star.engine.accumulate import SumOfParts, parts_of
 from star.engine.apply_gradients import make_update
+from star.engine.failed_part import all_parts, part_error
 from star.engine.further import Objective, make_step
 from star.engine.hardware import simulated
 from star.engine.loss_scale import LossScale
-from star.errors import NonFiniteLossError
+from star.errors import NonFiniteLossError, StarError
 from star.losses import WeightedLosses
 from star.models.network import LABELS
 from star.models.random_inputs import Arrays
@@ -243,9 +244,23 @@ class TrainStep:
             batch: of clips.
             draws: the step's random numbers by name, for every part of the batch.
             epoch: counted from 0; it decides which loss terms count.
+
+        Raises:
+            PartError: the code of a part or a loss term failed.
         """
-        phase = self._phase(epoch)
         inputs = [self._tensors(*part) for part in zip(parts_of(batch, self.parts), draws, strict=True)]
+        try:
+            return self._move(self._phase(epoch), inputs)
+        except StarError:
+            raise
+        except Exception as error:  # a part may raise anything
+            named = part_error(error, all_parts(self._model, self._losses))
+            if named is None:
+                raise
+            raise named from error
+
+    @staticmethod
+    def _move(phase: Phase, inputs: Sequence[tuple[Tensor, ...]]) -> Launched:
         if phase.add_part is None:
             return Launched(phase.names, *phase.update(*inputs[0]))
         for part in inputs:

@@ -15,7 +15,7 @@ from star.export.mindir import trace
 from star.export.onnx_model import onnx_model
 from star.export.writer import OPSET
 from star.inference.description import Description
-from star.inference.onnx_file import METADATA, OnnxNetwork
+from star.inference.onnx_file import CHECKSUM, METADATA, OnnxNetwork, checksum
 from star.inference.run_network import RunNetwork
 from star.types import MODALITIES
 
@@ -46,7 +46,10 @@ def write_onnx(loaded: RunNetwork, folder: Path) -> Written:
 
 def save_described(model: onnx.ModelProto, path: Path, description: Description, **more: Any) -> Path:
     """Save a model that describes itself, and the same as JSON beside it; gives the latter file."""
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(description.as_json())})
+    text = json.dumps(description.as_json())
+    onnx.helper.set_model_props(model, {})
+    stated = checksum(model.SerializeToString(), text)
+    onnx.helper.set_model_props(model, {METADATA: text, CHECKSUM: stated})
     onnx.save(model, path)
     inputs = [given.name for given in model.graph.input]
     record = {**description.as_json(), "onnx": {"file": path.name, "opset": OPSET, "inputs": inputs}, **more}

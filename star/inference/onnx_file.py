@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,8 @@ from star.types import ClipBatch, Modality
 
 METADATA = "star"
 """Key of the description in the file's metadata."""
+CHECKSUM = "star_checksum"
+"""Key of the length of the file without its metadata, in bytes, and of the checksum."""
 _MOST_READERS = 4
 
 
@@ -64,19 +67,33 @@ class OnnxNetwork:
         return self._session.run(None, {name: given[name] for name in self._inputs})[0]
 
 
+def checksum(content: bytes, description: str) -> str:
+    """What a file keeps under `CHECKSUM`.
+
+    Args:
+        content: of the file, without its metadata.
+        description: JSON.
+    """
+    return f"{len(content)} {hashlib.sha256(content + description.encode()).hexdigest()}"
+
+
 def load_onnx_model(path: Path) -> Model:
     """The model of a file that `star-export` wrote.
 
     Raises:
         StarError: onnxruntime is not installed.
-        DataError: the file is missing, no ONNX model, or one of other origin.
+        DataError: the file is missing, no ONNX model, one of other origin, or not as it was written.
     """
     network = OnnxNetwork(path)
     try:
         record: dict[str, Any] = json.loads(network.metadata[METADATA])
         description = Description.from_json(record)
+        stated = network.metadata.get(CHECKSUM, "")
+        length = int(stated.partition(" ")[0] or 0)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path} is an ONNX model without a description, expected one that star-export wrote"
         ) from error
+    if stated and stated != checksum(path.read_bytes()[:length], network.metadata[METADATA]):
+        raise DataError(f"{path} was changed after it was exported: its checksum differs, run star-export again")
     return Model(description, network, min(_MOST_READERS, os.cpu_count() or 1))

@@ -54,6 +54,7 @@ class WeightedLosses(nn.Cell):
         self.terms = nn.CellList(list(terms.values()), auto_prefix=False)
         self.weights = tuple(float(weights[name]) for name in self.names)
         self.from_epoch = tuple(int((from_epoch or {}).get(name, 0)) for name in self.names)
+        self.not_scalar = tuple(f"loss.{name}: its construct does not return one number" for name in self.names)
         self.everything = tuple(range(len(self.names)))
 
     def construct(self, output: dict, identities: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -66,6 +67,8 @@ class WeightedLosses(nn.Cell):
         values = ()
         for position in positions:
             value = self.term(position, output, identities)
+            if value.shape != ():
+                raise ValueError(self.not_scalar[position])
             values = values + (value,)
             total = total + self.weights[position] * value
         return total, values

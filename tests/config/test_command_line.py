@@ -21,6 +21,15 @@ def test_a_mistake_in_any_job_of_a_sweep_is_found_before_the_first():
     assert {problem.key for problem in error.value.problems} == {"schedule.epochs", "backbone"}
 
 
+def test_a_mistake_of_some_jobs_alone_says_which_they_are():
+    with pytest.raises(ConfigError) as error:
+        prepare_command_line(["-m", "size=cpu", "experiment=star,baseline", "schedule.epochs=1,0", "schedule.epoch=3"])
+    message = str(error.value)
+    assert "schedule.epochs: given 0, expected an integer (at least 1) (in 2 of 4 jobs, the first is" in message
+    assert "the first is experiment=star schedule.epochs=0)" in message
+    assert "schedule.epoch: given 3, expected no such key (did you mean epochs?)\n" in message
+
+
 def test_an_override_that_cannot_be_parsed_is_named():
     with pytest.raises(ConfigError, match="KEY=VALUE"):
         prepare_command_line(["dataset=synthetic", "schedule.epochs"])

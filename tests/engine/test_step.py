@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from star.engine.optimisers import SGD
 from star.engine.step import Optimisers, TrainStep
-from star.errors import NonFiniteLossError
+from star.errors import NonFiniteLossError, PartError
 from star.losses import WeightedLosses
 from star.types import TrainBatch
 
@@ -21,6 +23,7 @@ class Quadratic(nn.Cell):
     """Output x = weight * input, so that the gradient of 0.5 |x|^2 is known."""
 
     inputs = ("visible",)
+    parts: ClassVar = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +41,16 @@ class HalfSquare(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         return 0.5 * ops.sum(ops.square(x))
+
+
+class Rows(HalfSquare):
+    def construct(self, x: Tensor) -> Tensor:
+        return x * x
+
+
+class Misfit(HalfSquare):
+    def construct(self, x: Tensor) -> Tensor:
+        return ops.sum(ops.matmul(x, ops.ones((7, 2))))
 
 
 def batch_of(value: float) -> TrainBatch:
@@ -100,3 +113,21 @@ def test_a_term_that_is_not_finite_is_named():
     with pytest.raises(NonFiniteLossError, match=r"step 7: loss term second, total is not finite .*first=") as error:
         step(batch_of(1.0), DRAWS, 7)
     assert "schedule.learning_rate" in str(error.value)
+
+
+@pytest.mark.parametrize("graph", [True, False])
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        (Rows, "^loss.wrong: its construct does not return one number$"),
+        (Misfit, r"^loss\.wrong failed in .*test_step\.py, line \d+: RuntimeError: For 'MatMulExt' op, .* 3 and 7\.$"),
+    ],
+)
+def test_a_term_that_does_not_fit_is_named(graph: bool, term: type[HalfSquare], message: str):
+    model = Quadratic()
+    optimiser = SGD().build([([model.weight], RATES, 1.0)])
+    losses = WeightedLosses(
+        {"right": HalfSquare("clip_features"), "wrong": term("clip_features")}, dict.fromkeys(("right", "wrong"), 1.0)
+    )
+    with pytest.raises(PartError, match=message):
+        TrainStep(model, losses, Optimisers(optimiser), graph=graph, clip_norm=None)(batch_of(1.0), DRAWS, 0)

@@ -74,6 +74,21 @@ def test_the_file_describes_itself_and_names_no_place(exported: Any):
     assert str(exported.root) not in text
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
+@pytest.mark.parametrize("of", ["weights", "description"])
+def test_a_file_that_was_changed_is_refused(exported: Any, tmp_path: Path, name: str, of: str):
+    model = onnx.load(exported.folder / name)
+    if of == "weights":
+        weights = next(tensor for tensor in model.graph.initializer if len(tensor.raw_data) > 100)
+        weights.raw_data = bytes(len(weights.raw_data))
+    else:
+        described = next(entry for entry in model.metadata_props if entry.key == "star")
+        described.value = described.value.replace('"height": 32', '"height": 64')
+    onnx.save(model, tmp_path / name)
+    with pytest.raises(DataError, match=f"{name} was changed after it was exported: its checksum differs"):
+        star.load(tmp_path / name)
+
+
 def test_the_8_bit_model_is_measured_and_its_features_are_kept_apart(exported: Any):
     record = json.loads((exported.folder / "model.int8.json").read_text())
     means = {kind: np.mean([scores["i2v/mAP"], scores["v2i/mAP"]]) for kind, scores in record["scores"].items()}
