@@ -54,9 +54,11 @@ def _check(arguments: Sequence[str]) -> None:
         return
     log_to_terminal()
     config = check_overrides(options.overrides, here=not options.dry_run)
+    from star.config.notes import notes
     from star.engine.describe_network import describe_network
 
-    sys.stdout.write(f"the configuration is valid\n\n{describe_network(config)}\n")
+    remarks = "".join(f"note: {note}\n" for note in notes(config))
+    sys.stdout.write(f"the configuration is valid\n{remarks}\n{describe_network(config)}\n")
     if options.dry_run:
         from star.dry_run.command import dry_run
         from star.dry_run.report import as_text

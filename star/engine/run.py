@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from star.config.notes import notes
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored_run import RUN_FILE, read_record
@@ -111,7 +112,7 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes, expo
     with stop.held(), tracking as tracker, processes.watched(lambda: tracker.finish("FAILED")):
         if first:
             write_run_files(config, job, current, tracker)
-            for note in data.notes:
+            for note in (*notes(config), *data.notes):
                 logger.warning(note)
         from star.engine.build_network import build_trainer
         from star.engine.results import log_results
