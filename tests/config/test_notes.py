@@ -15,7 +15,7 @@ def test_recipes_of_their_own_length_have_none(method: str):
     ("overrides", "expected"),
     [
         (["experiment=mitml", "schedule.epochs=3"], ["loss.", ".from_epoch is 3 and the run has 3 epochs: this term"]),
-        (["experiment=agw", "schedule.epochs=1"], ["schedule.warmup_epochs is ", " and the run has 1 epoch: it is all"]),
+        (["experiment=agw", "schedule.epochs=1"], ["schedule.warmup_epochs is ", "the run has 1 epoch: it is all"]),
         (["experiment=m3reid", "schedule.tracklets=1"], ["sampler=modality_blind: no two clips of a batch are of one"]),
     ],
 )
