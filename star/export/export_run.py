@@ -56,7 +56,7 @@ def export_run(config: ExportConfig) -> str:
     written_names = {file.name for file in files}
     there = {file.name for pattern in ("model.*", "*.mindir") for file in out.glob(pattern)}
     lines = [found.said for found in written]
-    lines += [f"written: {out / file.name} ({(out / file.name).stat().st_size / 1e6:.1f} MB)" for file in files]
+    lines += [f"written: {out / file.name} ({(out / file.name).stat().st_size / 1e6:.3g} MB)" for file in files]
     if older := sorted(there - written_names):
         lines.append(f"left from an earlier export, and not of this one: {', '.join(older)}")
     if run_id is not None:
