@@ -58,9 +58,12 @@ class LoadedRun(NamedTuple):
         return build_reranking(config, self.model, self.data, self.present)(evaluation)
 
     def differences(self, scores: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-        """The scores that are not those the run had when it wrote the checkpoint: now and then, by name."""
+        """The scores that are not those the run had when it wrote the checkpoint: now and then, by name.
+
+        Scores that did not exist then are passed over.
+        """
         then = self.state["scores"]
-        return {name: (value, then[name]) for name, value in scores.items() if then.get(name) != value}
+        return {name: (value, then[name]) for name, value in scores.items() if name in then and then[name] != value}
 
     def add_artifacts(self, paths: Sequence[Path], into: str = "", *, uri: str | None = None) -> None:
         """Copy files to the run's artifacts, if the run is in a store.
