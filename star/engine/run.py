@@ -27,6 +27,7 @@ from star.errors import ConfigError, Problem
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.runs import find_finished, join_study, read_run_folder
 from star.tracking.silent_tracker import SilentTracker
+from star.tracking.spool import SPOOL_NAME, opening_event
 from star.tracking.store import store_uri
 from star.types import DIRECTIONS
 
@@ -183,7 +184,21 @@ def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
         raise ConfigError([Problem("resume", str(folder), expected)])
     if current != before:
         logger.warning("continued with other software: %s", "; ".join(current.differences(before)))
-    return read_record(folder).get("run_id")
+    return _recorded_id(folder)
+
+
+def _recorded_id(folder: Path) -> str | None:
+    """The run's id in its store, from `run.json` or, where that is damaged, from what was tracked."""
+    record = read_record(folder)
+    if record:
+        return record.get("run_id")
+    spool = folder / SPOOL_NAME
+    run_id = opening_event(spool).get("run_id") if spool.is_file() else None
+    if run_id is None:
+        expected = f"a record that can be read, with run_id; {SPOOL_NAME} beside it does not name the run either"
+        raise ConfigError([Problem("resume", str(folder / RUN_FILE), expected)])
+    logger.warning("the run is %s, as %s says", run_id, spool)
+    return run_id
 
 
 def _finished_mean(config: Config, current: Fingerprint) -> float | None:

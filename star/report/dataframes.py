@@ -13,6 +13,7 @@ from star.errors import ReportError
 from star.evaluation.per_query import PER_QUERY_FILE, read_per_query
 from star.report.differences import configuration, differing
 from star.report.output import file_finder
+from star.report.queries import misfit
 from star.study.collect import collect
 from star.study.study import STUDY_FILE, load_study
 
@@ -77,7 +78,7 @@ def per_query(run: str | Path, *, uri: str | None = None, outputs: Path | None =
         gallery) and `right` (whether they are). A query without a match has NaN and no first hit.
 
     Raises:
-        ReportError: the run has no record of its queries.
+        ReportError: the run has no record of its queries, or one with other scores than the run's.
         TrackingError: no such run, or the store cannot be read.
     """
     from star.tracking.runs import find_run
@@ -89,7 +90,11 @@ def per_query(run: str | Path, *, uri: str | None = None, outputs: Path | None =
     path = file_finder(address, outputs)(record, PER_QUERY_FILE)
     if path is None:
         raise ReportError(f"run {record.run_id} has no {PER_QUERY_FILE}: star-evaluate run={record.run_id} --per-query")
-    tables = {direction: pd.DataFrame(found._asdict()) for direction, found in read_per_query(path).items()}
+    queries = read_per_query(path)
+    if problem := misfit(record, queries):
+        again = f"star-evaluate run={record.run_id} --per-query writes it again"
+        raise ReportError(f"{path} is not of the run's final scores, {problem}: {again}")
+    tables = {direction: pd.DataFrame(found._asdict()) for direction, found in queries.items()}
     table = pd.concat(tables, names=["direction", "query"])
     table["first_hit"] = table["first_hit"].where(table["matches"] > 0).astype("Int64")
     table["answers"] = [[int(answer) for answer in text.split()] for text in table["answers"]]

@@ -68,7 +68,7 @@ def load_queries(runs: Iterable[RunRecord], find: FindFile) -> tuple[dict[str, Q
         except EvaluationError as error:
             notes.append(f"the per-query record of run {run.run_id} is left out: {error}")
             continue
-        problem = _misfit(run, record)
+        problem = misfit(run, record)
         if problem:
             notes.append(f"the per-query record of run {run.run_id} is left out: {problem}")
         else:
@@ -163,10 +163,15 @@ def _scores(
     return found
 
 
-def _misfit(run: RunRecord, record: Queries) -> str | None:
+def misfit(run: RunRecord, record: Queries) -> str | None:
     """Why a record is not that of the run's final scores; None if it is."""
-    for direction, queries in record.items():
+    for direction in DIRECTIONS:
         score = run.metrics.get(f"final/{direction}/mAP")
+        if direction not in record:
+            if score is not None:
+                return f"it has no {direction}"
+            continue
+        queries = record[direction]
         mean = 100 * float(np.mean(queries.average_precision[queries.valid])) if queries.valid.any() else 0.0
         if score is not None and abs(score - mean) > _SAME_SCORE:
             return f"its {direction} mAP is {mean:.4f}, the run's is {score:.4f}"

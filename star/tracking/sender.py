@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from star.errors import TrackingError
 from star.tracking.entities import send_dataset, send_model
 from star.tracking.parent import update_parent
-from star.tracking.spool import Event, read_acknowledged, read_spool, unsent_events, write_acknowledged
+from star.tracking.spool import Event, opening_event, read_acknowledged, read_spool, unsent_events, write_acknowledged
 from star.tracking.store import check_store, client, shown, translated
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def replay(spool: Path, uri: str | None = None) -> int:
     """
     if not spool.is_file():
         raise TrackingError(f"there is no record of a run at {spool}")
-    opened = next((event for event, _ in read_spool(spool) if event.get("event") == "open"), {})
+    opened = opening_event(spool)
     uri = uri or opened.get("uri")
     if not uri or not opened.get("run_id"):
         raise TrackingError(f"the run of {spool} was made with tracker=none: there is no store to send it to")

@@ -101,6 +101,11 @@ def unsent_events(path: Path) -> int:
     return sum(1 for _ in read_spool(path, read_acknowledged(path)))
 
 
+def opening_event(path: Path) -> Event:
+    """The first `open`: id, store and parameters of the run; empty where there is none."""
+    return next((event for event, _ in read_spool(path) if event.get("event") == "open"), {})
+
+
 def last_steps(path: Path) -> dict[str, int]:
     """The last step recorded for each metric."""
     steps: dict[str, int] = {}

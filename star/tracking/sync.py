@@ -8,7 +8,7 @@ from pathlib import Path
 
 from star.errors import TrackingError
 from star.tracking.sender import replay
-from star.tracking.spool import SPOOL_NAME, read_spool, unsent_events
+from star.tracking.spool import SPOOL_NAME, opening_event, unsent_events
 
 logger = logging.getLogger(__name__)
 
@@ -48,5 +48,4 @@ def sync(outputs: Path, *, runs: Sequence[Path] = (), uri: str | None = None) ->
 
 def _has_a_store(spool: Path) -> bool:
     """False for a run with tracker=none, which nobody asked to send."""
-    opened = next((event for event, _ in read_spool(spool) if event.get("event") == "open"), {})
-    return bool(opened.get("uri"))
+    return bool(opening_event(spool).get("uri"))

@@ -1,12 +1,13 @@
-"""A run whose fingerprint was lost, as on a full disk: resuming it says so."""
+"""A run whose fingerprint or record was lost, as on a full disk: resuming it says so, or finds the run."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from star.engine.run import _resumed_run
+from star.engine.run import _recorded_id, _resumed_run
 from star.errors import ConfigError
 from star.tracking.fingerprint import Fingerprint
 
@@ -20,3 +21,12 @@ def test_a_run_without_its_fingerprint_is_not_resumed(tmp_path: Path, content: s
     with pytest.raises(ConfigError, match="the fingerprint the run was started with") as error:
         _resumed_run(tmp_path, Fingerprint({}, "", "", "", {}))
     assert error.value.problems[0].given == str(path)
+
+
+def test_a_run_with_a_damaged_record_is_found_by_what_it_tracked(tmp_path: Path):
+    (tmp_path / "run.json").write_text('{"run_id": "ab')
+    with pytest.raises(ConfigError, match="expected a record that can be read, with run_id; events.jsonl beside it"):
+        _recorded_id(tmp_path)
+    events = ({"event": "open", "run_id": "abc"}, {"event": "open", "run_id": "abc", "resumed": True})
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert _recorded_id(tmp_path) == "abc"

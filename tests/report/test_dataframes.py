@@ -67,6 +67,15 @@ def test_a_run_without_a_record_of_its_queries(store, runs):
         star.per_query("star0000", outputs=store)
 
 
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.9])
+def test_a_record_of_queries_that_was_cut(store, runs, kept: float):
+    path = runs["star0000"].folder / "per_query.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: int(kept * len(lines))]))
+    with pytest.raises(ReportError, match=r"per_query\.csv is not of the run's final scores, it.*--per-query"):
+        star.per_query("star0000", outputs=store)
+
+
 def test_an_experiment_nobody_has(tmp_path: Path):
     with pytest.raises(TrackingError, match="no training run in an experiment 'typo'"):
         star.runs("typo", outputs=tmp_path)
