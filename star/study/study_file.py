@@ -18,8 +18,14 @@ from star.types import RERANKINGS
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
 _REQUIRED = ("title", "rows", "seeds", "columns", "baseline")
 _OPTIONAL = ("text", "common", "fill_in", "published", "varies", "sizes", "config_dir")
-_OF_THE_STUDY = ("seed", "study", "resume")
-"""Keys of a run that are no overrides of a row."""
+_OF_THE_STUDY = {
+    **dict.fromkeys(("seed", "study", "resume"), "the study gives it to each run"),
+    "rerun": "what is finished counts; to train it again, star-study run --repeat-outdated or star-train",
+    **dict.fromkeys(("tracker", "tracker.kind"), "runs of a study are found in the MLflow store"),
+    "tracker.uri": "all runs of a study are in one store, star-study run --uri",
+    "hydra": "folders and launchers of Hydra are given on the command line",
+}
+"""Keys of a run that are no overrides of a row, nor those below them for `hydra`, and why."""
 _LARGEST_SEED = 2**31 - 1
 _A_COLUMN = f"one of {', '.join(PLAIN_COLUMNS)}, each also with {' or '.join(f'_{kind}' for kind in RERANKINGS)}"
 
@@ -102,6 +108,7 @@ class StudyReader:
         columns = self._texts(content, "columns")
         for column in columns:
             self._expect(column in COLUMNS, "columns", column, _A_COLUMN)
+        self._expect(len(set(columns)) == len(columns), "columns", ", ".join(columns), "each column once")
         seeds = self._list(content, "seeds")
         for seed in seeds:
             whole = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= _LARGEST_SEED
@@ -169,7 +176,8 @@ class StudyReader:
         for override in overrides:
             self._expect("=" in override, name, override, "key=value")
             given = override.partition("=")[0].lstrip("+~")
-            self._expect(given not in _OF_THE_STUDY, name, override, f"no {given}: the study gives it to each run")
+            given = "hydra" if given.startswith(("hydra.", "hydra/")) else given
+            self._expect(given not in _OF_THE_STUDY, name, override, f"no {given}: {_OF_THE_STUDY.get(given)}")
         return overrides
 
     def _mapping(self, value: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:

@@ -71,6 +71,23 @@ def test_one_command_for_each_set_of_overrides(study):
             "[seed=3]",
             "rows[2].overrides: given seed=3, expected no seed: the study",
         ),
+        (
+            "[aggregation.power=4.0]",
+            "[rerun=true]",
+            "expected no rerun: what is finished counts; to train it again, star-",
+        ),
+        (
+            "[aggregation.power=4.0]",
+            "[tracker=none]",
+            "expected no tracker: runs of a study are found in the MLflow store",
+        ),
+        ("[aggregation.power=4.0]", "[tracker.uri=x]", "expected no tracker.uri: all runs of a study are in one store"),
+        (
+            "[aggregation.power=4.0]",
+            "[+hydra.run.dir=x]",
+            "expected no hydra: folders and launchers of Hydra are given on",
+        ),
+        ("i2v/mAP, v2i/mAP", "i2v/mAP, i2v/mAP", "i2v/mAP, i2v/mAP, expected each column once"),
         ("name: star", "name: a/../b", "rows[1].name: given a/../b, expected letters, digits and _ . + -"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP, mAP", "columns: given mAP, expected one of i2v/R1"),
         ("i2v/mAP, v2i/mAP", "i2v/mAP_k", "given i2v/mAP_k, expected one of i2v/R1, "),
