@@ -8,7 +8,7 @@ from pathlib import Path
 from star.report import latex, markdown
 from star.report.comma_separated import comma_separated
 from star.report.compare import compare_runs
-from star.report.output import file_finder, reports_folder, write_files
+from star.report.output import FIGURES, PAGE, file_finder, remove_page, reports_folder, write_files
 from star.report.queries import load_queries, single_runs
 from star.report.statistics import Resample
 from star.report.table import make_table
@@ -50,10 +50,10 @@ def report(
         TrackingError: the store cannot be read.
     """
     from star.tracking.runs import study_runs
-    from star.tracking.store import store_uri
+    from star.tracking.store import existing_store
 
     study = load_study(Path(study_folder), size)
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     collected = collect(study, study_runs(address, study.name), outputs)
     study = collected.study
     find = file_finder(address, outputs)
@@ -70,6 +70,7 @@ def report(
     }
     folder = reports_folder(outputs, study.name)
     write_files(folder, files)
+    remove_page(folder)
     written = [*files]
     if page:
         from star.report.illustrate import illustrate
@@ -80,8 +81,8 @@ def report(
             notes=[*final.notes, *collected.notes, *notes], interface=interface or _server(address)
         )
         content = render_page(collected, final, best, singles, resample, drawn.pictures, background)
-        write_files(folder, {"report.html": content})
-        written += ["report.html", *(["figures/"] if (folder / "figures").is_dir() else [])]
+        write_files(folder, {PAGE: content})
+        written += [PAGE, *([f"{FIGURES}/"] if (folder / FIGURES).is_dir() else [])]
     return f"{text}\nwritten to {folder}: {', '.join(written)}"
 
 

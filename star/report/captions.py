@@ -17,7 +17,7 @@ OVER_SEEDS = "Difference to the baseline, interval over seeds"
 OVER_QUERIES = "Single runs, interval over queries"
 BEST = "Best epoch on the test set"
 BEST_CAPTION = (
-    "The largest value of each score over all rankings of the test set. Choosing on the test set is optimistic; "
+    "The largest values of R1 and mAP over all rankings of the test set. Choosing on the test set is optimistic; "
     "published figures are often of this kind."
 )
 

@@ -55,14 +55,14 @@ def compare_runs(
         TrackingError: no such run, or the store cannot be read.
     """
     from star.tracking.runs import find_run
-    from star.tracking.store import store_uri
+    from star.tracking.store import existing_store
 
     names = _two(runs)
     if len(names) != 2 or not all(names):
         raise ReportError(
             f"--runs: given {runs!r}, expected two runs with a comma between them: --runs 1f2e3d4c,8a9b0c1d"
         )
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     first, second = (find_run(address, name) for name in names)
     _refuse_unlike(first, second)
     find = file_finder(address, outputs)

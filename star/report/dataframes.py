@@ -45,10 +45,10 @@ def runs(
         TrackingError: the store cannot be read.
     """
     from star.tracking.runs import experiment_runs, study_runs
-    from star.tracking.store import store_uri
+    from star.tracking.store import existing_store
 
     outputs = outputs_folder() if outputs is None else outputs
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     if (Path(study_or_experiment) / STUDY_FILE).is_file():
         study = load_study(Path(study_or_experiment), size)
         found = [(row.name, run) for row, _, run in collect(study, study_runs(address, study.name), outputs).all]
@@ -82,10 +82,10 @@ def per_query(run: str | Path, *, uri: str | None = None, outputs: Path | None =
         TrackingError: no such run, or the store cannot be read.
     """
     from star.tracking.runs import find_run
-    from star.tracking.store import store_uri
+    from star.tracking.store import existing_store
 
     outputs = outputs_folder() if outputs is None else outputs
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     record = find_run(address, str(run))
     path = file_finder(address, outputs)(record, PER_QUERY_FILE)
     if path is None:

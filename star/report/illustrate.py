@@ -14,6 +14,7 @@ from star.report.curves import cmc_figure, training_figure
 from star.report.differences import configuration, differing, provenance
 from star.report.figures import save
 from star.report.hardest import draw_hardest
+from star.report.output import FIGURES
 from star.report.page import Background, Pictures
 from star.report.queries import FindFile, Queries, same_queries
 from star.report.scatter import scatter_figure
@@ -24,8 +25,6 @@ from star.types import DIRECTIONS, Direction, VideoReIDData
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord
 
-FIGURES = "figures"
-_OURS = ("cmc.*", "training.*", "scatter_*", "hardest_*")
 _NO_RECORDS = "No run has a per-query record (per_query.csv), which this part is made of."
 _NO_PAIRS = "No row has a per-query record of the same seed and queries as the baseline."
 
@@ -64,9 +63,6 @@ def illustrate(
     complaints: dict[str, str] = {}
     figures = folder / FIGURES
     try:
-        for pattern in _OURS:
-            for old in figures.glob(pattern):
-                old.unlink()
         cmc = training = None
         if curves := cmc_curves(collected, records):
             cmc = save(cmc_figure(curves), figures, "cmc")

@@ -57,10 +57,10 @@ def level_report(folder: Path, *, uri: str | None, outputs: Path, size: str | No
         TrackingError: the store cannot be read.
     """
     from star.tracking.runs import study_runs
-    from star.tracking.store import store_uri
+    from star.tracking.store import existing_store
 
     study = load_level_study(folder, size)
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     collected = collect(study.of, study_runs(address, study.of.name), outputs)
     if not collected.all:
         raise ReportError(

@@ -9,6 +9,9 @@ from pathlib import Path
 from star.errors import ReportError
 from star.report.queries import FindFile
 
+PAGE, FIGURES = "report.html", "figures"
+_DRAWN = ("cmc.*", "training.*", "scatter_*", "hardest_*")
+
 
 def reports_folder(outputs: Path, name: str) -> Path:
     """Folder of one report.
@@ -25,6 +28,19 @@ def file_finder(uri: str, outputs: Path) -> FindFile:
     from star.tracking.artifacts import run_file
 
     return partial(run_file, uri, downloads=outputs / "reports" / ".downloads")
+
+
+def remove_page(folder: Path) -> None:
+    """Remove the page and the figures of an earlier report, whose numbers may be others.
+
+    Raises:
+        ReportError: one cannot be removed.
+    """
+    try:
+        for old in (folder / PAGE, *(path for pattern in _DRAWN for path in (folder / FIGURES).glob(pattern))):
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"the earlier report in {folder} cannot be removed: {error.strerror}") from error
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:

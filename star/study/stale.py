@@ -9,7 +9,7 @@ from pathlib import Path
 from star.study.row_state import aligned, progress
 from star.tracking.liveness import close_killed, is_going_on, where_it_runs
 from star.tracking.runs import open_runs
-from star.tracking.store import shown, store_uri
+from star.tracking.store import existing_store, shown
 
 
 def stale_runs(*, uri: str | None, outputs: Path, close: bool = False) -> str:
@@ -23,7 +23,7 @@ def stale_runs(*, uri: str | None, outputs: Path, close: bool = False) -> str:
     Raises:
         TrackingError: the store cannot be read, or with `close` written.
     """
-    address = store_uri(uri, outputs)
+    address = existing_store(uri, outputs)
     running = open_runs(address)
     stale = [run for run in running if not is_going_on(run)]
     going = f"going on: {len(running) - len(stale)}"

@@ -9,7 +9,7 @@ from star.study.row_state import HEAD, aligned, find_row_states, row_state_cells
 from star.study.rows import Rows
 from star.study.study import load_study
 from star.tracking.runs import study_runs
-from star.tracking.store import store_uri
+from star.tracking.store import existing_store
 
 
 def status(folder: Path, *, size: str | None, uri: str | None, outputs: Path) -> str:
@@ -26,7 +26,7 @@ def status(folder: Path, *, size: str | None, uri: str | None, outputs: Path) ->
         TrackingError: the store cannot be read.
     """
     study = load_study(folder, size)
-    states = find_row_states(Rows(study, outputs), study_runs(store_uri(uri, outputs), study.name))
+    states = find_row_states(Rows(study, outputs), study_runs(existing_store(uri, outputs), study.name))
     counts = Counter(row_state.state for row_state in states)
     summary = ", ".join(f"{n} {state}" for state, n in counts.items())
     lines = [f"{study.name}: {study.title}", "", aligned([HEAD, *map(row_state_cells, states)]), "", summary]

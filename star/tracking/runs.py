@@ -204,7 +204,7 @@ def _search(
 ) -> list[RunRecord]:
     """Runs, oldest first: by an SQL condition in an SQLite store, by MLflow's filter in others.
 
-    A file without MLflow's tables is a store nobody has opened yet.
+    An empty file is a store nobody has opened yet.
     """
     path = sqlite_file(uri)
     if path is None:
@@ -216,7 +216,9 @@ def _search(
             found = _search_sqlite(connection, condition, values)
     except sqlite3.Error as error:
         if "no such table: runs" in str(error):
-            return []
+            if not path.stat().st_size:
+                return []
+            raise TrackingError(f"the tracking store {uri} is a database of another program") from error
         raise TrackingError(f"the tracking store {uri} cannot be read: {error}") from error
     return [run._replace(folder=run_folder(path, run.folder)) if run.folder else run for run in found]
 

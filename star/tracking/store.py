@@ -35,6 +35,7 @@ CONNECT_SECONDS = 5.0
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_ELSEWHERE = "choose another file with tracker.uri=sqlite:///<file>, or switch off with tracker=none"
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -80,6 +81,19 @@ def store_uri(uri: str | None, outputs: Path) -> str:
 @cache
 def _say_where_from(uri: str) -> None:
     logger.warning("the tracking store is %s, from %s in the environment, because tracker.uri is null", uri, _VARIABLE)
+
+
+def existing_store(uri: str | None, outputs: Path) -> str:
+    """As `store_uri`, for what only reads: an SQLite file that somebody names has to be there.
+
+    Raises:
+        TrackingError: as `store_uri`, or there is no such file.
+    """
+    address = store_uri(uri, outputs)
+    path = sqlite_file(address)
+    if uri is not None and path is not None and not path.is_file():
+        raise TrackingError(f"there is no tracking store {address}: expected the file that runs were written to")
+    return address
 
 
 def shown(uri: str) -> str:
@@ -241,7 +255,7 @@ def _writable(path: Path) -> bool:
 
 
 def _check_sqlite(uri: str, path: Path) -> None:
-    advice = "make it writable, choose another file with tracker.uri=sqlite:///<file>, or switch off with tracker=none"
+    advice = f"make it writable, {_ELSEWHERE}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -264,7 +278,7 @@ def _check_sqlite(uri: str, path: Path) -> None:
     finally:
         connection.close()
     if tables and "alembic_version" not in tables:
-        raise TrackingError(f"the tracking store {uri} is a database of another program: {advice}")
+        raise TrackingError(f"the tracking store {uri} is a database of another program: {_ELSEWHERE}")
 
 
 def _check_server(uri: str) -> None:

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from support.furnished_runs import in_folder
 
-from star.errors import ReportError
+from star.errors import ReportError, TrackingError
 from star.report import report
 from star.report.comma_separated import comma_separated
 from star.report.markdown import study_text
@@ -161,9 +163,38 @@ def test_runs_come_from_the_store(study_folder, tmp_path, monkeypatch, make_run)
         return [make_run("b0", "baseline", 0)]
 
     monkeypatch.setattr("star.tracking.runs.study_runs", study_runs)
+    (tmp_path / "a.db").touch()
     text = report(study_folder, uri=f"sqlite:///{tmp_path}/a.db", outputs=tmp_path, page=False)
     assert asked == [(f"sqlite:///{tmp_path}/a.db", "tiny")]
     assert "| Baseline  |   10.00 |   20.00 |    1 |" in text
+
+
+def test_a_page_and_figures_of_an_earlier_report_do_not_stay(study_folder, tmp_path):
+    folder = tmp_path / "reports" / "tiny"
+    (folder / "figures").mkdir(parents=True)
+    for name in ("report.html", "figures/cmc.png", "figures/hardest_i2v_1.png", "own.txt", "figures/own.png"):
+        (folder / name).write_text("earlier")
+    report(study_folder, uri=None, outputs=tmp_path, page=False)
+    assert {path.name for path in folder.rglob("*") if path.is_file() and path.read_text() == "earlier"} == {
+        "own.txt",
+        "own.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "there is no tracking store"), ("other", "of another program")]
+)
+def test_an_address_that_is_no_store_leaves_the_earlier_report(study_folder, tmp_path, content, message):
+    path = tmp_path / "a.db"
+    if content:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE photographs (id INTEGER)")
+    earlier = tmp_path / "reports" / "tiny" / "report.md"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("earlier")
+    with pytest.raises(TrackingError, match=message):
+        report(study_folder, uri=f"sqlite:///{path}", outputs=tmp_path, page=False)
+    assert earlier.read_text() == "earlier"
 
 
 def test_a_folder_that_cannot_be_written(study_folder, tmp_path):
