@@ -163,9 +163,8 @@ def test_runs_come_from_the_store(study_folder, tmp_path, monkeypatch, make_run)
         return [make_run("b0", "baseline", 0)]
 
     monkeypatch.setattr("star.tracking.runs.study_runs", study_runs)
-    (tmp_path / "a.db").touch()
-    text = report(study_folder, uri=f"sqlite:///{tmp_path}/a.db", outputs=tmp_path, page=False)
-    assert asked == [(f"sqlite:///{tmp_path}/a.db", "tiny")]
+    text = report(study_folder, uri=None, outputs=tmp_path, page=False)
+    assert asked == [(f"sqlite:///{tmp_path}/mlflow.db", "tiny")]
     assert "| Baseline  |   10.00 |   20.00 |    1 |" in text
 
 
@@ -175,18 +174,14 @@ def test_a_page_and_figures_of_an_earlier_report_do_not_stay(study_folder, tmp_p
     for name in ("report.html", "figures/cmc.png", "figures/hardest_i2v_1.png", "own.txt", "figures/own.png"):
         (folder / name).write_text("earlier")
     report(study_folder, uri=None, outputs=tmp_path, page=False)
-    assert {path.name for path in folder.rglob("*") if path.is_file() and path.read_text() == "earlier"} == {
-        "own.txt",
-        "own.png",
-    }
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.read_text() == "earlier"} == {"own.txt", "own.png"}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"), [(None, "there is no tracking store"), ("other", "of another program")]
-)
-def test_an_address_that_is_no_store_leaves_the_earlier_report(study_folder, tmp_path, content, message):
+@pytest.mark.parametrize(("exists", "message"), [(False, "there is no tracking store"), (True, "of another program")])
+def test_an_address_that_is_no_store_leaves_the_earlier_report(study_folder, tmp_path, exists, message):
     path = tmp_path / "a.db"
-    if content:
+    if exists:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE photographs (id INTEGER)")
     earlier = tmp_path / "reports" / "tiny" / "report.md"
