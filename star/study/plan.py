@@ -12,6 +12,7 @@ from star.study.checked_study import CheckedStudy
 from star.study.row_state import RowState, epochs_done, find_row_states
 from star.study.rows import Rows
 from star.study.study import Row
+from star.tracking.artifacts import run_file
 from star.tracking.fingerprint import Fingerprint, fingerprint
 from star.tracking.runs import RunRecord, find_finished, study_runs
 
@@ -92,7 +93,8 @@ class Planner:
         for row_state in sorted(states, key=lambda row_state: study.seeds.index(row_state.seed)):
             current = self._current_fingerprint(row_state)
             tasks.append(self._task(row_state, current))
-            if tasks[-1].action == "keep" and current and row_state.run and _made_otherwise(row_state.run, current):
+            run = row_state.run
+            if tasks[-1].action == "keep" and current and run and _made_otherwise(self._fingerprint_of(run), current):
                 outdated.append(row_state)
         notes = []
         if outdated:
@@ -117,23 +119,31 @@ class Planner:
         if elsewhere:
             return Task(row, seed, "take over", elsewhere, f"finished in study {elsewhere.tags.get('study')}")
         if row_state.state in ("killed", "failed") and run:
-            continued, note = _continuation(run, current)
+            continued, note = _continuation(run, self._fingerprint_of(run), current)
             if continued:
                 return Task(row, seed, "resume", run, note)
         return Task(row, seed, "train", None, note)
 
     def _why_again(self, run: RunRecord, current: Fingerprint | None) -> str:
         """Why a finished run does not count; empty if it does."""
-        trained = _fingerprint_of(run)
+        trained = self._fingerprint_of(run)
         if current is None or trained is None:
             return ""
         if trained.data != current.data:
             return f"run {run.run_id[:8]} was trained on other data"
         if trained.weights != current.weights:
             return f"run {run.run_id[:8]} began with other weights"
-        if self._repeat_outdated and _made_otherwise(run, current):
+        if self._repeat_outdated and _made_otherwise(trained, current):
             return f"run {run.run_id[:8]} was made with other code or packages"
         return ""
+
+    def _fingerprint_of(self, run: RunRecord) -> Fingerprint | None:
+        """What the run was trained with; None where neither its folder nor its artifacts have that."""
+        path = run_file(self._uri, run, "fingerprint.json", downloads=self._outputs / "reports" / ".downloads")
+        try:
+            return Fingerprint.load(path) if path else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def _current_fingerprint(self, row_state: RowState) -> Fingerprint | None:
         """The fingerprint that a run trained now would have; None while its data are not known or not on disk."""
@@ -167,13 +177,12 @@ def _is_on_disk(config: Config) -> bool:
     return (Path(str(config.dataset.root)).expanduser() / digest[:16]).is_dir()
 
 
-def _continuation(run: RunRecord, current: Fingerprint | None) -> tuple[bool, str]:
+def _continuation(run: RunRecord, trained: Fingerprint | None, current: Fingerprint | None) -> tuple[bool, str]:
     """Whether a run can be continued, and what to say about it."""
     done = epochs_done(run)
     if done is None:
         return False, f"run {run.run_id[:8]} ended before its first checkpoint"
     epochs = run.params.get("schedule.epochs", "?")
-    trained = _fingerprint_of(run)
     if trained is not None and trained == current:
         return True, f"after epoch {done}/{epochs}"
     note = f"run {run.run_id[:8]} ended after epoch {done}/{epochs}"
@@ -183,14 +192,6 @@ def _continuation(run: RunRecord, current: Fingerprint | None) -> tuple[bool, st
     return False, f"{note}, but on other data or hardware"
 
 
-def _fingerprint_of(run: RunRecord) -> Fingerprint | None:
-    try:
-        return Fingerprint.load(run.folder / "fingerprint.json") if run.folder else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _made_otherwise(run: RunRecord, current: Fingerprint) -> bool:
+def _made_otherwise(trained: Fingerprint | None, current: Fingerprint) -> bool:
     """Whether code or packages have changed since."""
-    trained = _fingerprint_of(run)
     return trained is not None and trained.software != current.software

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from star.errors import TrackingError
@@ -36,14 +37,30 @@ def run_file(uri: str, run: RunRecord, name: str, *, downloads: Path) -> Path | 
 
 
 def own_folder(run: RunRecord) -> Path | None:
-    """The run's folder, if it is on this machine and is this run's."""
+    """The run's folder, if it is on this machine, under its own name or another one beside it."""
     if run.folder is None:
         return None
+    if _owner(run.folder) == run.run_id:
+        return run.folder
     try:
-        owner = json.loads((run.folder / "run.json").read_text())["run_id"]
-    except (OSError, ValueError, KeyError):
+        changed = run.folder.parent.stat().st_mtime_ns
+    except OSError:
         return None
-    return run.folder if owner == run.run_id else None
+    return _folders_by_run(run.folder.parent, changed).get(run.run_id)
+
+
+@cache
+def _folders_by_run(parent: Path, changed: int) -> dict[str, Path]:
+    """Run folders by the id of their run; read again when one was added or renamed, which `changed` tells."""
+    return {owner: path.parent for path in parent.glob("*/run.json") if (owner := _owner(path.parent))}
+
+
+def _owner(folder: Path) -> str | None:
+    """The id of the run whose folder this is."""
+    try:
+        return json.loads((folder / "run.json").read_text())["run_id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def add_artifact(uri: str, run_id: str, path: Path, folder: str = "") -> None:

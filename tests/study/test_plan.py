@@ -32,6 +32,8 @@ def add(checked: CheckedStudy, runs: list[RunRecord], tmp_path: Path) -> Callabl
         folder.mkdir(parents=True)
         mark = fingerprint(checked.configs[row, seed], "data")._replace(**changes)  # type: ignore[arg-type]
         mark.save(folder / "fingerprint.json")
+        run_id = f"{number}{'0' * 31}"
+        (folder / "run.json").write_text(json.dumps({"run_id": run_id}))
         if epoch is not None:
             (folder / "checkpoints").mkdir()
             (folder / "checkpoints" / "last.json").write_text(json.dumps({"epoch": epoch}))
@@ -43,7 +45,7 @@ def add(checked: CheckedStudy, runs: list[RunRecord], tmp_path: Path) -> Callabl
             "fingerprint": mark.digest,
         }
         metrics = {"final/i2v/mAP": 1.0, "final/v2i/mAP": 1.0} if status == "FINISHED" else {}
-        about = (f"{number}{'0' * 31}", "baseline", status, tags, {"schedule.epochs": "10"}, metrics)
+        about = (run_id, "baseline", status, tags, {"schedule.epochs": "10"}, metrics)
         runs.append(RunRecord(*about, float(number), None if status == "RUNNING" else 60.0, folder))
         return runs[-1]
 
@@ -110,6 +112,13 @@ def test_a_finished_run_of_other_code_is_kept_and_named(make_plan, add, changes)
     assert plan.notes == ["finished with other code or packages, kept (--repeat-outdated trains again): own seed 0"]
     plan = make_plan(repeat_outdated=True)
     assert actions(plan) == FOUR and "other code or packages" in note(plan, "own", 0)
+
+
+def test_other_code_is_found_by_the_artifacts_of_a_run_whose_folder_is_gone(make_plan, add, monkeypatch):
+    run = add("own", 0, code="older")
+    kept = run.folder.rename(run.folder.parent.with_name("artifacts"))
+    monkeypatch.setattr("star.tracking.artifacts._artifact_folder", lambda uri, run: kept)
+    assert make_plan().notes[0].endswith("own seed 0")
 
 
 def test_a_finished_run_elsewhere_is_taken_over(make_plan, add, runs, monkeypatch: pytest.MonkeyPatch):

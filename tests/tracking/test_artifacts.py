@@ -26,6 +26,13 @@ def test_the_folder_comes_first(run, uri, tmp_path):
     assert artifacts.run_file(uri, run, "b.txt", downloads=tmp_path) is None
 
 
+def test_a_folder_that_was_renamed_is_found(run, uri, tmp_path):
+    renamed = run.folder.rename(run.folder.with_name("best_so_far"))
+    assert artifacts.own_folder(run) == renamed
+    back = renamed.rename(run.folder)
+    assert artifacts.own_folder(run._replace(folder=renamed)) == back
+
+
 @pytest.mark.parametrize("owner", [None, "{}", '{"run_id": "another"}'])
 def test_a_folder_of_another_run_is_not_read(run, uri, tmp_path, owner):
     if owner is None:
