@@ -19,6 +19,8 @@ Reranking = Literal["none", "k_reciprocal", "temporal"]
 MODALITIES: tuple[Modality, Modality] = ("visible", "infrared")
 DIRECTIONS: tuple[Direction, Direction] = ("i2v", "v2i")
 RERANKINGS: tuple[Reranking, ...] = ("k_reciprocal", "temporal")
+RERANKED_TAG = "reranked."
+"""Beginning of the tag of a run that says with what options it was re-ranked."""
 NUMBER_OF_JOINTS = 17
 
 

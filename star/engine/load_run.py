@@ -80,15 +80,15 @@ class LoadedRun(NamedTuple):
             for path in paths:
                 add_artifact(uri or self._store(), run_id, path, into)
 
-    def add_metrics(self, metrics: Mapping[str, float]) -> bool:
-        """Record metrics beside those of the run's last step; False for a run that is in no store.
+    def add_metrics(self, metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+        """Record metrics beside those of the run's last step, and tags; False for a run that is in no store.
 
         Raises:
             TrackingError: the store cannot be written, or does not have the run.
         """
         run_id = self._tracked()
         if run_id:
-            add_metrics(self._store(), run_id, metrics, self.state["step"])
+            add_metrics(self._store(), run_id, metrics, self.state["step"], tags)
         return run_id is not None
 
     def _tracked(self) -> str | None:

@@ -63,8 +63,9 @@ def evaluate_run(
     if evaluation.reranked:
         lines += describe_reranked(evaluation.reranked)
         metrics = {f"final/{name}": value for name, value in evaluation.reranked.metrics().items()}
-        if label == "last" and not different and loaded.add_metrics(metrics):
-            lines.append(f"added to the metrics of the run: final/*_{evaluation.reranked.kind}")
+        if label == "last" and not different and loaded.add_metrics(metrics, evaluation.reranked.tags()):
+            kind, options = evaluation.reranked.kind, evaluation.reranked.options
+            lines.append(f"added to the metrics of the run: final/*_{kind} ({options})")
     if record and not different:
         path = folder / (PER_QUERY_FILE if label == "last" else f"{Path(PER_QUERY_FILE).stem}_{label}.csv")
         write_per_query(per_query(data, evaluation.similarity), path)

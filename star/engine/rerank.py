@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from star.config.schema import Config
+from star.config.schema import Config, Reranking
 from star.engine.build_data import evaluation_loader
 from star.engine.processes import Processes
 from star.evaluation.evaluator import Evaluation, embed
@@ -62,6 +62,11 @@ def build_reranking(
         else:
             found = rerank_test_set(data, evaluation.features, partial(k_reciprocal, **numbers)) if first else {}
         logger.info("re-ranked (%s): %.1f s", options.kind, time.perf_counter() - started)
-        return evaluation._replace(reranked=Reranked(options.kind, found))
+        return evaluation._replace(reranked=Reranked(options.kind, found, _in_words(options)))
 
     return rerank
+
+
+def _in_words(options: Reranking) -> str:
+    names = ("k1", "k2", "weight", *(("halves",) if options.kind == "temporal" else ()))
+    return " ".join(f"{name}={getattr(options, name):g}" for name in names)

@@ -57,7 +57,8 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     tracker.log_metrics(optimistic, history.step)
     checkpoint = folder / "checkpoints" / "last.json"
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    tracker.log_tags({"checkpoint": str(checkpoint), "checkpoint_sha256": digest})
+    tags = evaluation.reranked.tags() if evaluation.reranked else {}
+    tracker.log_tags({"checkpoint": str(checkpoint), "checkpoint_sha256": digest, **tags})
     about = {"checkpoint": str(checkpoint), "checkpoint_sha256": digest, "protocol": data.protocol}
     tracker.log_model("last", history.step, [f"final/{name}" for name in final], about)
     cmc_curve(evaluation.scores, folder / "cmc.png", title=f"{data.name}, last epoch")

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from star.evaluation.ranking import rank
-from star.types import Direction, Reranking, Scores, Split, VideoReIDData
+from star.types import RERANKED_TAG, Direction, Reranking, Scores, Split, VideoReIDData
 
 Features = TypeVar("Features")
 
@@ -20,10 +20,16 @@ class Reranked(NamedTuple):
     Attributes:
         kind: as metrics and columns name it.
         scores: by direction.
+        options: what it was done with, e.g. "k1=20 k2=6 weight=0.3".
     """
 
     kind: Reranking
     scores: Mapping[Direction, Scores]
+    options: str = ""
+
+    def tags(self) -> dict[str, str]:
+        """What a run keeps beside the metrics, so that other options do not share a column with these."""
+        return {f"{RERANKED_TAG}{self.kind}": self.options}
 
     def metrics(self) -> dict[str, float]:
         """Percentages by `<direction>/<score>_<kind>`; which queries count does not change, so it is not repeated."""

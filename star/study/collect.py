@@ -18,7 +18,7 @@ from star.errors import ReportError
 from star.study.rows import Rows
 from star.study.study import STUDY_FILE, Row, Study
 from star.tracking.names import LARGEST_PARAMS
-from star.types import DIRECTIONS
+from star.types import DIRECTIONS, RERANKED_TAG, RERANKINGS
 
 if TYPE_CHECKING:
     from star.tracking.runs import RunRecord
@@ -147,6 +147,14 @@ def _refuse_mixture(collected: Collected) -> None:
                 values.setdefault(measured_alike(run)[name], []).append(describe(run))
             if len(values) > 1:
                 problems += [f"  {name}: {value}: {', '.join(ids)}" for value, ids in values.items()]
+    for kind in RERANKINGS:
+        if any(column.endswith(f"_{kind}") for column in collected.study.columns):
+            values = {}
+            for _, _, run in collected.all:
+                if options := run.tags.get(f"{RERANKED_TAG}{kind}"):
+                    values.setdefault(options, []).append(describe(run))
+            if len(values) > 1:
+                problems += [f"  re-ranking {kind}: {options}: {', '.join(ids)}" for options, ids in values.items()]
     if problems:
         raise ReportError(
             "\n".join(

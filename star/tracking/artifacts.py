@@ -82,14 +82,15 @@ def add_artifact(uri: str, run_id: str, path: Path, folder: str = "") -> None:
         client(uri).log_artifact(run_id, str(path), folder or None)
 
 
-def add_metrics(uri: str, run_id: str, metrics: Mapping[str, float], step: int) -> None:
-    """Record one more point of each metric of a run that has ended.
+def add_metrics(uri: str, run_id: str, metrics: Mapping[str, float], step: int, tags: Mapping[str, str]) -> None:
+    """Record one more point of each metric of a run that has ended, and tags.
 
     Args:
         uri: absolute address of the store.
         run_id: the run.
         metrics: by name.
         step: of the points.
+        tags: by name; they replace those that the run has.
 
     Raises:
         TrackingError: the store cannot be written, or has no such run.
@@ -98,6 +99,8 @@ def add_metrics(uri: str, run_id: str, metrics: Mapping[str, float], step: int) 
     with translated(uri):
         for name, value in metrics.items():
             client(uri).log_metric(run_id, name, value, step=step)
+        for name, text in tags.items():
+            client(uri).set_tag(run_id, name, text)
 
 
 def _artifact_folder(uri: str, run: RunRecord) -> Path | None:

@@ -59,6 +59,7 @@ def test_re_ranked_scores_stand_beside_the_plain_ones(command: Command, run: Run
         for score in ("R1", "R20", "mAP", "mINP"):
             name = f"final/{direction}/{score}"
             assert found.metrics[f"{name}_k_reciprocal"] == pytest.approx(run.metrics[name])
+    assert found.tags["reranked.k_reciprocal"] == "k1=20 k2=6 weight=1"
 
 
 def test_star_evaluate_without_the_filter_ranks_every_query(command: Command, run: RunRecord):

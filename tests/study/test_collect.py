@@ -80,6 +80,21 @@ def test_protocols_are_not_mixed(study, make_run, change, named):
     assert "b0 (baseline, seed 0), b1 (baseline, seed 1)" in str(caught.value)
 
 
+def test_runs_that_were_re_ranked_with_other_options_are_not_mixed(study, make_run):
+    options = ("k1=20 k2=6 weight=0.3", "k1=20 k2=6 weight=0.95")
+    runs = [
+        make_run(f"b{seed}", "baseline", seed, metrics={"final/i2v/mAP_k_reciprocal": 1.0})
+        for seed, text in enumerate(options)
+    ]
+    for run, text in zip(runs, options, strict=True):
+        run.tags["reranked.k_reciprocal"] = text
+    collect(study, runs)
+    with pytest.raises(ReportError, match="re-ranking k_reciprocal: k1=20 k2=6 weight=0.95: b1"):
+        collect(replace(study, columns=("i2v/mAP", "i2v/mAP_k_reciprocal")), runs)
+    runs[1].tags["reranked.k_reciprocal"] = options[0]
+    collect(replace(study, columns=("i2v/mAP", "i2v/mAP_k_reciprocal")), runs)
+
+
 def test_a_run_that_does_not_say_its_protocol_is_not_mixed_in(study, make_run):
     silent = make_run("s0", "star", 0)
     del silent.tags["protocol"]
