@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -9,9 +10,11 @@ from collections.abc import Callable, Sequence
 from star.cli.large_pages import use_large_pages
 from star.errors import StarError
 
+_OF_THE_DISK = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES)
+
 
 def exit_with(command: Callable[[Sequence[str]], None]) -> None:
-    """Run a command; an error that is the input's fault becomes one message and exit code 1.
+    """Run a command; an error that is the input's fault, or the disk's, becomes one message and exit code 1.
 
     `--config-dir FOLDER` is taken from the arguments of every command.
     """
@@ -23,6 +26,11 @@ def exit_with(command: Callable[[Sequence[str]], None]) -> None:
         command(methods_as_experiments(take_config_folders(sys.argv[1:])))
     except StarError as error:
         sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK or error.filename is None:
+            raise
+        sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

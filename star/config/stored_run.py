@@ -52,7 +52,10 @@ def run_folder(run: str) -> Path:
         if found:
             several = f"one of the {len(found)} folders of this run, which are copies: {', '.join(map(str, found))}"
             raise ConfigError([Problem("run", run, several)])
-    expected = f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}"
+    expected = (
+        f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}; its first eight "
+        "characters are enough"
+    )
     raise ConfigError([Problem("run", run, expected)])
 
 

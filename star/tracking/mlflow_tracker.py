@@ -63,7 +63,10 @@ class MLflowTracker(RunRecorder):
         left = unsent_events(self._spool.path)
         if left:
             logger.warning(
-                "%d events of this run did not reach %s; they are kept in %s", left, shown(self.uri), self._spool.path
+                "%d events of this run did not reach %s; they are kept in %s, and star-sync sends them",
+                left,
+                shown(self.uri),
+                self._spool.path,
             )
 
 
@@ -142,6 +145,9 @@ def _continue(
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise TrackingError(f"{shown(address)} has no run {run_id}: give the id or folder of one of its runs") from None
+    if run.info.lifecycle_stage == "deleted":
+        restore = f"MLFLOW_TRACKING_URI={shown(address)} mlflow runs restore --run-id {run_id}"
+        raise TrackingError(f"the run {run_id} was deleted: restore it with `{restore}` or start it again")
     spool_before = Path(run.data.tags.get("run_folder", spool.parent)) / SPOOL_NAME
     if spool_before.is_file() and spool_before.resolve() != spool.resolve():
         send_rest(mlflow_client, run_id, spool_before)

@@ -156,8 +156,8 @@ def prepare_store(uri: str, experiment: str) -> str:
             prepare_interface(mlflow_client, found)
     if found.lifecycle_stage == "deleted":
         raise TrackingError(
-            f"the experiment {experiment!r} was deleted in {shown(uri)}: restore it with "
-            f"`mlflow experiments restore -x {found.experiment_id}` or choose another tracker.experiment"
+            f"the experiment {experiment!r} was deleted: restore it with `MLFLOW_TRACKING_URI={shown(uri)} mlflow "
+            f"experiments restore -x {found.experiment_id}` or choose another tracker.experiment"
         )
     return found.experiment_id
 

@@ -160,6 +160,15 @@ def test_resuming_an_unknown_run(opened):
         opened(run_id="f" * 32)
 
 
+def test_resuming_a_deleted_run(opened, uri):
+    with opened() as tracker:
+        pass
+    client(uri).delete_run(tracker.run_id)
+    restore = f"`MLFLOW_TRACKING_URI={uri} mlflow runs restore --run-id {tracker.run_id}`"
+    with pytest.raises(TrackingError, match=f"was deleted: restore it with {restore}"):
+        opened(run_id=tracker.run_id)
+
+
 def test_a_run_going_on_cannot_be_resumed(opened):
     with opened() as tracker, pytest.raises(TrackingError, match="still going on"):
         opened(run_id=tracker.run_id)
