@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, NamedTuple
 
 from star.data.folder import Folder, has_suffix
@@ -83,12 +84,11 @@ class FrameTable:
     Attributes:
         path: the file.
         entries: its content.
-        suffixes: by key, of the frames looked up so far that it does not name `.jpg`.
     """
 
     path: Folder
     entries: Mapping[str, Any]
-    suffixes: dict[str, str] = field(default_factory=dict)
+    _stated: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Folder) -> FrameTable:
@@ -108,12 +108,17 @@ class FrameTable:
             raise DataError(f"{path}: expected an object with an entry for each identity")
         return cls(path, entries)
 
+    @property
+    def suffixes(self) -> dict[str, str]:
+        """By key, of the frames looked up so far that it does not name `.jpg`."""
+        return {key: suffix for key, suffix in self._stated.items() if suffix != USUAL}
+
     def keys(self, line: TrackLine, modality: Modality) -> tuple[str, ...]:
         """The keys of the frames of a tracklet, in time order.
 
         Raises:
             DataError: the table has no such tracklet, or it is empty, or names files of another identity, modality or
-                camera; gives the line of the list.
+                camera, or files that differ in their suffix alone; gives the line of the list.
         """
         files = self._entry(line, modality)
         folder = f"{line.identity}/{FOLDERS[modality]}/{line.camera}/"
@@ -124,8 +129,13 @@ class FrameTable:
             if not file.startswith(folder) or "/" in stem or not has_suffix(file, *SUFFIXES):
                 raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{USUAL}")
             keys.append(key_folder + stem)
-            if dot + suffix != USUAL:
-                self.suffixes[keys[-1]] = dot + suffix
+            given = intern(dot + suffix)
+            before = self._stated.setdefault(keys[-1], given)
+            if before != given:
+                raise DataError(
+                    f"{line.where}: {self.path} names {folder}{stem}{before} and {file}, which differ in their suffix "
+                    "alone; expected one file of each name"
+                )
         return tuple(keys)
 
     def _entry(self, line: TrackLine, modality: Modality) -> Sequence[str]:

@@ -66,7 +66,8 @@ def read_names(path: Folder) -> NameList:
     """Parse `train_name.txt` or `test_name.txt`.
 
     Raises:
-        DataError: the file is missing or empty, or a line is not a name; gives file and line.
+        DataError: the file is missing or empty, a line is not a name, or two names differ in their suffix alone; gives
+            file and line.
     """
     names = read_lines(path)
     parts = _NAME.findall("\n".join(names))
@@ -74,6 +75,7 @@ def read_names(path: Folder) -> NameList:
         number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
         raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg")
     keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
+    _one_suffix_each(path, names)
     numbers = (np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(4))
     return NameList(path, names, keys, *numbers)
 
@@ -191,6 +193,20 @@ def read_lines(path: Folder, expected: Sequence[str] = INDEX_FILES) -> list[str]
     if not text.strip():
         raise DataError(f"index file {path} is empty")
     return [line.strip() for line in text.rstrip().split("\n")]
+
+
+def _one_suffix_each(path: Folder, names: list[str]) -> None:
+    """Refuse `7.jpg` and `7.png` in one list: a data set has one suffix, so they would be one file read twice."""
+    if len({name.rpartition(".")[2] for name in names}) == 1:
+        return
+    lines: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        before = names[lines.setdefault(name.rpartition(".")[0], number) - 1]
+        if before != name:
+            raise DataError(
+                f"{path}:{number}: given {name}, and {before} before; they differ in their suffix alone, expected one "
+                "file of each name"
+            )
 
 
 def _integers(line: str, where: str) -> list[int]:

@@ -116,6 +116,12 @@ def test_missing_and_empty_index_files_are_named(tiny, name):
         (
             "train_name.txt",
             3,
+            "0001M1D2T1F2.png",
+            r"train_name\.txt:3: given 0001M1D2T1F2\.png, and 0001M1D2T1F2\.jpg before; they differ in their suffix",
+        ),
+        (
+            "train_name.txt",
+            3,
             "0009M1D2T1F3.jpg",
             r"track_train_info\.txt:1: the track is of identity 1, .*_name\.txt:3",
         ),

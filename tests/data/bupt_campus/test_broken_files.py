@@ -91,6 +91,25 @@ def test_entries_of_the_frame_table_that_cannot_be_used(root: Path, change_table
         read_bupt_campus(root)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".JPG"])
+@pytest.mark.parametrize("tracklet", ["1", "2"], ids=["one tracklet", "two tracklets"])
+def test_files_that_differ_in_their_suffix_alone(root: Path, change_table, suffix: str, tracklet: str):
+    """They have one key, so one of them would be read twice and the other never."""
+
+    def change(table: dict) -> None:
+        tracklets = table["7"]["IR"]["LS3"]
+        first = tracklets["1"][0]
+        tracklets[tracklet] = [*tracklets.get(tracklet, []), str(Path(first).with_suffix(suffix))]
+
+    change_table(change)
+    with (root / "gallery.txt").open("a") as file:
+        file.write(f"7 IR LS3 {tracklet}\n")
+    with pytest.raises(
+        DataError, match=rf"\.txt:\d+: .* names 7/IR/LS3/(\S+)\.jpg and 7/IR/LS3/\1\{suffix}, which differ"
+    ):
+        read_bupt_campus(root)
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"1": ', "\xff"])
 def test_a_frame_table_that_is_none(root: Path, text: str):
     (root / "data_paths.json").write_bytes(text.encode("latin-1"))
