@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import lt
 from pathlib import Path
 
 from star.data.bupt_lists import (
@@ -24,7 +25,7 @@ from star.data.frame_suffix import USUAL, stored_suffix
 from star.data.frames import read_frame_file
 from star.data.pack.pack_folder import PackFolder
 from star.errors import DataError
-from star.types import Tracklet
+from star.types import Modality, Tracklet
 
 FRAMES_FOLDER = "DATA"
 CAMERAS = {"LS3": 0, "G25": 1, "CQ1": 2, "W4": 3, "TSG1": 4, "TSG2": 5}
@@ -203,10 +204,10 @@ def _oddities(tracks: dict[str, list[tuple[TrackLine, Tracklet]]]) -> list[str]:
     """What the official code accepts in silence."""
     notes = []
     for file, listed in tracks.items():
-        times = Counter(t.frames for _, t in listed)
+        times = Counter(_entry(line, t) for line, t in listed)
         again = len(listed) - len(times)
         if again:
-            first = next(line.where for line, t in listed if times[t.frames] > 1)
+            first = next(line.where for line, t in listed if times[_entry(line, t)] > 1)
             notes.append(f"{file} repeats {again} tracklets, first {first}")
         lengths: dict[str, set[int]] = {}
         for line, t in listed:
@@ -220,4 +221,53 @@ def _oddities(tracks: dict[str, list[tuple[TrackLine, Tracklet]]]) -> list[str]:
         if shared:
             shown = ", ".join(map(str, sorted(shared)[:10]))
             notes.append(f"{len(shared)} identities are both in {one} and in {other}: {shown}")
+    queries, gallery = ({_entry(line, t): line.where for line, t in tracks[file]} for file in TEST_FILES)
+    if both := [entry for entry in queries if entry in gallery]:
+        notes.append(
+            f"{len(both)} tracklets are both queries and in the gallery, first {queries[both[0]]} and "
+            f"{gallery[both[0]]}"
+        )
+    return notes + _odd_frames(tracks)
+
+
+def _odd_frames(tracks: dict[str, list[tuple[TrackLine, Tracklet]]]) -> list[str]:
+    """Notes on frames that are used more than once, or in an order their names contradict."""
+    entries = {_entry(line, t): (line.where, t.frames) for listed in tracks.values() for line, t in listed}
+    again, unordered = [], []
+    seen: set[str] = set()
+    shared: dict[str, str] = {}
+    for where, frames in entries.values():
+        if len(set(frames)) < len(frames):
+            again.append(where)
+        elif not _rise(frames):
+            unordered.append(where)
+        for key in seen.intersection(frames):
+            shared.setdefault(key, where)
+        seen.update(frames)
+    notes = []
+    if again:
+        notes.append(f"{len(again)} tracklets have a frame more than once in {PATHS_FILE}, first that of {again[0]}")
+    if unordered:
+        notes.append(
+            f"in {len(unordered)} tracklets the frame numbers do not rise in {PATHS_FILE}, first in that of "
+            f"{unordered[0]}; they are taken in the order of the file"
+        )
+    if shared:
+        key = min(shared)
+        one = next(where for where, frames in entries.values() if key in frames)
+        notes.append(f"{len(shared)} frames are in more than one tracklet, such as {key} of {one} and {shared[key]}")
     return notes
+
+
+def _rise(frames: Sequence[str]) -> bool:
+    """Whether the numbers at the end of the names rise; true where a name has none."""
+    words = [key.rpartition("/")[2].rpartition("_")[2] for key in frames]
+    if not all(map(str.isdecimal, words)):
+        return True
+    numbers = list(map(int, words))
+    return all(map(lt, numbers, numbers[1:]))
+
+
+def _entry(line: TrackLine, tracklet: Tracklet) -> tuple[str, Modality, str, str]:
+    """Where the table has a tracklet."""
+    return line.identity, tracklet.modality, line.camera, line.tracklet

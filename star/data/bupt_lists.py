@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from star.data.folder import Folder, has_suffix
 from star.data.frame_suffix import SUFFIXES, USUAL
-from star.data.index import read_lines
+from star.data.index import is_number, read_lines
 from star.data.text import parse_json, read_text
 from star.errors import DataError
 from star.types import Modality
@@ -68,7 +68,7 @@ def read_track_lines(path: Folder) -> list[TrackLine]:
     for number, line in enumerate(read_lines(path, INDEX_FILES), 1):
         words = line.split()
         where = f"{path}:{number}"
-        if len(words) != 4 or not words[0].isdecimal():
+        if len(words) != 4 or not is_number(words[0]):
             raise DataError(f"{where}: given {line!r}, expected identity modality camera tracklet, such as {example}")
         identity, modality, camera, tracklet = words
         if modality not in modalities:
@@ -95,7 +95,7 @@ class FrameTable:
         """Read the file.
 
         Raises:
-            DataError: it is missing or no JSON object; names it.
+            DataError: it is missing or no JSON object, or has a key twice; names it.
         """
         try:
             text = read_text(path)
@@ -103,7 +103,7 @@ class FrameTable:
             raise DataError(f"index file {path} is missing; expected {', '.join(INDEX_FILES)} beside it") from None
         except OSError as error:
             raise DataError(f"index file {path} cannot be read: {error.strerror}") from error
-        entries = parse_json(text, path)
+        entries = parse_json(text, path, each_once=True)
         if not isinstance(entries, dict) or not entries:
             raise DataError(f"{path}: expected an object with an entry for each identity")
         return cls(path, entries)

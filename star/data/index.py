@@ -20,7 +20,9 @@ from star.errors import DataError
 from star.types import Modality, Tracklet
 
 INDEX_FILES = ("train_name.txt", "test_name.txt", "track_train_info.txt", "track_test_info.txt", "query_IDX.txt")
-_NAME = re.compile(r"^(\d+)M(\d)D(\d+)T\d+F(\d+)\.(?i:jpe?g|png)$", re.MULTILINE)
+_NAME = re.compile(r"^(\d{1,18})M(\d)D(\d{1,18})T\d+F(\d{1,18})\.(?i:jpe?g|png)$", re.ASCII | re.MULTILINE)
+_NUMBER = re.compile(r"[0-9]{1,18}")  # what fits an int64
+_DIGITS = " (numbers in digits 0 to 9, no more than 18)"
 _INFRARED = 1
 
 
@@ -73,7 +75,7 @@ def read_names(path: Folder) -> NameList:
     parts = _NAME.findall("\n".join(names))
     if len(parts) != len(names):
         number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
-        raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg")
+        raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg{_DIGITS}")
     keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
     _one_suffix_each(path, names)
     numbers = (np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(4))
@@ -158,8 +160,8 @@ def read_query_numbers(path: Folder, tracks: TrackList) -> list[int]:
     for number, line in enumerate(read_lines(path), 1):
         for word in line.split():
             where = f"{path}:{number}"
-            if not word.isdecimal():
-                raise DataError(f"{where}: given {word!r}, expected track numbers between 1 and {count}")
+            if not is_number(word):
+                raise DataError(f"{where}: given {word!r}, expected track numbers between 1 and {count}{_DIGITS}")
             position = int(word) - 1
             if not 0 <= position < count:
                 raise DataError(
@@ -209,10 +211,15 @@ def _one_suffix_each(path: Folder, names: list[str]) -> None:
             )
 
 
+def is_number(word: str) -> bool:
+    """Whether a word of an index file is a number from 0: ASCII digits, no more than an int64 has room for."""
+    return _NUMBER.fullmatch(word) is not None
+
+
 def _integers(line: str, where: str) -> list[int]:
     words = line.split()
-    if len(words) != 5 or not all(word.isdecimal() for word in words):
-        raise DataError(f"{where}: given {line!r}, expected five numbers: modality first last identity camera")
+    if len(words) != 5 or not all(map(is_number, words)):
+        raise DataError(f"{where}: given {line!r}, expected five numbers: modality first last identity camera{_DIGITS}")
     return [int(word) for word in words]
 
 

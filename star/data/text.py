@@ -22,6 +22,8 @@ _MARKS = {
 }
 """Encodings by byte-order mark; the marks of UTF-32 stand first, as they begin like those of UTF-16."""
 
+_SHOWN = 60  # characters of a value
+
 _NAMES = {"utf-8": "UTF-8", "gb18030": "GB18030"}
 
 
@@ -43,23 +45,39 @@ def read_text(path: _File) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def parse_json(text: str, name: object) -> Any:
+def parse_json(text: str, name: object, *, each_once: bool = False) -> Any:
     """The value a JSON text stands for.
 
     Args:
         text: as `read_text` gives it.
         name: of the file, for messages.
+        each_once: refuse a key that an object has twice, instead of taking the last.
 
     Raises:
-        DataError: it is empty or no JSON; names file and line.
+        DataError: it is empty or no JSON, or has a key twice; names file and line, or file and key.
     """
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            again = next(place for place, key in enumerate(keys) if key in keys[:place])
+            value = json.dumps(pairs[again][1], ensure_ascii=False)
+            raise DataError(
+                f'{name}: the key "{keys[again]}" is twice in one object, the second time with {value[:_SHOWN]}'
+                f"{' ...' if len(value) > _SHOWN else ''}; expected each key once"
+            )
+        return found
+
     if not text.strip():
         raise DataError(f"{name} is empty, expected JSON")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=members if each_once else None)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DataError(f"{name} is not complete JSON ({place}: {error.msg}); make or copy it again") from error
+    except ValueError as error:  # of a number of thousands of digits
+        raise DataError(f"{name} is not JSON this program can read: {error}") from error
     except RecursionError as error:
         raise DataError(f"{name} is not JSON this program can read: its lists are too deep") from error
 

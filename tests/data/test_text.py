@@ -60,6 +60,14 @@ def test_json_that_is_cut_is_named_with_its_line():
         parse_json(" \n", "a.json")
     with pytest.raises(DataError, match=r"a\.json is not JSON .*too deep"):
         parse_json("[" * 100_000, "a.json")
+    with pytest.raises(DataError, match=r"a\.json is not JSON .*digits"):
+        parse_json("9" * 10_000, "a.json")
+
+
+def test_a_key_that_is_twice_in_one_object_of_json():
+    assert parse_json('{"a": 1, "a": 2}', "a.json") == {"a": 2}
+    with pytest.raises(DataError, match='a.json: the key "a" is twice in one object, the second time with 2; expected'):
+        parse_json('[{"a": 1, "b": 0, "a": 2}]', "a.json", each_once=True)
 
 
 @pytest.mark.parametrize(("encoding", "mark"), MARKED.items())

@@ -42,6 +42,8 @@ def test_a_root_that_is_another_folder(tmp_path: Path, root: Path):
         ("train.txt", 2, "1 RGB/IR CQ1", r"train\.txt:2: given '1 RGB/IR CQ1', expected identity modality camera"),
         ("train.txt", 2, "", r"train\.txt:2: given ''"),
         ("train.txt", 2, "one RGB/IR CQ1 1", r"train\.txt:2: given 'one RGB/IR CQ1 1'"),
+        ("train.txt", 2, "١ RGB/IR CQ1 1", r"train\.txt:2: given '١ RGB/IR CQ1 1', expected identity"),
+        ("train.txt", 2, f"{'9' * 23} RGB/IR CQ1 1", r"train\.txt:2: given '9+ RGB/IR CQ1 1', expected identity"),
         ("train.txt", 2, "1 RGB CQ1 1", r"train\.txt:2: given modality RGB, expected RGB/IR in train\.txt"),
         ("train_auxiliary.txt", 1, "5 IR TSG2 1", r"train_auxiliary\.txt:1: given modality IR, expected RGB/IR"),
         ("query.txt", 3, "9 RGB/IR CQ1 1", r"query\.txt:3: given modality RGB/IR, expected RGB or IR in query\.txt"),
@@ -110,6 +112,20 @@ def test_files_that_differ_in_their_suffix_alone(root: Path, change_table, suffi
         read_bupt_campus(root)
 
 
+@pytest.mark.parametrize("keys", [(), ("7",), ("7", "IR", "LS3")], ids=["identity", "modality", "tracklet"])
+def test_a_key_that_is_twice_in_one_object(root: Path, keys: tuple[str, ...]):
+    text = (root / "data_paths.json").read_text()
+    inner = json.loads(text)
+    for key in keys:
+        inner = inner[key]
+    name, value = next(iter(inner.items()))
+    old, new = json.dumps(inner), json.dumps(inner)[:-1] + f', "{name}": {json.dumps(value)}}}'
+    assert text.count(old) == 1
+    (root / "data_paths.json").write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=rf'data_paths\.json: the key "{name}" is twice in one object, the second time'):
+        read_bupt_campus(root)
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"1": ', "\xff"])
 def test_a_frame_table_that_is_none(root: Path, text: str):
     (root / "data_paths.json").write_bytes(text.encode("latin-1"))
@@ -146,8 +162,7 @@ def test_png_frames_keep_their_suffix(root: Path):
 
 
 def test_what_the_official_code_accepts_is_noted(root: Path, change_table):
-    for file in root.glob("*.h5"):
-        file.unlink()
+    _without_skeletons(root)
     change_table(lambda table: table["1"]["RGB"]["G25"]["1"].pop())
     moved = json.loads((root / "data_paths.json").read_text())
     for modality in ("RGB", "IR"):
@@ -164,6 +179,61 @@ def test_what_the_official_code_accepts_is_noted(root: Path, change_table):
         f"1 pairs have more frames in one modality than in the other, first {root}/train.txt:1",
         "1 identities are both in train.txt and in query.txt: 7",
         "1 identities are both in train.txt and in gallery.txt: 7",
+    )
+
+
+def _without_skeletons(root: Path) -> None:
+    for file in root.glob("*.h5"):
+        file.unlink()
+
+
+def test_frames_out_of_order_and_frames_twice_in_a_tracklet_are_noted(root: Path, change_table):
+    _without_skeletons(root)
+
+    def change(table: dict) -> None:
+        table["7"]["IR"]["LS3"]["1"].reverse()
+        gallery = table["7"]["IR"]["G25"]["1"]
+        gallery[2:] = gallery[:2]
+
+    change_table(change)
+    assert read_bupt_campus(root).notes == (
+        f"1 tracklets have a frame more than once in data_paths.json, first that of {root}/gallery.txt:2",
+        "in 1 tracklets the frame numbers do not rise in data_paths.json, first in that of "
+        f"{root}/query.txt:1; they are taken in the order of the file",
+    )
+
+
+def test_names_without_numbers_have_no_order(root: Path, change_table):
+    _without_skeletons(root)
+    files = [f"7/IR/LS3/{name}.jpg" for name in ("late", "early", "7", "1")]
+    first = next((root / "DATA" / "7" / "IR" / "LS3").iterdir())
+    for file in files:
+        shutil.copy(first, root / "DATA" / file)
+    change_table(_set("7", "IR", "LS3", "1", to=files))
+    assert read_bupt_campus(root).notes == ()
+
+
+def test_two_tracklets_with_the_same_files_are_noted(root: Path, change_table):
+    """Numbers of the same length and of another: the frames of a query are those of a gallery tracklet, or in one."""
+    _without_skeletons(root)
+    files = json.loads((root / "data_paths.json").read_text())["7"]["IR"]["LS3"]["1"]
+    (root / "gallery.txt").write_text((root / "gallery.txt").read_text() + "7 IR LS3 2\n7 IR LS3 3\n")
+
+    def change(table: dict) -> None:
+        table["7"]["IR"]["LS3"] |= {"2": files, "3": files[1:3]}
+
+    change_table(change)
+    assert read_bupt_campus(root).notes == (
+        f"4 frames are in more than one tracklet, such as {files[0].removesuffix('.jpg').replace('IR', 'ir', 1)} of "
+        f"{root}/query.txt:1 and {root}/gallery.txt:13",
+    )
+
+
+def test_queries_that_are_in_the_gallery_are_noted(root: Path):
+    _without_skeletons(root)
+    (root / "gallery.txt").write_text((root / "gallery.txt").read_text() + (root / "query.txt").read_text())
+    assert read_bupt_campus(root).notes == (
+        f"6 tracklets are both queries and in the gallery, first {root}/query.txt:1 and {root}/gallery.txt:13",
     )
 
 
