@@ -118,6 +118,11 @@ def read_tracks(path: Folder, names: NameList) -> TrackList:
             f"{path.name}: {(uses > 1).sum()} frames are in more than one track (first: "
             f"{names.names[int(np.argmax(uses > 1))]})"
         )
+    if (uses == 0).any():
+        notes.append(
+            f"{(uses == 0).sum()} frames of {names.path.name} are in no track of {path.name} (first: line "
+            f"{int(np.argmax(uses == 0)) + 1})"
+        )
     if unordered:
         notes.append(
             f"{path.name}: in {len(unordered)} tracks the frame numbers do not rise (first: line {unordered[0]}); they "

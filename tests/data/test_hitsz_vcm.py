@@ -187,7 +187,7 @@ def test_frames_and_tracks_that_are_listed_twice_are_noted(tiny, edit):
     edit(tiny.index / "query_IDX.txt", 1, "1 5 6 9 10")
     notes = read_hitsz_vcm(tiny.root).notes
     assert "train_name.txt: 1 frames are listed again (first: line 2, as line 1)" in notes
-    assert "test_name.txt" not in "".join(notes)
+    assert not any(note.startswith("test_name.txt") for note in notes)
     assert "track_test_info.txt: 1 tracks are listed again (first: line 2, as line 1)" in notes
 
 
@@ -203,6 +203,19 @@ def test_frames_of_two_tracks_and_frames_out_of_order_are_noted(tiny, edit):
     assert any(
         "in 1 tracks the frame numbers do not rise (first: line 1)" in n for n in read_hitsz_vcm(tiny.root).notes
     )
+
+
+def test_frames_in_no_track_are_noted(tiny):
+    """Of a track list that is cut, and of one whose last positions do not count the last frame."""
+    path = tiny.index / "track_train_info.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-4]))
+    notes = read_hitsz_vcm(tiny.root).notes
+    assert "48 frames of train_name.txt are in no track of track_train_info.txt (first: line 145)" in notes
+    words = [line.split() for line in lines]
+    path.write_text("\n".join(f"{m} {first} {int(last) - 1} {who} {camera}" for m, first, last, who, camera in words))
+    notes = read_hitsz_vcm(tiny.root, min_frames=11).notes
+    assert notes == ("16 frames of train_name.txt are in no track of track_train_info.txt (first: line 12)",)
 
 
 def test_identities_in_both_parts_are_noted(tmp_path):
