@@ -38,10 +38,12 @@ class FolderFrames:
         Raises:
             DataError: the file is missing or cannot be read; names it.
         """
+        file = f"{key}{self.suffix}"
         try:
-            return read_frame_file(self.path, f"{key}{self.suffix}")
+            return read_frame_file(self.path, file)
         except DataError as error:
-            if others := same_frame(self.path, key):
+            others = same_frame(self.path, key)
+            if others and file not in others:
                 raise DataError(f"{error}; there is {others[0]}, but one data set has one suffix: rename it") from error
             raise
 
@@ -75,6 +77,7 @@ def read_file(path: Path | str) -> bytes:
             os.close(file)
         return parts[0] if len(parts) == 1 else b"".join(parts)
     except FileNotFoundError:
-        raise DataError(f"frame {path} is missing") from None
+        link = f": it is a link to {os.readlink(path)}, which is not there" if os.path.islink(path) else ""
+        raise DataError(f"frame {path} is missing{link}") from None
     except OSError as error:
         raise DataError(f"frame {path} cannot be read: {error.strerror}") from error
