@@ -18,6 +18,8 @@ from star.types import MODALITIES, NUMBER_OF_JOINTS, Direction, Modality, Split,
 _SAMPLED = 1000
 _SHOWN = 10
 _CHUNK = 256
+_TINY = 0.01
+"""Share of the median frame's pixels below which the smallest frame is named."""
 
 
 class SplitReport(NamedTuple):
@@ -75,6 +77,7 @@ class DatasetReport(NamedTuple):
         checked: frames that were decoded.
         bad: messages of all frames that could not be; each names its file.
         heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
+        tiny: a message that names the smallest frame, if it has less than a hundredth of the median's pixels.
         skeletons: by modality; empty without a store.
     """
 
@@ -87,6 +90,7 @@ class DatasetReport(NamedTuple):
     bad: tuple[str, ...]
     heights: tuple[int, int]
     widths: tuple[int, int]
+    tiny: str | None
     skeletons: dict[Modality, SkeletonReport]
 
 
@@ -140,6 +144,7 @@ def check_dataset(
         bad=tuple(report.error for report in found if report.error),
         heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
         widths=(int(sizes[:, 1].min()), int(sizes[:, 1].max())),
+        tiny=_tiny(frames, found),
         skeletons={m: _skeletons([r for r in found if r.modality == m]) for m in MODALITIES}
         if any(split.skeletons for split in data.splits)
         else {},
@@ -167,6 +172,7 @@ def format_report(report: DatasetReport) -> str:
     )
     lines += [f"    {message}" for message in report.bad[:_SHOWN]]
     lines += [f"    ... and {len(report.bad) - _SHOWN:,} more"] if len(report.bad) > _SHOWN else []
+    lines += [f"    {report.tiny}"] if report.tiny else []
     for modality, found in report.skeletons.items():
         share = f"{found.with_skeleton / found.frames:.1%}" if found.frames else "none"
         lines.append(
@@ -218,6 +224,20 @@ def count_directions(data: VideoReIDData) -> dict[Direction, DirectionReport]:
         )
         for direction, pair in data.test.items()
     }
+
+
+def _tiny(frames: list[tuple[Split, str, Modality]], found: list[_FrameReport]) -> str | None:
+    sizes = [(report.size[0] * report.size[1], place, report.size) for place, report in enumerate(found) if report.size]
+    median = float(np.median([pixels for pixels, _, _ in sizes] or [0]))
+    few = [entry for entry in sizes if entry[0] < _TINY * median]
+    if not few:
+        return None
+    _, place, (height, width) = min(few)
+    split, key, _ = frames[place]
+    return (
+        f"{len(few):,} frames have less than a hundredth of the median's {median:,.0f} pixels, smallest: "
+        f"{split.frames.name(key)} (height {height}, width {width})"
+    )
 
 
 def _skeletons(found: list[_FrameReport]) -> SkeletonReport:

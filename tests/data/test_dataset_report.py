@@ -61,6 +61,19 @@ def test_frame_sizes_notes_and_no_skeletons(tiny):
     assert "skeletons: none" in format_report(report) and "note: 4 infrared test tracks" in format_report(report)
 
 
+def test_the_smallest_frame_is_named_where_sizes_differ_wildly(tiny):
+    data = read_hitsz_vcm(tiny.root)
+    paths = [data.train.frames.path / f"{key}.jpg" for key in data.train.tracklets[0].frames[:3]]
+    write_jpeg(paths[0], read_frame(paths[0])[:4, :3])
+    assert check_dataset(data).tiny is None  # 12 of 1,152 pixels
+    write_jpeg(paths[0], read_frame(paths[0])[:2, :2])
+    write_jpeg(paths[2], read_frame(paths[2])[:1, :1])
+    paths[1].write_bytes(b"")
+    text = format_report(check_dataset(data, workers=2))
+    assert "2 frames have less than a hundredth of the median's 1,152 pixels" in text
+    assert f"smallest: {paths[2]} (height 1, width 1)" in text
+
+
 def test_quick_check_samples(tmp_path, monkeypatch):
     monkeypatch.setattr("star.data.dataset_report._SAMPLED", 50)
     write_tiny_vcm(tmp_path)
