@@ -20,13 +20,20 @@ def check() -> None:
     exit_with(_check)
 
 
+def _picture(word: str) -> Path:
+    """The file an option names; an override behind `--sheet` would be one otherwise."""
+    if Path(word).suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"given {word}, expected the name of a PNG file, such as people.png")
+    return Path(word)
+
+
 def _check(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("star-check", description=check.__doc__)
     parser.add_argument("overrides", nargs="*", help="overrides of the configuration as for star-train, "
                         "e.g. dataset=synthetic")  # fmt: skip
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")
-    parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the data set")
-    parser.add_argument("--augmented", type=Path, metavar="PNG", help="write the first training batch as a picture")
+    parser.add_argument("--sheet", type=_picture, metavar="PNG", help="write a contact sheet of the data set")
+    parser.add_argument("--augmented", type=_picture, metavar="PNG", help="write the first training batch as a picture")
     cost = parser.add_argument_group("what configurations cost (docs/cost.md)")
     cost.add_argument("--cost", action="store_true", help="a table of parameters, operations, time and memory; several "
                       "values of an override are several lines: method=agw,mitml")  # fmt: skip
@@ -70,4 +77,7 @@ def _check(arguments: Sequence[str]) -> None:
     elif not options.config_only:
         from star.engine.check_data import check_data
 
-        sys.stdout.write(check_data(config, sheet=options.sheet, augmented=options.augmented) + "\n")
+        found = check_data(config, sheet=options.sheet, augmented=options.augmented)
+        sys.stdout.write(f"{found.report}\n")
+        if found.problems:
+            raise StarError("\n".join(found.problems))

@@ -262,7 +262,11 @@ def _too_few(split: Split, identities: int, found: int, owned: str) -> DataError
     return DataError(
         f"batch larger than the identities: schedule.identities={identities} different identities a batch, but "
         f"split {split.name!r} of {split.frames.path} has {found} with {owned}; "
-        f"give schedule.identities={found} or less"
+        + (
+            f"give schedule.identities={found} or less"
+            if found
+            else "no batch can be made: give another data set, or lower dataset.min_frames"
+        )
     )
 
 

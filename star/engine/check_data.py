@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from star.config.schema import Config
 from star.data.contact_sheet import augmented_sheet, contact_sheet
@@ -12,12 +13,24 @@ from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
-from star.errors import DataError
+from star.errors import DataError, StarError
 
 _NAMED = 10
 
 
-def check_data(config: Config, sheet: Path | None = None, augmented: Path | None = None) -> str:
+class Checked(NamedTuple):
+    """What `check_data` found.
+
+    Attributes:
+        report: of the data set, as text.
+        problems: messages of all that keeps a run from training on it, or a picture from being drawn.
+    """
+
+    report: str
+    problems: tuple[str, ...]
+
+
+def check_data(config: Config, sheet: Path | None = None, augmented: Path | None = None) -> Checked:
     """Read the index, decode every frame of every tracklet, also of those too short to be used, look up its skeleton.
 
     Args:
@@ -25,12 +38,8 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
         sheet: where to write a picture of some tracklets; None: no picture.
         augmented: where to write a picture of the first training batch; None: no picture.
 
-    Returns:
-        The report as text.
-
     Raises:
-        DataError: the data set cannot be used, frames of its pack are damaged, or frames are bad and
-            `dataset.on_bad_frame` is "stop".
+        DataError: the data set cannot be read, or frames of its pack are damaged.
     """
     checksums = "" if config.dataset.pack is None else _verify(Pack(Path(config.dataset.pack).expanduser())) + "\n"
     data = load_data(config)
@@ -45,15 +54,23 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
             directions=count_directions(data),
         )
     )
-    if sheet is not None:
-        text += f"\ncontact sheet: {contact_sheet(data, sheet)}"
-    if augmented is not None:
-        with closing(train_loader(config, data).epoch(0)) as batches:
-            picture = augmented_sheet(next(batches), data.train.identities, augmented)
-        text += f"\nfirst training batch: {picture}"
+    problems = []
     if report.bad and config.dataset.on_bad_frame == "stop":
-        raise DataError(f"{len(report.bad)} bad frames (dataset.on_bad_frame=skip trains without them)\n{text}")
-    return text
+        problems.append(f"{len(report.bad)} bad frames (dataset.on_bad_frame=skip trains without them)")
+    try:
+        if sheet is not None:
+            text += f"\ncontact sheet: {contact_sheet(data, sheet)}"
+    except DataError as error:
+        problems.append(str(error))
+    try:
+        loader = train_loader(config, data)
+        if augmented is not None:
+            with closing(loader.epoch(0)) as batches:
+                picture = augmented_sheet(next(batches), data.train.identities, augmented)
+            text += f"\nfirst training batch: {picture}"
+    except StarError as error:
+        problems.append(str(error))
+    return Checked(text, tuple(problems))
 
 
 def _verify(pack: Pack) -> str:

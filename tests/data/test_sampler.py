@@ -95,6 +95,10 @@ def test_identities_of_one_modality_are_noted_and_left_out():
 def test_batch_larger_than_the_identities():
     with pytest.raises(DataError, match=r"batch larger than the identities: schedule\.identities=7 .* has 6"):
         _plan(identities=7)
+    with pytest.raises(
+        DataError, match=r"has 0 with tracklets in both .*; no batch can be made: give another data set"
+    ):
+        _plan(_split({1: (2, 0), 2: (0, 2)}), identities=1)
 
 
 @pytest.mark.parametrize("batches", [None, 5])

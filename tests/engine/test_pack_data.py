@@ -129,7 +129,7 @@ def test_generated_data_are_packed_and_their_levels_must_agree(tmp_path):
 
 
 def test_check_verifies_a_pack_and_names_what_is_damaged(command: Command, pack, tmp_path):
-    good = command("check", f"dataset.pack={pack}")
+    good = command("check", f"dataset.pack={pack}", "schedule.identities=4")
     assert good.returncode == 0 and "the checksums of its 336 frames are right" in good.stdout
     assert "336 checked, 0 bad" in good.stdout
     damaged, records = bytearray(pack.read_bytes()), Pack(pack).records()
