@@ -26,6 +26,7 @@ def pack_data(config: PackConfig) -> str:
     options = config.pack
     path, storage = Path(str(options.out)).expanduser(), _storage(options)
     contents = contents_to_pack(config.dataset, options.workers)
+    finished = path.exists()
     with counting("packing", "frames") as show:
         kept = pack_dataset(
             contents,
@@ -36,8 +37,11 @@ def pack_data(config: PackConfig) -> str:
             on_progress=show,
         )
     pack = Pack(path)
+    done = f"{kept:,} found done"
+    if finished:
+        done += f", not read again: star-check dataset.pack={path} compares their checksums"
     lines = [
-        f"{path}: {pack.frames:,} frames ({kept:,} found done), {path.stat().st_size / 1e6:,.1f} MB, {storage}",
+        f"{path}: {pack.frames:,} frames ({done}), {path.stat().st_size / 1e6:,.1f} MB, {storage}",
         f"index sha256 {pack.sha256}",
     ]
     if problems := pack.problems:

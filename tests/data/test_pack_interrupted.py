@@ -303,3 +303,28 @@ def test_bad_frames_before_an_interruption(tmp_path):
     assert same(
         batches(unpack(tmp_path / "b.pack"), 48, 24, on_bad_frame="skip"), batches(data, 48, 24, on_bad_frame="skip")
     )
+
+
+@pytest.mark.parametrize("storage", [Storage(), Storage((64, 32))], ids=["as it is", "resized"])
+def test_a_frame_that_was_changed_after_the_interruption_is_named_and_packed_again(tmp_path, storage, caplog):
+    """Also one that is now bad; one that was only copied to its place again is kept."""
+    root = write_tiny_vcm(tmp_path / "vcm", skeletons=True).root
+    data = read_hitsz_vcm(root)
+    pack_one(data, tmp_path / "whole.pack", root, storage)
+    place = data_start(Pack(tmp_path / "whole.pack").records()[101])
+    (tmp_path / "a.pack.partial").write_bytes((tmp_path / "whole.pack").read_bytes()[:place])
+    files = [root / "Train" / f"{data.train.tracklets[number].frames[3]}.jpg" for number in (1, 2, 4)]
+    files[0].write_bytes(files[0].read_bytes())
+    older = files[1].stat()
+    files[1].write_bytes(files[2].read_bytes())
+    os.utime(files[1], ns=(older.st_atime_ns, older.st_mtime_ns))  # as `cp -p` leaves it
+    shutil.copy(tmp_path / "a.pack.partial", tmp_path / "b.pack.partial")
+    os.utime(tmp_path / "b.pack.partial", ns=(older.st_atime_ns, older.st_mtime_ns))
+    name = str(files[1].relative_to(root))
+    assert pack_one(data, tmp_path / "a.pack", root, storage) == 27
+    assert f"frame {name} has changed since it was packed" in caplog.text
+    pack_one(data, tmp_path / "new.pack", root, storage)
+    assert (tmp_path / "a.pack").read_bytes() == (tmp_path / "new.pack").read_bytes()
+    files[1].write_bytes(b"")
+    with pytest.raises(DataError, match=rf"frame {files[1]} is empty"):
+        pack_one(data, tmp_path / "b.pack", root, storage)

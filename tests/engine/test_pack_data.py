@@ -146,7 +146,8 @@ def test_check_verifies_a_pack_and_names_what_is_damaged(command: Command, pack,
 
 def test_the_command_is_done_at_once_when_the_pack_is_there(command: Command, pack, tiny_root):
     again = command("pack", f"dataset.root={tiny_root}", f"pack.out={pack}")
-    assert again.returncode == 0 and "336 frames (336 found done)" in again.stdout
+    assert again.returncode == 0 and "336 frames (336 found done, not read again: " in again.stdout
+    assert f"star-check dataset.pack={pack} compares their checksums" in again.stdout
 
 
 def test_bad_frames_stop_or_are_counted(tmp_path):
@@ -157,6 +158,28 @@ def test_bad_frames_stop_or_are_counted(tmp_path):
         _pack(f"dataset.root={tiny.root}", f"pack.out={tmp_path}/a.pack")
     text = _pack(f"dataset.root={tiny.root}", f"pack.out={tmp_path}/a.pack", "dataset.on_bad_frame=skip")
     assert "1 of them cannot be decoded" in text and "Train/0001/ir/D2/3.jpg is empty" in text
+
+
+def test_a_pack_without_bad_frames_is_refused_where_they_would_be_packed(tmp_path):
+    """With `stop`, whether or not they are repaired by now; with `skip`, once they are."""
+    tiny = write_tiny_vcm(tmp_path / "vcm", skeletons=True)
+    files = [tiny.train / "0001" / "ir" / "D2" / f"{number}.jpg" for number in (3, 5)]
+    good = files[1].read_bytes()
+    for file in files:
+        file.write_bytes(b"")
+    again = (f"dataset.root={tiny.root}", f"pack.out={tmp_path}/a.pack")
+    _pack(*again, "dataset.on_bad_frame=skip")
+    assert "2 of them cannot be decoded" in _pack(*again, "dataset.on_bad_frame=skip")
+    without = r"a.pack is there and was made without 2 frames that could not be decoded, first: .*/3.jpg is empty"
+    with pytest.raises(DataError, match=without):
+        _pack(*again)
+    files[1].write_bytes(good)
+    with pytest.raises(DataError, match=without):
+        _pack(*again)
+    with pytest.raises(DataError, match=r"without 1 frames that can be decoded now, first Train/0001/ir/D2/5.jpg; del"):
+        _pack(*again, "dataset.on_bad_frame=skip")
+    (tmp_path / "a.pack").unlink()
+    assert "1 of them cannot be decoded" in _pack(*again, "dataset.on_bad_frame=skip")
 
 
 def test_short_tracklets_are_packed_too(tmp_path):

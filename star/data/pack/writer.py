@@ -2,12 +2,14 @@
 
 A run that was killed or had no disk space left is continued by the same call: whole records of frames are kept, after
 their checksums were compared. Order and bytes of the records do not depend on the number of workers or on
-interruptions, so the finished file does not either.
+interruptions, so the finished file does not either. Frames whose files were changed after the interruption are compared
+with their records, and packed again from the first that differs.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from zipfile import ZipInfo
 import cv2
 
 from star.data.pack.archive import data_end, encode_directory, frame_size, make_record, read_record
-from star.data.pack.contents import Contents
+from star.data.pack.contents import Contents, Frame
 from star.data.pack.encoding import EncodedFrame, Storage, encode_frame, read_joints
 from star.data.pack.packed_skeletons import encode_skeletons
 from star.data.pack.partial import PartialFile
@@ -28,6 +30,7 @@ from star.errors import DataError
 
 Progress = Callable[[int, int], None]
 
+_log = logging.getLogger(__name__)
 _CHUNK = 512
 _REPORT_EVERY = 64
 
@@ -56,7 +59,8 @@ def pack_dataset(
 
     Raises:
         DataError: a frame cannot be decoded, the disk is full, another process packs into this file, or the file is
-            there and is something else; the same call continues where it stopped.
+            there and is something else, or was made without frames that this call would pack; the same call continues
+            where it stopped.
     """
     writer = _Writer(contents, storage, skip_bad)
     if path.exists():
@@ -95,14 +99,33 @@ class _Writer:
         return max(0, len(self._records) - 1)
 
     def check_finished(self, path: Path) -> int:
-        """Refuse a file of other contents; returns how many frames it has."""
-        found = Pack(path).about
+        """Refuse a file of other contents or without frames that this call would pack; returns how many it has."""
+        pack = Pack(path)
+        found = pack.about
         differing = [f"{k}: given {v}, there {found.get(k)}" for k, v in self._about.items() if v != found.get(k)]
         if differing:
             raise DataError(
                 f"{path} is there and is another pack ({'; '.join(differing)}); give another pack.out, or delete it"
             )
+        problems = pack.problems
+        if problems and not self._skip_bad:
+            raise DataError(
+                f"{path} is there and was made without {len(problems):,} frames that could not be decoded, first: "
+                f"{problems[0]}; delete it, and the same command packs them if they are repaired, or give "
+                "dataset.on_bad_frame=skip to leave it as it is"
+            )
+        if problems and (repaired := self._repaired(pack)):
+            raise DataError(
+                f"{path} is there and was made without {len(repaired):,} frames that can be decoded now, first "
+                f"{repaired[0]}; delete it, and the same command packs them"
+            )
         return len(self._contents.frames)
+
+    def _repaired(self, pack: Pack) -> list[str]:
+        """Names of the frames that could not be decoded when the pack was made, and can be now."""
+        records = zip(self._contents.frames, pack.records()[1:], strict=False)
+        bad = [frame for frame, record in records if frame_size(record) == (0, 0)]
+        return [frame.name for frame in bad if encode_frame(frame, self._storage).problem is None]
 
     def continue_file(self, file: PartialFile) -> int:
         """Keep the frames that are whole of what an interrupted run has written; returns how many.
@@ -112,6 +135,7 @@ class _Writer:
         """
         about = json.dumps(self._about, indent=1, sort_keys=True).encode()
         first = make_record(ABOUT, len(about), zlib.crc32(about), 0)
+        stopped = os.fstat(file.descriptor).st_mtime
         expected = first.FileHeader() + about
         found = os.pread(file.descriptor, len(expected), 0)
         if not expected.startswith(found):
@@ -127,11 +151,14 @@ class _Writer:
             if whole is None:
                 break
             record, data = whole
-            if frame_size(record) == (0, 0):
+            bad = frame_size(record) == (0, 0)
+            if bad or _is_newer(frame, stopped):
                 encoded = encode_frame(frame, self._storage)
-                if encoded.problem is None or encoded.data != data:  # it was repaired
+                if bad == (encoded.problem is None) or encoded.data != data:
+                    _log.warning("frame %s has changed since it was packed; packing goes on there", frame.name)
                     break
-                self._pass_over(encoded.problem)
+                if encoded.problem is not None:
+                    self._pass_over(encoded.problem)
             self._records.append(record)
         file.cut(data_end(self._records[-1]))
         return self.frames
@@ -186,3 +213,11 @@ class _Writer:
             for start in range(self.frames, len(self._contents.frames), _CHUNK):
                 chunk = self._contents.frames[start : start + _CHUNK]
                 yield from pool.map(partial(encode_frame, storage=self._storage), chunk)
+
+
+def _is_newer(frame: Frame, time: float) -> bool:
+    """Whether the file of a frame was written or exchanged at a time or later; false of frames of a pack."""
+    try:
+        return os.stat(frame.source.name(frame.key)).st_ctime >= time
+    except OSError:
+        return False
