@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, NamedTuple
 
-from star.data.folder import Folder, has_suffix
+from star.data.folder import Folder
 from star.data.frame_suffix import SUFFIXES, USUAL
 from star.data.index import is_number, read_lines
 from star.data.text import parse_json, read_text
@@ -125,13 +125,13 @@ class FrameTable:
         key_folder = f"{line.identity}/{KEY_FOLDERS[modality]}/{line.camera}/"
         keys = []
         for file in files:
-            stem, dot, suffix = file.removeprefix(folder).rpartition(".")
-            if not file.startswith(folder) or "/" in stem or not has_suffix(file, *SUFFIXES):
+            stem, dot, ending = file.removeprefix(folder).rpartition(".")
+            suffix = intern(dot + ending)
+            if not file.startswith(folder) or not stem or "/" in stem or suffix.lower() not in SUFFIXES:
                 raise DataError(f"{line.where}: {self.path} names the frame {file!r}, expected {folder}<name>{USUAL}")
             keys.append(key_folder + stem)
-            given = intern(dot + suffix)
-            before = self._stated.setdefault(keys[-1], given)
-            if before != given:
+            before = self._stated.setdefault(keys[-1], suffix)
+            if before != suffix:
                 raise DataError(
                     f"{line.where}: {self.path} names {folder}{stem}{before} and {file}, which differ in their suffix "
                     "alone; expected one file of each name"

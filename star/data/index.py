@@ -22,7 +22,7 @@ from star.types import Modality, Tracklet
 INDEX_FILES = ("train_name.txt", "test_name.txt", "track_train_info.txt", "track_test_info.txt", "query_IDX.txt")
 _NAME = re.compile(r"^(\d{1,18})M(\d)D(\d{1,18})T\d+F(\d{1,18})\.(?i:jpe?g|png)$", re.ASCII | re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,18}")  # what fits an int64
-_DIGITS = " (numbers in digits 0 to 9, no more than 18)"
+_DIGITS = " (numbers of at most 18 digits, 0 to 9)"
 _INFRARED = 1
 
 
