@@ -84,6 +84,8 @@ def _set(*keys: str, to: object) -> Callable[[dict], None]:
         (["7/RGB/LS3/a.jpg"], "expected 7/IR/LS3/<name>"),
         (["7/IR/LS3/deeper/a.jpg"], "expected 7/IR/LS3/<name>"),
         (["7/IR/LS3/a"], "expected 7/IR/LS3/<name>"),
+        (["7/IR/LS3/.jpg"], "expected 7/IR/LS3/<name>"),
+        (["7/IR/LS3/a.gif"], "expected 7/IR/LS3/<name>"),
         (["7/IR/LS3/nothing.jpg"], r"none of the 1 frames of this infrared tracklet is on disk, first .*nothing\.jpg"),
     ],
 )
