@@ -76,7 +76,7 @@ class Dataset:
     auxiliary: bool
     fake_infrared: bool
     min_frames: int = number(minimum=1)
-    frames: int = number(minimum=1)
+    frames: int = number(minimum=1, maximum=1000)
     height: int = number(minimum=16)
     width: int = number(minimum=16)
     on_bad_frame: OnBadFrame

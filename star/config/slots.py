@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from star.config.schema import Config, Preparation
 from star.config.signature import check_arguments, constructor_names
 from star.config.target import locate
-from star.config.validate import is_scalar, nearest, validate
+from star.config.validate import did_you_mean, is_scalar, nearest, validate
 from star.errors import Problem
 from star.types import Slot
 
@@ -159,12 +159,24 @@ def fill_slots(config: Config, problems: list[Problem]) -> dict[str, Slot]:
         elif node.get("_target_", "") is None:
             if place not in ("frame_head",):
                 problems.append(Problem(f"{key}._target_", "null", PLACES[place].kind.words))
+        elif "_target_" not in node and (meant := _named_alike(config, place, key)):
+            problems.append(
+                Problem(key, repr(node), f"a term or branch with `_target_`; there is none of this name{meant}")
+            )
         elif (slot := _fill(PLACES[place], key, node, problems)) is not None:
             slots[key] = slot
     problems.extend(_wrong_loss_keys(config))
     problems.extend(_unknown_guidance(config))
     preparation_of(config, problems)
     return slots
+
+
+def _named_alike(config: Config, place: str, key: str) -> str:
+    """The term or branch that a misspelt key may mean, as a question; empty if none is near."""
+    if place not in ("loss", "branch"):
+        return ""
+    named = [name for name, node in getattr(config, place).items() if isinstance(node, dict) and "_target_" in node]
+    return did_you_mean(key.partition(".")[2], named)
 
 
 def fill_slot(config: Config, key: str, problems: list[Problem]) -> Slot | None:

@@ -24,6 +24,13 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("hardware.precision=O2", "hardware.embedding=onnxruntime"),
         {"hardware.embedding": "hardware.precision=O0"},
     ),
+    "a misspelt term": (("loss.tripet.weight=2",), {"loss.tripet": "none of this name (did you mean triplet?)"}),
+    "a misspelt branch": (
+        (f"branch.noisy={{_target_:{F}.Classifier}}", "loss.b={_target_:star.losses.Identity,weight:1,on:own_logits}",
+         "branch.nosy.rate=1"),
+        {"branch.nosy": "none of this name (did you mean noisy?)"},
+    ),
+    "a clip of more frames than anybody has": (("dataset.frames=100000",), {"dataset.frames": "at most 1000"}),
     "an import that raises": (
         ("loss.a={_target_:broken_math.Loss,weight:1}",),
         {"loss.a._target_": "ZeroDivisionError"},
