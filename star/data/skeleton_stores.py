@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import cast
@@ -144,6 +144,48 @@ class Hdf5Skeletons:
                 digest.update(chunk)
         return digest.hexdigest()
 
+    def require_content(self, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Compare every entry with the hash the file was written with, if it states one.
+
+        A file of 500,000 entries took a minute, so this is for checks and not for every run.
+
+        Args:
+            on_progress: called with the entries done and their total, now and then.
+
+        Raises:
+            DataError: the entries are not those the file was written with, or one cannot be read.
+        """
+        stated = self.attributes.get("content_sha256")
+        if stated is None:
+            return
+        keys, found = self._keys(), 0
+        for number, key in enumerate(keys, 1):
+            joints = self._read(key)
+            if joints is not None:
+                found = _add_entry(found, key, joints)
+            if on_progress and (number == len(keys) or number % _BLOCK == 0):
+                on_progress(number, len(keys))
+        if f"{found:064x}" != stated:
+            raise DataError(
+                f"skeleton file {self.path} was changed after it was written: the hash of its content is "
+                f"{found:064x}, its attribute content_sha256 says {stated}; make it again, or, if the change is meant, "
+                f"star-skeletons import=hdf5 source={self.path.parent} out=FOLDER writes files with the right hash"
+            )
+
+    def _keys(self) -> list[str]:
+        """Of all entries."""
+        names: list[bytes] = []
+        try:
+            with self._lock:
+                h5py.h5o.visit(self._file.id, names.append)
+                return [
+                    name.decode()
+                    for name in names
+                    if isinstance(h5py.h5o.open(self._file.id, name), h5py.h5d.DatasetID)
+                ]
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise _unreadable(self.path, error) from error
+
     def _read(self, key: str) -> np.ndarray | None:
         try:
             with self._lock:
@@ -263,8 +305,7 @@ class SkeletonWriter:
         # The low-level calls cost a seventh of `self._file.create_dataset(key, data=values)`.
         dataset = h5py.h5d.create(self._file.id, key.encode(), h5py.h5t.IEEE_F32LE, self._space, lcpl=self._links)
         dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
-        entry = hashlib.sha256(key.encode() + b"\n" + values.tobytes()).digest()
-        self._digest = (self._digest + int.from_bytes(entry, "big")) % (1 << 256)
+        self._digest = _add_entry(self._digest, key, values)
 
     def __enter__(self) -> SkeletonWriter:
         return self
@@ -288,6 +329,12 @@ class SkeletonWriter:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise _unwritable(self.path, error) from error
+
+
+def _add_entry(digest: int, key: str, joints: np.ndarray) -> int:
+    """The sum of the entries' hashes with one more entry, float32 (17, 3)."""
+    entry = hashlib.sha256(key.encode() + b"\n" + joints.tobytes()).digest()
+    return (digest + int.from_bytes(entry, "big")) % (1 << 256)
 
 
 def _unreadable(path: Path, error: Exception, key: str | None = None) -> DataError:

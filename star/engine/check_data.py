@@ -13,6 +13,7 @@ from star.data.pack.reader import Pack
 from star.data.pack.verify import verify_pack
 from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
+from star.engine.verify_skeletons import verify_skeletons
 from star.errors import DataError, StarError
 
 _NAMED = 10
@@ -39,10 +40,12 @@ def check_data(config: Config, sheet: Path | None = None, augmented: Path | None
         augmented: where to write a picture of the first training batch; None: no picture.
 
     Raises:
-        DataError: the data set cannot be read, or frames of its pack are damaged.
+        DataError: the data set cannot be read, frames of its pack are damaged, or a skeleton file was changed after it
+            was written.
     """
     checksums = "" if config.dataset.pack is None else _verify(Pack(Path(config.dataset.pack).expanduser())) + "\n"
     data = load_data(config)
+    verify_skeletons(split.skeletons for split in data.splits)
     with counting("checking frames") as show:
         everything = load_data(config, min_frames=1)
         report = check_dataset(everything, workers=config.hardware.loader_workers, on_progress=show)

@@ -10,6 +10,7 @@ from star.data.pack.reader import Pack
 from star.data.pack.writer import pack_dataset
 from star.engine.progress import counting
 from star.engine.read_data import contents_to_pack
+from star.engine.verify_skeletons import verify_skeletons
 
 _NAMED = 10
 
@@ -21,12 +22,14 @@ def pack_data(config: PackConfig) -> str:
         Lines for the terminal.
 
     Raises:
-        DataError: see `pack_dataset`.
+        DataError: see `pack_dataset`; or a skeleton file was changed after it was written.
     """
     options = config.pack
     path, storage = Path(str(options.out)).expanduser(), _storage(options)
     contents = contents_to_pack(config.dataset, options.workers)
     finished = path.exists()
+    if not finished:
+        verify_skeletons(frame.skeletons for frame in contents.frames)
     with counting("packing", "frames") as show:
         kept = pack_dataset(
             contents,

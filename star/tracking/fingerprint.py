@@ -23,7 +23,7 @@ _NOT_NUMERIC = {
     *("data/dataset_report.py", "data/contact_sheet.py"),
     *(f"data/pack/{name}.py" for name in ("contents", "earlier", "partial", "verify", "writer")),
     *("engine/check_data.py", "engine/make_skeletons.py", "engine/pack_data.py", "engine/profile.py"),
-    "engine/search.py",
+    *("engine/search.py", "engine/verify_skeletons.py"),
 }
 """Files of these that only write or look at a data set; what they write has a fingerprint of its own."""
 _IRRELEVANT = {

@@ -62,6 +62,39 @@ def test_provenance_follows_content_not_place_time_or_order(tmp_path):
     assert a == b != c
 
 
+def _edited(path, how):
+    with h5py.File(path, "r+") as file:
+        ours, other = (file[f"0063/ir/D2/{number}"] for number in (121, 122))
+        if how == "emptied":
+            ours[...] = np.nan
+        elif how == "halved":
+            ours[:, :2] = ours[:, :2] / 2
+        elif how == "exchanged":
+            ours[...], other[...] = other[()], ours[()]
+        elif how == "removed":
+            del file[KEY]
+        else:
+            file["0063/ir/D2/123"] = plain_joints()
+
+
+@pytest.mark.parametrize("how", ["emptied", "halved", "exchanged", "removed", "added"])
+def test_a_file_changed_after_it_was_written_is_found_by_its_hash(tmp_path, how):
+    path = tmp_path / "dataset-train.h5"
+    _write(path, {KEY: plain_joints(), "0063/ir/D2/122": plain_joints() + 1})
+    done = []
+    Hdf5Skeletons(path).require_content(lambda *now: done.append(now))
+    assert done == [(2, 2)]
+    _edited(path, how)
+    with pytest.raises(DataError, match=r"dataset-train\.h5 was changed after it was written: .*make it again, or, .*"):
+        Hdf5Skeletons(path).require_content()
+
+
+def test_a_file_that_states_no_hash_has_none_to_be_compared_with(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[KEY] = plain_joints()
+    Hdf5Skeletons(tmp_path / "a.h5").require_content()
+
+
 def test_interrupted_writing_keeps_the_old_file(tmp_path):
     path = tmp_path / "a.h5"
     _write(path, {KEY: plain_joints()})
