@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -54,17 +54,21 @@ class DirectionReport(NamedTuple):
 
 
 class SkeletonReport(NamedTuple):
-    """Skeletons of the checked frames of one modality.
+    """Skeletons of the checked frames of one split and modality.
 
     Attributes:
         frames: checked frames.
         with_skeleton: of these, frames that have one.
-        confident: share of their joints with confidence 0.3 or more; nan without any.
+        usable: of these, frames with a joint that is finite and has confidence above 0.
+        confident: their joints with confidence 0.3 or more.
+        not_finite: their joints with NaN or infinity.
     """
 
-    frames: int
-    with_skeleton: int
-    confident: float
+    frames: int = 0
+    with_skeleton: int = 0
+    usable: int = 0
+    confident: int = 0
+    not_finite: int = 0
 
 
 class DatasetReport(NamedTuple):
@@ -78,7 +82,7 @@ class DatasetReport(NamedTuple):
         bad: messages of all frames that could not be; each names its file.
         heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
         tiny: a message that names the smallest frame, if it has less than a hundredth of the median's pixels.
-        skeletons: by modality; empty without a store.
+        skeletons: by split and modality; empty without a store.
     """
 
     name: str
@@ -91,14 +95,13 @@ class DatasetReport(NamedTuple):
     heights: tuple[int, int]
     widths: tuple[int, int]
     tiny: str | None
-    skeletons: dict[Modality, SkeletonReport]
+    skeletons: dict[tuple[str, Modality], SkeletonReport]
 
 
 class _FrameReport(NamedTuple):
-    modality: Modality
     size: tuple[int, int] | None
     error: str | None
-    confident: int | None
+    skeleton: SkeletonReport
 
 
 def check_dataset(
@@ -117,22 +120,27 @@ def check_dataset(
     Raises:
         DataError: a skeleton file that is damaged.
     """
-    jobs: dict[str, tuple[Split, str, Modality]] = {}
+    jobs: dict[str, tuple[Split, str]] = {}
+    parts: dict[tuple[str, Modality], set[str]] = {}
     for split in data.splits:
         for tracklet in split.tracklets:
+            part = parts.setdefault((split.name, tracklet.modality), set())
             for key in tracklet.frames:
-                jobs[split.frames.name(key)] = (split, key, tracklet.modality)
-    frames = list(jobs.values())
+                name = split.frames.name(key)
+                jobs[name] = (split, key)
+                part.add(name)
+    frames = list(jobs.items())
     if not full:
         frames = frames[:: max(1, len(frames) // _SAMPLED)]
     cv2.setNumThreads(0)
-    found: list[_FrameReport] = []
+    reports: dict[str, _FrameReport] = {}
     with ThreadPoolExecutor(workers) as pool:
         chunks = [frames[start : start + _CHUNK] for start in range(0, len(frames), _CHUNK)]
-        for reports in pool.map(_look_at_all, chunks):
-            found += reports
+        for some in pool.map(_look_at_all, chunks):
+            reports |= some
             if on_progress:
-                on_progress(len(found), len(frames))
+                on_progress(len(reports), len(frames))
+    found = list(reports.values())
     sizes = np.array([report.size for report in found if report.size] or [(0, 0)])
     return DatasetReport(
         name=data.name,
@@ -144,8 +152,10 @@ def check_dataset(
         bad=tuple(report.error for report in found if report.error),
         heights=(int(sizes[:, 0].min()), int(sizes[:, 0].max())),
         widths=(int(sizes[:, 1].min()), int(sizes[:, 1].max())),
-        tiny=_tiny(frames, found),
-        skeletons={m: _skeletons([r for r in found if r.modality == m]) for m in MODALITIES}
+        tiny=_tiny(reports),
+        skeletons={
+            part: _sum(reports[name].skeleton for name in names if name in reports) for part, names in parts.items()
+        }
         if any(split.skeletons for split in data.splits)
         else {},
     )
@@ -173,21 +183,40 @@ def format_report(report: DatasetReport) -> str:
     lines += [f"    {message}" for message in report.bad[:_SHOWN]]
     lines += [f"    ... and {len(report.bad) - _SHOWN:,} more"] if len(report.bad) > _SHOWN else []
     lines += [f"    {report.tiny}"] if report.tiny else []
-    for modality, found in report.skeletons.items():
-        share = f"{found.with_skeleton / found.frames:.1%}" if found.frames else "none"
-        lines.append(
-            f"  skeletons {modality}: {found.with_skeleton:,} of {found.frames:,} frames ({share}), "
-            f"{found.confident:.1%} of their joints have confidence {CONFIDENT} or more"
-        )
+    lines += [f"  skeletons {_part(part)}: {_describe(found)}" for part, found in report.skeletons.items()]
     lines += [] if report.skeletons else ["  skeletons: none"]
-    return "\n".join([*lines, *(f"  note: {note}" for note in report.notes)])
+    notes = [*report.notes, *(_without(part) for part, found in report.skeletons.items() if not found.usable)]
+    return "\n".join([*lines, *(f"  note: {note}" for note in notes)])
 
 
-def _look_at_all(frames: list[tuple[Split, str, Modality]]) -> list[_FrameReport]:
-    return [_look_at(*frame) for frame in frames]
+def _part(part: tuple[str, Modality]) -> str:
+    """A split and a modality in words; some names of splits say the modality."""
+    split, modality = part
+    return split if modality in split else f"{split} {modality}"
 
 
-def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
+def _describe(found: SkeletonReport) -> str:
+    share = f"{found.with_skeleton / found.frames:.1%}" if found.frames else "none"
+    text = f"{found.with_skeleton:,} of {found.frames:,} frames ({share})"
+    if not found.with_skeleton:
+        return text
+    joints = found.with_skeleton * NUMBER_OF_JOINTS
+    text += f", {found.confident / joints:.1%} of their joints have confidence {CONFIDENT} or more"
+    return text + (f", {found.not_finite:,} joints are NaN or infinite" if found.not_finite else "")
+
+
+def _without(part: tuple[str, Modality]) -> str:
+    return (
+        f"no frame of {_part(part)} has a skeleton with a joint that is finite and has confidence above 0; where that "
+        "holds for a whole split, experiments that read skeletons refuse the data set"
+    )
+
+
+def _look_at_all(frames: list[tuple[str, tuple[Split, str]]]) -> dict[str, _FrameReport]:
+    return {name: _look_at(split, key) for name, (split, key) in frames}
+
+
+def _look_at(split: Split, key: str) -> _FrameReport:
     size, problem = None, None
     try:
         height, width, _ = load_frame(split.frames, key).shape
@@ -195,7 +224,23 @@ def _look_at(split: Split, key: str, modality: Modality) -> _FrameReport:
     except DataError as error:
         problem = str(error)
     joints = split.skeletons.read(key) if split.skeletons else None
-    return _FrameReport(modality, size, problem, None if joints is None else int((joints[:, 2] >= CONFIDENT).sum()))
+    return _FrameReport(size, problem, SkeletonReport(1) if joints is None else _look_at_joints(joints))
+
+
+def _look_at_joints(joints: np.ndarray) -> SkeletonReport:
+    finite = np.isfinite(joints).all(axis=1)
+    confidence = joints[finite, 2]
+    return SkeletonReport(
+        frames=1,
+        with_skeleton=1,
+        usable=int((confidence > 0).any()),
+        confident=int((confidence >= CONFIDENT).sum()),
+        not_finite=int((~finite).sum()),
+    )
+
+
+def _sum(found: Iterable[SkeletonReport]) -> SkeletonReport:
+    return SkeletonReport(*map(sum, zip(SkeletonReport(), *found, strict=True)))
 
 
 def count_split(split: Split) -> SplitReport:
@@ -226,21 +271,14 @@ def count_directions(data: VideoReIDData) -> dict[Direction, DirectionReport]:
     }
 
 
-def _tiny(frames: list[tuple[Split, str, Modality]], found: list[_FrameReport]) -> str | None:
-    sizes = [(report.size[0] * report.size[1], place, report.size) for place, report in enumerate(found) if report.size]
+def _tiny(reports: Mapping[str, _FrameReport]) -> str | None:
+    sizes = [(report.size[0] * report.size[1], name, report.size) for name, report in reports.items() if report.size]
     median = float(np.median([pixels for pixels, _, _ in sizes] or [0]))
     few = [entry for entry in sizes if entry[0] < _TINY * median]
     if not few:
         return None
-    _, place, (height, width) = min(few)
-    split, key, _ = frames[place]
+    _, name, (height, width) = min(few)
     return (
-        f"{len(few):,} frames have less than a hundredth of the median's {median:,.0f} pixels, smallest: "
-        f"{split.frames.name(key)} (height {height}, width {width})"
+        f"{len(few):,} frames have less than a hundredth of the median's {median:,.0f} pixels, smallest: {name} "
+        f"(height {height}, width {width})"
     )
-
-
-def _skeletons(found: list[_FrameReport]) -> SkeletonReport:
-    confident = [report.confident for report in found if report.confident is not None]
-    share = float(np.mean(confident)) / NUMBER_OF_JOINTS if confident else float("nan")
-    return SkeletonReport(len(found), len(confident), share)

@@ -15,7 +15,7 @@ from star.data.pack.packed_skeletons import PackedSkeletons
 from star.data.skeleton_checks import CONFIDENT, check_counting, check_numbers
 from star.data.skeleton_stores import HDF5_FILES, Hdf5Skeletons, NpySkeletons
 from star.errors import DataError
-from star.types import FrameSource, VideoReIDData
+from star.types import FrameSource, Split, VideoReIDData
 
 _SAMPLED_KEYS = 1000
 _FLAT = re.compile(r".+_D.*_.*\.npy", re.IGNORECASE)
@@ -113,19 +113,45 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
     return notes
 
 
-def require_skeletons(data: VideoReIDData) -> None:
+def require_skeletons(data: VideoReIDData, min_confidence: float = 0.0) -> None:
     """For experiments that use skeletons.
 
+    Args:
+        data: the data set.
+        min_confidence: joints below it are missing.
+
     Raises:
-        DataError: a split has no skeleton store.
+        DataError: a split has no skeleton store, or none of its frames has a joint that is not missing.
     """
+    mend = (
+        f"make them with star-skeletons, give their folder as dataset.skeletons (expected "
+        f"{' and '.join(HDF5_FILES.values())}), or run experiment=baseline"
+    )
     bare = [split.name for split in data.splits if split.skeletons is None]
     if bare:
+        raise DataError(f"{data.name}: no skeletons for {', '.join(bare)}, and this experiment uses them; {mend}")
+    empty = [split for split in data.splits if not _has_joints(split, min_confidence)]
+    if empty:
+        names = ", ".join(split.name for split in empty)
+        places = ", ".join(dict.fromkeys(str(split.skeletons.path) for split in empty if split.skeletons))
+        wanted = f"of at least dataset.min_confidence={min_confidence:g}" if min_confidence > 0 else "above 0"
         raise DataError(
-            f"{data.name}: no skeletons for {', '.join(bare)}, and this experiment uses them; make them with "
-            f"star-skeletons, give their folder as dataset.skeletons (expected {' and '.join(HDF5_FILES.values())}), "
-            "or run experiment=baseline"
+            f"{data.name}: this experiment uses skeletons, and no frame of {names} has a joint that is finite and has "
+            f"a confidence {wanted} in {places}; {mend}; star-check experiment=baseline counts what is there"
         )
+
+
+def _has_joints(split: Split, min_confidence: float) -> bool:
+    """Ends at the first joint, so it reads the whole store only where there is none."""
+    assert split.skeletons is not None, "looked for before"
+    for tracklet in split.tracklets:
+        for key in tracklet.frames:
+            joints = split.skeletons.read(key)
+            if joints is not None:
+                confidence = joints[np.isfinite(joints).all(axis=1), 2]
+                if ((confidence > 0) & (confidence >= min_confidence)).any():
+                    return True
+    return False
 
 
 def count_inside(frames: FrameSource, keys: Sequence[str], read: Callable[[str], np.ndarray | None]) -> tuple[int, int]:

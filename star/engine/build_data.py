@@ -26,13 +26,13 @@ def load_data(config: Config, min_frames: int | None = None) -> VideoReIDData:
         min_frames: instead of `dataset.min_frames`.
 
     Raises:
-        DataError: the data set cannot be used, has nothing to rank, or lacks the skeletons an experiment uses.
+        DataError: the data set cannot be used, has nothing to rank, or a split lacks the skeletons an experiment uses.
     """
     dataset = config.dataset if min_frames is None else replace(config.dataset, min_frames=min_frames)
     data = read_dataset(dataset, workers=config.hardware.loader_workers, limit=config.debug.limit_identities)
     require_matches(data)
     if reads_joints(config):
-        require_skeletons(data)
+        require_skeletons(data, dataset.min_confidence)
     return corrupted(data, dataset.corruption)
 
 

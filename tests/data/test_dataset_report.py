@@ -1,5 +1,6 @@
+import numpy as np
 import pytest
-from support.tiny_vcm import write_jpeg, write_skeletons, write_tiny_vcm
+from support.tiny_vcm import plain_joints, write_jpeg, write_skeletons, write_tiny_vcm
 
 from star.data.dataset_report import check_dataset, format_report
 from star.data.decode import read_frame
@@ -20,9 +21,14 @@ def test_whole_data_set(whole):
         "infrared": [2]
     }
     assert report.heights == (48, 48) and report.widths == (24, 24)
-    assert report.skeletons["visible"] == (280, 280, 1.0)
+    assert report.skeletons["train", "visible"] == (160, 160, 160, 160 * 17, 0)
+    assert list(report.skeletons) == [
+        *(("train", "infrared"), ("train", "visible"), ("query", "infrared"), ("gallery", "visible"))
+    ]
     text = format_report(report)
-    assert "560 checked, 0 bad" in text and "4 identities" in text and "visible: 280 of 280 frames (100.0%)" in text
+    assert (
+        "560 checked, 0 bad" in text and "4 identities" in text and "train visible: 160 of 160 frames (100.0%)" in text
+    )
 
 
 def test_bad_files_are_counted_and_the_first_ten_named(tiny):
@@ -46,7 +52,43 @@ def test_skeleton_coverage_and_confidence(tiny):
     infrared = [key for key in listed.keys if "/ir/" in key]
     write_skeletons(tiny.root / "dataset-train.h5", listed.names, infrared[:48])
     report = check_dataset(read_hitsz_vcm(tiny.root))
-    assert report.skeletons["visible"] == (168, 72, 1.0) and report.skeletons["infrared"] == (168, 120, 1.0)
+    counts = {part: found[:3] for part, found in report.skeletons.items()}
+    assert counts == {
+        ("train", "infrared"): (96, 48, 48),
+        ("train", "visible"): (96, 0, 0),
+        ("query", "infrared"): (72, 72, 72),
+        ("gallery", "visible"): (72, 72, 72),
+    }
+    text = format_report(report)
+    assert "skeletons train infrared: 48 of 96 frames (50.0%), 100.0% of their joints" in text
+    assert "skeletons train visible: 0 of 96 frames (0.0%)\n" in text
+    assert "note: no frame of train visible has a skeleton with a joint" in text and text.count("note:") == 1
+
+
+def test_joints_that_are_no_numbers_are_counted(tiny):
+    listed = read_names(tiny.index / "test_name.txt")
+    joints = plain_joints()
+    joints[3, 0], joints[5, 2], joints[6, 1] = np.nan, np.inf, -np.inf
+    write_skeletons(tiny.root / "dataset-test.h5", listed.names, listed.keys, joints=joints)
+    report = check_dataset(read_hitsz_vcm(tiny.root))
+    assert report.skeletons["query", "infrared"] == (72, 72, 72, 72 * 14, 72 * 3)
+    text = format_report(report)
+    assert (
+        "query infrared: 72 of 72 frames (100.0%), 82.4% of their joints have confidence 0.3 or more, 216 joints"
+        in text
+    )
+    assert text.count("joints are NaN or infinite") == 2 and "note:" not in text
+
+
+@pytest.mark.parametrize("value", [np.nan, 0])
+def test_skeletons_without_a_joint_that_counts_are_noted(tiny, value):
+    listed = read_names(tiny.index / "test_name.txt")
+    write_skeletons(tiny.root / "dataset-test.h5", listed.names, listed.keys, joints=plain_joints() * np.float32(value))
+    report = check_dataset(read_hitsz_vcm(tiny.root))
+    assert report.skeletons["gallery", "visible"][:3] == (72, 72, 0)
+    text = format_report(report)
+    assert all(f"note: no frame of {part} has a skel" in text for part in ("query infrared", "gallery visible"))
+    assert "nan%" not in text
 
 
 def test_frame_sizes_notes_and_no_skeletons(tiny):

@@ -192,6 +192,24 @@ def test_skeletons_are_found_at_the_root_or_where_said(tiny, tmp_path):
     assert np.array_equal(_stored(data.gallery.skeletons, data.gallery.tracklets[0].frames[0]), plain_joints())
 
 
+@pytest.mark.parametrize("what", ["no entry", "NaN", "confidence 0", "below the smallest confidence"])
+@pytest.mark.parametrize(("split", "named"), [("train", "train"), ("test", "query, gallery")])
+def test_a_split_without_a_joint_that_counts_is_refused(tiny, split, named, what):
+    """A network would be trained, or ranked, on zeros."""
+    joints, listed = plain_joints(), read_names(tiny.index / f"{split}_name.txt")
+    joints[:, 2] = {"NaN": np.nan, "confidence 0": 0}.get(what, 0.2)
+    path, keys = tiny.root / f"dataset-{split}.h5", [] if what == "no entry" else listed.keys
+    write_skeletons(path, listed.names, keys, joints=joints)
+    data, least = read_hitsz_vcm(tiny.root), 0.5 if what.startswith("below") else 0.0
+    wanted = r"of at least dataset\.min_confidence=0\.5" if least else "above 0"
+    with pytest.raises(DataError, match=rf"no frame of {named} has a joint .* {wanted} in .*dataset-{split}\.h5; make"):
+        require_skeletons(data, least)
+    if keys:
+        joints[:, 2] = 0.2
+        write_skeletons(path, listed.names, keys, joints=joints)
+        require_skeletons(read_hitsz_vcm(tiny.root))
+
+
 def test_npy_folder_serves_both_splits(tiny, tmp_path):
     for file in tiny.root.glob("*.h5"):
         file.unlink()

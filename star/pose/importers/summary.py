@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from star.data.skeleton_checks import CONFIDENT
 from star.types import MODALITIES, Modality
 
@@ -108,7 +110,12 @@ class ImportSummary(NamedTuple):
         people = ", ".join(f"{number} in {frames:,}" for number, frames in sorted(self.people.items()))
         rows = [
             Row("frames of the data set", f"{listed:,}", ", ".join(f"{s} {n:,}" for s, (_, n) in self.frames.items())),
-            Row("frames with a skeleton", f"{found:,}", ", ".join(f"{s} {n:,}" for s, (n, _) in self.frames.items())),
+            Row(
+                "frames with a skeleton",
+                f"{found:,}",
+                ", ".join(f"{s} {n:,}" for s, (n, _) in self.frames.items()),
+                not all(n for n, _ in self.frames.values()),
+            ),
             Row("persons a frame", f"{sum(n * frames for n, frames in self.people.items()) / listed:.2f}", people),
             _named("frames with several persons, one chosen", self.several, examples),
             _named("  where another person has a higher score", self.not_best, examples),
@@ -131,8 +138,8 @@ class ImportSummary(NamedTuple):
             rows.append(Row("confidences outside 0..1, clipped", f"{self.clipped:,}", f"up to {self.largest:g}", True))
         elif self.whole_numbers:
             rows.append(Row("joints are whole numbers", "", "confidences between 0 and 1 are lost", True))
-        shares = ", ".join(f"{modality} {self.confident[modality]:.1%}" for modality in MODALITIES)
-        few = min(self.confident.values()) < _FEW
+        shares = ", ".join(f"{modality} {_percent(self.confident[modality])}" for modality in MODALITIES)
+        few = not all(share >= _FEW for share in self.confident.values())
         return [*rows, Row(f"joints with confidence {CONFIDENT} or more", "", shares, few)]
 
     def __str__(self) -> str:
@@ -147,6 +154,10 @@ class ImportSummary(NamedTuple):
     def lines(self) -> list[str]:
         """The table as lines of a list, with more names."""
         return [": ".join(filter(None, (row.what.strip(), row.count, row.about))) for row in self.rows(NAMED)]
+
+
+def _percent(share: float) -> str:
+    return "none" if np.isnan(share) else f"{share:.1%}"
 
 
 def _named(what: str, named: Named, examples: int, *, doubtful: bool = True) -> Row:

@@ -93,6 +93,14 @@ def test_several_sources(dump, whole, splits, tmp_path):
     assert_known(tmp_path / "out", splits)
 
 
+def test_a_split_or_modality_without_skeletons_is_doubtful(dump, whole, splits, names):
+    visible = [result for result in whole[:32] if "/rgb/" in names[result["image_id"]]]
+    table = str(import_skeletons("alphapose", dump("a.json", visible), splits=splits, out=None))
+    table = re.sub(r"  +", "  ", table)
+    assert "? frames with a skeleton  16  train 16, test 0" in table
+    assert "? joints with confidence 0.3 or more  visible 100.0%, infrared none" in table
+
+
 def test_no_image_is_a_frame(dump, splits, tmp_path):
     source = dump("a.json", [entry("x/y.jpg", known_joints("a"))])
     with pytest.raises(
