@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from star.data.decode import load_frame
 from star.data.folder import Folder, list_files
+from star.data.frame_size import frame_size
 from star.data.pack.pack_folder import PackFolder
 from star.data.pack.packed_skeletons import PackedSkeletons
 from star.data.skeleton_checks import CONFIDENT, check_counting, check_numbers
@@ -19,7 +20,11 @@ from star.types import FrameSource, Split, VideoReIDData
 
 _SAMPLED_KEYS = 1000
 _FLAT = re.compile(r".+_D.*_.*\.npy", re.IGNORECASE)
-_SAMPLED_FRAMES = 20
+_SAMPLED_FRAMES = 100
+_ENOUGH_JOINTS = 100
+_MANY_OUTSIDE = 0.1
+_LEAST_REACH = (0.5, 0.7)
+"""Of the width and the height: joints that reach less far are doubtful."""
 
 
 Store = Hdf5Skeletons | NpySkeletons | PackedSkeletons
@@ -64,8 +69,8 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
     """Refuse a store that was made from other frames.
 
     A store that names its name list must name this one. One that does not must hold at least half of a sample of 1,000
-    frames. In both cases most confident joints of 20 frames spread over the split must lie inside their frame (frames
-    that cannot be decoded are passed over). Those of a pack were compared when it was packed.
+    frames. In both cases most confident joints of about a hundred frames spread over the split must lie inside their
+    frame (frames without a readable header are passed over). Those of a pack were compared when it was packed.
 
     Args:
         store: the skeletons of one split.
@@ -74,7 +79,7 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
         frames: of the split.
 
     Returns:
-        Notes on numbers that are odd, see `check_numbers`.
+        Notes on numbers that are odd, see `check_numbers` and `Spread.doubt`.
 
     Raises:
         DataError: the store is of another data set or split, its joints are no pixels, or its frames are counted
@@ -103,12 +108,18 @@ def check_origin(store: Store, *, keys: list[str], index_sha256: str, frames: Fr
                 f"only the form differs, star-skeletons import={format_} source={place} reads them, else {remedy}"
             )
     notes = check_numbers(store.path, format_, sample, store.read)
-    inside, confident = count_inside(frames, keys, store.read)
-    if 2 * inside < confident:
+    spread = measure_spread(frames, keys, store.read)
+    if 2 * spread.inside < spread.joints:
         raise DataError(
-            f"skeletons {store.path} do not belong to these frames: {inside} of {confident} confident joints lie "
-            f"inside {_SAMPLED_FRAMES} sampled frames of {frames.path}, expected most of them, in pixels of the stored "
-            f"frame; {remedy}"
+            f"skeletons {store.path} do not belong to these frames: {spread.inside} of {spread.joints} confident "
+            f"joints lie inside sampled frames of {frames.path}, expected most of them, in pixels of the stored frame; "
+            f"{remedy}"
+        )
+    if spread.doubt:
+        place = store.path if format_ == "npy" else store.path.parent
+        notes.append(
+            f"{store.path.name}: {spread.doubt}; if so, star-skeletons import={format_} source={place} "
+            "source_size=[HEIGHT,WIDTH] scales them"
         )
     return notes
 
@@ -154,27 +165,62 @@ def _has_joints(split: Split, min_confidence: float) -> bool:
     return False
 
 
-def count_inside(frames: FrameSource, keys: Sequence[str], read: Callable[[str], np.ndarray | None]) -> tuple[int, int]:
-    """How many joints lie inside their frame, in a sample of about twenty frames spread over `keys`.
+class Spread(NamedTuple):
+    """Where the confident joints of a sample of frames lie in their frames.
+
+    Attributes:
+        inside, joints: how many lie inside, and how many there are.
+        reach: (x, y) below which 99 % of them lie, in shares of the frame.
+    """
+
+    inside: int
+    joints: int
+    reach: tuple[float, float]
+
+    @property
+    def doubt(self) -> str:
+        """What looks as if the joints were found on images of another size; empty where nothing does.
+
+        A person fills its crop: on the frames of real and generated tracklets 99 % of the joints lay below 0.90 to 0.93
+        of the height and 0.82 to 0.94 of the width, and 0.1 % or less outside.
+        """
+        if self.joints < _ENOUGH_JOINTS:
+            return ""
+        if self.joints - self.inside > _MANY_OUTSIDE * self.joints:
+            return (
+                f"{self.joints - self.inside} of {self.joints} sampled confident joints lie outside their frame, as if "
+                "they were found on larger images"
+            )
+        for what, reach, least in zip(("width", "height"), self.reach, _LEAST_REACH, strict=True):
+            if reach < least:
+                return (
+                    f"99 % of {self.joints} sampled confident joints lie within the first {reach:.0%} of the {what} of "
+                    "their frame, as if they were found on smaller images"
+                )
+        return ""
+
+
+def measure_spread(frames: FrameSource, keys: Sequence[str], read: Callable[[str], np.ndarray | None]) -> Spread:
+    """Look at the joints of about a hundred frames spread over `keys`, those with confidence 0.3 or more.
 
     Args:
-        frames: where the pixels are; frames that cannot be decoded are passed over.
+        frames: where the pixels are; frames whose size cannot be read are passed over.
         keys: of the frames.
         read: [j 3] in pixels of a stored frame, or None.
-
-    Returns:
-        Joints inside, joints counted: those with confidence 0.3 or more.
     """
-    inside = confident = 0
+    found = [np.empty((0, 2))]
     for key in keys[:: max(1, len(keys) // _SAMPLED_FRAMES)]:
         joints = read(key)
         if joints is None:
             continue
         try:
-            height, width = load_frame(frames, key).shape[:2]
+            height, width = frame_size(frames, key)
         except DataError:
             continue
-        points = joints[joints[:, 2] >= CONFIDENT, :2]
-        confident += len(points)
-        inside += int(np.sum((points >= 0).all(axis=1) & (points <= (width, height)).all(axis=1)))
-    return inside, confident
+        sure = np.isfinite(joints).all(axis=1) & (joints[:, 2] >= CONFIDENT)
+        found.append(joints[sure, :2] / (width, height))
+    points = np.concatenate(found)
+    if not len(points):
+        return Spread(0, 0, (1.0, 1.0))
+    x, y = np.percentile(points, 99, axis=0)
+    return Spread(int(((points >= 0) & (points <= 1)).all(axis=1).sum()), len(points), (float(x), float(y)))

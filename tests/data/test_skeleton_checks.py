@@ -78,6 +78,56 @@ def test_joints_in_another_order_or_turned_are_noted(tiny, skeletons, tmp_path, 
     assert summary.not_upright.count == sum(listed for _, listed in summary.frames.values())
 
 
+def filling_joints(scale):
+    """[17 3] from one corner of the frame to the other but for a tenth, as people fill their crops, times a scale."""
+    steps = np.linspace(0.1, 0.9, 17)
+    return np.stack([WIDTH * steps * scale[0], HEIGHT * steps * scale[1], np.full(17, 0.9)], axis=1)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "npy"])
+@pytest.mark.parametrize(
+    ("scale", "reason"),
+    [
+        ((0.25, 0.25), "of the width of their frame, as if they were found on smaller images"),
+        ((0.5, 0.5), "within the first 45% of the width"),
+        ((1, 0.5), "within the first 45% of the height"),
+        ((0.5, 1), "within the first 45% of the width"),
+        ((0.75, 0.75), "within the first 68% of the height"),
+        ((1.25, 1.25), "confident joints lie outside their frame, as if they were found on larger images"),
+        ((1.5, 1.5), "confident joints lie outside their frame"),
+    ],
+)
+def test_joints_found_on_images_of_another_size_are_noted(tiny, skeletons, form, scale, reason):
+    """Real and generated people reach down to 0.90 to 0.93 of the height and 0.82 to 0.94 of the width, and 0.1 % of
+    their joints lie outside."""
+    folder = skeletons(filling_joints(scale), form)
+    notes = [note for note in read_hitsz_vcm(tiny.root, skeletons=folder).notes if "sampled confident joints" in note]
+    assert len(notes) == 2 and all(reason in note for note in notes), notes
+    assert all(f"import={form} source={folder} source_size=[HEIGHT,WIDTH] scales them" in note for note in notes)
+    summary = import_skeletons(form, folder, splits=list_frames(tiny.root), out=None)
+    assert [doubt.partition(":")[0] for doubt in summary.another_size] == ["train", "test"]
+    assert all(reason in doubt and "give source_size=" in doubt for doubt in summary.another_size)
+    assert str(summary).count("? joints of another image size") == 2
+
+
+@pytest.mark.parametrize("scale", [(1, 1), (0.8, 0.8), (1.1, 1.1)])
+def test_joints_that_fill_the_frame_are_not(tiny, skeletons, scale):
+    folder = skeletons(filling_joints(scale))
+    assert read_hitsz_vcm(tiny.root, skeletons=folder).notes == read_hitsz_vcm(tiny.root).notes
+    assert import_skeletons("hdf5", folder, splits=list_frames(tiny.root), out=None).another_size == ()
+
+
+def test_a_few_joints_do_not_tell_the_size_of_their_images(tiny, skeletons):
+    joints = filling_joints((0.5, 0.5))
+    folder = skeletons(joints)
+    joints[:, 2] = 0.1
+    for name in HDF5_FILES.values():
+        with h5py.File(folder / name, "a") as file:
+            for number, key in enumerate(list_frames(tiny.root)[name[8:-3]].keys):
+                file[key][:] = joints if number % 50 else filling_joints((0.5, 0.5))
+    assert not read_hitsz_vcm(tiny.root, skeletons=folder).notes
+
+
 def test_people_who_lie_or_bend_now_and_then_are_no_reason(tiny, skeletons, tmp_path):
     folder = skeletons(plain_joints())
     with h5py.File(folder / HDF5_FILES["train"], "a") as file:

@@ -90,7 +90,7 @@ def import_skeletons(
     matched = match_results(results, splits, sources, shift_frames)
     chosen = choose_persons(matched.persons, splits, lambda frame: crop_of(frame, splits, coordinates, source_size))
     placed = place_in_stored_frames(chosen.persons, splits, coordinates, source_size)
-    require_plausible(placed.skeletons, splits, coordinates, ", ".join(map(str, sources)))
+    doubts = require_plausible(placed.skeletons, splits, coordinates, ", ".join(map(str, sources)))
 
     origin = stored_skeletons.stated_origin(sources[0]) if kind == "hdf5" and len(sources) == 1 else None
     name, version = (estimator, "1") if estimator else origin or (f"{kind} import", "1")
@@ -116,6 +116,7 @@ def import_skeletons(
         unknown_joints=Named.of(order.unknown),
         absent_joints=Named.of(order.absent),
         not_upright=Named.of(_not_upright(placed.skeletons)),
+        another_size=tuple(doubts),
         clipped=placed.clipped,
         largest=placed.largest,
         whole_numbers=kind in ("hdf5", "npy") and all(map(_whole, chosen.persons.values())),

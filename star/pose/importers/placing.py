@@ -9,7 +9,7 @@ import numpy as np
 
 from star.data.frame_size import frame_size
 from star.data.skeleton_checks import LOOKS_NORMALISED
-from star.data.skeleton_source import count_inside
+from star.data.skeleton_source import measure_spread
 from star.errors import DataError
 from star.pose.frame_list import FrameList
 from star.pose.importers.continuing import Crop
@@ -98,19 +98,23 @@ def crop_of(
 
 def require_plausible(
     skeletons: Mapping[Frame, np.ndarray], splits: Mapping[str, FrameList], coordinates: Coordinates, given: str
-) -> None:
+) -> list[str]:
     """Refuse joints that cannot be pixels of the stored frames.
 
     Args:
         skeletons: in pixels of the stored frames.
-        splits: where the frames are; frames that cannot be decoded are passed over.
+        splits: where the frames are; frames whose size cannot be read are passed over.
         coordinates: what the source was said to have.
         given: the source, for messages.
+
+    Returns:
+        For each split whose joints look as if they were found on images of another size, why.
 
     Raises:
         DataError: no joint of a split has a confidence above 0, all coordinates of a split are within -2..2 though they
             should be pixels, or most confident joints of a sample of frames lie outside their frame.
     """
+    doubts = []
     for split, listed in splits.items():
         keys = [key for key in listed.keys if Frame(split, key) in skeletons]
         if keys and all((skeletons[Frame(split, key)][:, 2] <= 0).all() for key in keys):
@@ -124,9 +128,13 @@ def require_plausible(
                 f"{given}: no coordinate of {split} is larger than {largest:g}, expected pixels; give "
                 "coordinates=normalised (0..1) or coordinates=centred (-1..1)"
             )
-        inside, confident = count_inside(listed.frames, keys, lambda key, split=split: skeletons[Frame(split, key)])
-        if 2 * inside < confident:
+        spread = measure_spread(listed.frames, keys, lambda key, split=split: skeletons[Frame(split, key)])
+        if 2 * spread.inside < spread.joints:
             raise DataError(
-                f"{given}: {inside} of {confident} confident joints lie inside a sample of the frames of {split}, "
-                "expected most of them; give source_size=[HEIGHT,WIDTH] if the joints were estimated on resized frames"
+                f"{given}: {spread.inside} of {spread.joints} confident joints lie inside a sample of the frames of "
+                f"{split}, expected most of them; give source_size=[HEIGHT,WIDTH] if the joints were estimated on "
+                "resized frames"
             )
+        if spread.doubt:
+            doubts.append(f"{split}: {spread.doubt}; if so, give source_size=[HEIGHT,WIDTH]")
+    return doubts

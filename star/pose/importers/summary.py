@@ -78,6 +78,7 @@ class ImportSummary(NamedTuple):
         unknown_joints: names of joints in the source that are none of the 17; they are left out.
         absent_joints: joints of the 17 that the source, or a part of it, does not have; they get confidence 0.
         not_upright: frames whose shoulders, hips and ankles do not come in this order from above, if they are most.
+        another_size: of each split whose joints look as if found on images of another size, why.
         clipped: confidences outside 0..1, which were set to the nearer end.
         largest: of the confidences before.
         whole_numbers: whether stored joints are whole numbers, so that confidences between 0 and 1 are lost.
@@ -100,6 +101,7 @@ class ImportSummary(NamedTuple):
     unknown_joints: Named
     absent_joints: Named
     not_upright: Named
+    another_size: tuple[str, ...]
     clipped: int
     largest: float
     whole_numbers: bool
@@ -134,6 +136,7 @@ class ImportSummary(NamedTuple):
             ("frames with shoulders, hips, ankles not in this order", self.not_upright),
         )
         rows += [_named(what, named, examples) for what, named in seldom if named.count]
+        rows += [Row("joints of another image size", "", doubt, True) for doubt in self.another_size]
         if self.clipped:
             rows.append(Row("confidences outside 0..1, clipped", f"{self.clipped:,}", f"up to {self.largest:g}", True))
         elif self.whole_numbers:
