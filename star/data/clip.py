@@ -19,7 +19,10 @@ from star.types import Split
 
 OnBadFrame = Literal["stop", "skip"]
 
-_COUNTED = ("frames", "bad_frames", "frames_without_skeleton", "low_joints", "nan_joints", "interpolated_joints")
+_COUNTED = (
+    *("frames", "bad_frames", "frames_without_skeleton"),
+    *("low_joints", "nan_joints", "far_joints", "interpolated_joints"),
+)
 
 _log = logging.getLogger(__name__)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from star.data.coco_joints import JOINTS
 from star.data.decode import load_frame
 from star.data.matches import count_valid
-from star.data.skeleton_checks import CONFIDENT
+from star.data.skeleton_checks import CONFIDENT, are_far
 from star.errors import DataError
 from star.types import MODALITIES, NUMBER_OF_JOINTS, Direction, Modality, Split, VideoReIDData
 
@@ -59,9 +60,10 @@ class SkeletonReport(NamedTuple):
     Attributes:
         frames: checked frames.
         with_skeleton: of these, frames that have one.
-        usable: of these, frames with a joint that is finite and has confidence above 0.
+        usable: of these, frames with a joint that is finite, not far outside, and has confidence above 0.
         confident: their joints with confidence 0.3 or more.
         not_finite: their joints with NaN or infinity.
+        far: their joints more than ten frame sizes outside the frame.
     """
 
     frames: int = 0
@@ -69,6 +71,7 @@ class SkeletonReport(NamedTuple):
     usable: int = 0
     confident: int = 0
     not_finite: int = 0
+    far: int = 0
 
 
 class DatasetReport(NamedTuple):
@@ -83,6 +86,7 @@ class DatasetReport(NamedTuple):
         heights, widths: smallest and largest of the good frames; (0, 0) if there are none.
         tiny: a message that names the smallest frame, if it has less than a hundredth of the median's pixels.
         skeletons: by split and modality; empty without a store.
+        far: file, frame, name and place of each joint that is more than ten frame sizes outside its frame.
     """
 
     name: str
@@ -96,12 +100,14 @@ class DatasetReport(NamedTuple):
     widths: tuple[int, int]
     tiny: str | None
     skeletons: dict[tuple[str, Modality], SkeletonReport]
+    far: tuple[str, ...]
 
 
 class _FrameReport(NamedTuple):
     size: tuple[int, int] | None
     error: str | None
     skeleton: SkeletonReport
+    far: list[str]
 
 
 def check_dataset(
@@ -158,6 +164,7 @@ def check_dataset(
         }
         if any(split.skeletons for split in data.splits)
         else {},
+        far=tuple(message for report in found for message in report.far),
     )
 
 
@@ -180,13 +187,18 @@ def format_report(report: DatasetReport) -> str:
         f"  {'frames':<{width}} {report.checked:,} checked, {len(report.bad):,} bad; height {report.heights[0]} to "
         f"{report.heights[1]}, width {report.widths[0]} to {report.widths[1]} pixels"
     )
-    lines += [f"    {message}" for message in report.bad[:_SHOWN]]
-    lines += [f"    ... and {len(report.bad) - _SHOWN:,} more"] if len(report.bad) > _SHOWN else []
+    lines += _first(report.bad)
     lines += [f"    {report.tiny}"] if report.tiny else []
     lines += [f"  skeletons {_part(part)}: {_describe(found)}" for part, found in report.skeletons.items()]
+    lines += _first(report.far)
     lines += [] if report.skeletons else ["  skeletons: none"]
     notes = [*report.notes, *(_without(part) for part, found in report.skeletons.items() if not found.usable)]
     return "\n".join([*lines, *(f"  note: {note}" for note in notes)])
+
+
+def _first(messages: Sequence[str]) -> list[str]:
+    more = [f"    ... and {len(messages) - _SHOWN:,} more"] if len(messages) > _SHOWN else []
+    return [*(f"    {message}" for message in messages[:_SHOWN]), *more]
 
 
 def _part(part: tuple[str, Modality]) -> str:
@@ -202,7 +214,8 @@ def _describe(found: SkeletonReport) -> str:
         return text
     joints = found.with_skeleton * NUMBER_OF_JOINTS
     text += f", {found.confident / joints:.1%} of their joints have confidence {CONFIDENT} or more"
-    return text + (f", {found.not_finite:,} joints are NaN or infinite" if found.not_finite else "")
+    text += f", {found.not_finite:,} joints are NaN or infinite" if found.not_finite else ""
+    return text + (f", {found.far:,} joints lie more than ten frame sizes outside" if found.far else "")
 
 
 def _without(part: tuple[str, Modality]) -> str:
@@ -224,19 +237,25 @@ def _look_at(split: Split, key: str) -> _FrameReport:
     except DataError as error:
         problem = str(error)
     joints = split.skeletons.read(key) if split.skeletons else None
-    return _FrameReport(size, problem, SkeletonReport(1) if joints is None else _look_at_joints(joints))
-
-
-def _look_at_joints(joints: np.ndarray) -> SkeletonReport:
-    finite = np.isfinite(joints).all(axis=1)
-    confidence = joints[finite, 2]
-    return SkeletonReport(
+    if joints is None:
+        return _FrameReport(size, problem, SkeletonReport(frames=1), [])
+    assert split.skeletons is not None
+    finite, confidence = np.isfinite(joints).all(axis=1), np.nan_to_num(joints[:, 2])
+    far = np.zeros(len(joints), bool)
+    if size is not None:
+        far = finite & (confidence > 0) & are_far(joints[:, :2] / (size[1], size[0]))
+    counted = confidence[finite & ~far]
+    skeleton = SkeletonReport(
         frames=1,
         with_skeleton=1,
-        usable=int((confidence > 0).any()),
-        confident=int((confidence >= CONFIDENT).sum()),
+        usable=int((counted > 0).any()),
+        confident=int((counted >= CONFIDENT).sum()),
         not_finite=int((~finite).sum()),
+        far=int(far.sum()),
     )
+    where = f"{split.skeletons.path}, key {key}"
+    named = [f"{where}: {JOINTS[j]} at ({joints[j, 0]:g}, {joints[j, 1]:g})" for j in np.flatnonzero(far)]
+    return _FrameReport(size, problem, skeleton, named)
 
 
 def _sum(found: Iterable[SkeletonReport]) -> SkeletonReport:

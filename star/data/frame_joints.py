@@ -1,7 +1,8 @@
 """Joints of frames from the store: normalised to the frame, what is missing found, gaps filled.
 
-Policy for gaps. A joint is missing when its frame has no skeleton, when one of its numbers is not finite, when its
-confidence is below `min_confidence`, or when it is 0, with which estimators mark a joint they did not find. Cleaning
+Policy for gaps. A joint is missing when its frame has no skeleton, when one of its numbers is not finite, when it
+lies more than ten frame sizes outside its frame, when its confidence is below `min_confidence`, or when that is 0, with
+which estimators mark a joint they did not find. Cleaning
 (`star.data.cleaning`), if it is switched on, fills short gaps from the tracklet. A joint that is still missing gets
 confidence 0 and the coordinates of the same joint in the nearest frame of the clip that has it (the earlier one of
 two); zeros if no frame has it. Coordinates are copied after normalisation, because the stored frames of a tracklet
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from star.data.skeleton_checks import are_far
 from star.types import NUMBER_OF_JOINTS, SkeletonStore
 
 
@@ -26,6 +28,7 @@ class FrameJoints(NamedTuple):
         present: [t j] bool, False where missing.
         without: [t] bool, the frame has no skeleton.
         not_finite: [t j] bool, stored with a number that is not finite.
+        far: [t j] bool, stored with a place more than ten frame sizes outside.
         low: [t j] bool, stored with confidence 0 or below the smallest confidence.
         interpolated: [t j] bool, missing in the store, filled by the cleaning.
     """
@@ -34,6 +37,7 @@ class FrameJoints(NamedTuple):
     present: np.ndarray
     without: np.ndarray
     not_finite: np.ndarray
+    far: np.ndarray
     low: np.ndarray
     interpolated: np.ndarray
 
@@ -43,6 +47,7 @@ class FrameJoints(NamedTuple):
         return {
             "frames_without_skeleton": int(self.without.sum()),
             "nan_joints": int(self.not_finite.sum()),
+            "far_joints": int(self.far.sum()),
             "low_joints": int(self.low.sum()),
             "interpolated_joints": int(self.interpolated.sum()),
         }
@@ -74,11 +79,12 @@ def read_joints(
     finite = np.isfinite(joints)
     not_finite = np.zeros(finite.shape[:2], bool) if finite.all() else ~finite.all(axis=2)
     confidence = joints[..., 2]
-    stored = ~(not_finite | without[:, None])
+    far = are_far(joints[..., :2]) & (confidence > 0) & ~not_finite
+    stored = ~(not_finite | far | without[:, None])
     present = stored & (confidence > 0) & (confidence >= min_confidence)
     joints[~present] = 0
     np.minimum(confidence, 1, out=confidence)
-    return FrameJoints(joints, present, without, not_finite, stored & ~present, np.zeros_like(present))
+    return FrameJoints(joints, present, without, not_finite, far, stored & ~present, np.zeros_like(present))
 
 
 def fill_missing(joints: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ LOOKS_NORMALISED = 2.0
 _ENOUGH = 10
 CONFIDENT = 0.3
 """Joints with at least this confidence count as found in statistics and plausibility checks."""
+FAR = 10.0
+"""Joints so many frame sizes outside their frame are no places in it but damage, and count as missing."""
 _SHOULDERS, _HIPS, _ANKLES = (
     [JOINTS.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip", "ankle")
 )
@@ -37,6 +39,18 @@ def is_upright(joints: np.ndarray) -> bool | None:
             return None
         heights.append(float(sure[:, 1].mean()))
     return heights[0] < heights[1] < heights[2]
+
+
+def are_far(points: np.ndarray) -> np.ndarray:
+    """Which points lie more than ten frame sizes outside their frame.
+
+    Args:
+        points: [... 2] in shares of the frame.
+
+    Returns:
+        [...] bool; False for NaN.
+    """
+    return ((points < -FAR) | (points > 1 + FAR)).any(axis=-1)
 
 
 def check_numbers(

@@ -10,7 +10,8 @@ from star.data.frame_size import frame_size
 from star.errors import DataError
 from star.types import Split
 
-_UNKNOWN_SIZE = (1, 1)
+_UNKNOWN_SIZE = (1 << 30, 1 << 30)
+"""So large that no joint lies far outside."""
 
 
 class TrackletJoints:

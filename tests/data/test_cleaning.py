@@ -22,7 +22,7 @@ def tracklet(joints: np.ndarray, present: np.ndarray | None = None) -> FrameJoin
     present = np.ones(joints.shape[:2], bool) if present is None else present
     joints = np.where(present[..., None], joints, 0).astype(np.float32)
     nothing = np.zeros_like(present)
-    return FrameJoints(joints, present, nothing[:, 0], nothing, ~present, nothing)
+    return FrameJoints(joints, present, nothing[:, 0], nothing, nothing, ~present, nothing)
 
 
 def walk(frames: int = 48, seed: int = 0) -> np.ndarray:

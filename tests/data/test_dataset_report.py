@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from support.tiny_vcm import plain_joints, write_jpeg, write_skeletons, write_tiny_vcm
@@ -21,7 +23,7 @@ def test_whole_data_set(whole):
         "infrared": [2]
     }
     assert report.heights == (48, 48) and report.widths == (24, 24)
-    assert report.skeletons["train", "visible"] == (160, 160, 160, 160 * 17, 0)
+    assert report.skeletons["train", "visible"] == (160, 160, 160, 160 * 17, 0, 0)
     assert list(report.skeletons) == [
         *(("train", "infrared"), ("train", "visible"), ("query", "infrared"), ("gallery", "visible"))
     ]
@@ -71,13 +73,30 @@ def test_joints_that_are_no_numbers_are_counted(tiny):
     joints[3, 0], joints[5, 2], joints[6, 1] = np.nan, np.inf, -np.inf
     write_skeletons(tiny.root / "dataset-test.h5", listed.names, listed.keys, joints=joints)
     report = check_dataset(read_hitsz_vcm(tiny.root))
-    assert report.skeletons["query", "infrared"] == (72, 72, 72, 72 * 14, 72 * 3)
+    assert report.skeletons["query", "infrared"] == (72, 72, 72, 72 * 14, 72 * 3, 0)
     text = format_report(report)
     assert (
         "query infrared: 72 of 72 frames (100.0%), 82.4% of their joints have confidence 0.3 or more, 216 joints"
         in text
     )
     assert text.count("joints are NaN or infinite") == 2 and "note:" not in text
+
+
+def test_joints_far_outside_their_frame_are_counted_and_named(tiny):
+    listed = read_names(tiny.index / "test_name.txt")
+    joints = plain_joints()
+    joints[14, 0] = -1e30
+    write_skeletons(tiny.root / "dataset-test.h5", listed.names, listed.keys, joints=joints)
+    report = check_dataset(read_hitsz_vcm(tiny.root))
+    assert report.skeletons["gallery", "visible"] == (72, 72, 72, 72 * 16, 0, 72) and len(report.far) == 144
+    text = format_report(report)
+    assert (
+        text.count("94.1% of their joints have confidence 0.3 or more, 72 joints lie more than ten frame sizes out")
+        == 2
+    )
+    first = report.far[0]
+    assert re.fullmatch(r".*dataset-test\.h5, key 0005/ir/D2/1: right_knee at \(-1e\+30, 30\)", first) and first in text
+    assert "... and 134 more" in text
 
 
 @pytest.mark.parametrize("value", [np.nan, 0])

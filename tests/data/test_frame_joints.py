@@ -51,6 +51,7 @@ def test_reading_normalises_by_each_frame_and_counts_what_is_missing():
     assert found.counts == {
         "frames_without_skeleton": 1,
         "nan_joints": 2,
+        "far_joints": 0,
         "low_joints": 1,
         "interpolated_joints": 0,
     }
@@ -61,6 +62,18 @@ def test_reading_normalises_by_each_frame_and_counts_what_is_missing():
     assert (found.joints[~found.present] == 0).all()
     filled = fill_missing(found.joints, found.present)
     assert np.allclose(filled[1], [0.5, 0.5, 0]) and np.allclose(filled[2, 3], [0.5, 0.5, 0])
+
+
+def test_joints_far_outside_their_frame_are_missing():
+    """A finite number like 1e30 would become a NaN loss; limbs a little outside the crop are joints."""
+    joints = np.full((17, 3), [10, 20, 0.5], np.float32)
+    joints[0, 0], joints[1, 1], joints[2, 0], joints[3, 1] = 1e30, -3e38, 221, -401
+    joints[4, 0], joints[5, 1] = 219, -399
+    joints[6] = 1e30, 0, 0
+    found = read_joints(_Store({"a": joints}), ["a"], [(40, 20)], min_confidence=0.0)
+    assert np.flatnonzero(found.far[0]).tolist() == [0, 1, 2, 3] and found.counts["far_joints"] == 4
+    assert np.flatnonzero(~found.present[0]).tolist() == [0, 1, 2, 3, 6] and found.counts["low_joints"] == 1
+    assert (found.joints[0, :4] == 0).all() and np.isclose(found.joints[0, 4, 0], 10.95)
 
 
 def test_confidence_zero_marks_a_joint_that_was_not_found():

@@ -118,6 +118,7 @@ def test_missing_low_and_broken_joints_are_filled_counted_and_logged(tiny, caplo
     joints = plain_joints()
     joints[3] = np.nan
     joints[4, 2] = 0.1
+    joints[5, 0] = 1e30
     write_skeletons(tiny.root / "dataset-test.h5", listed.names, listed.keys[::2], joints=joints)
     data = read_hitsz_vcm(tiny.root)
     loader = _evaluation(data.query, frames=12, min_confidence=0.2)
@@ -127,6 +128,7 @@ def test_missing_low_and_broken_joints_are_filled_counted_and_logged(tiny, caplo
         "frames": 0,
         "frames_without_skeleton": 36,
         "nan_joints": 36,
+        "far_joints": 36,
         "low_joints": 36,
         "interpolated_joints": 0,
         "bad_frames": 0,
@@ -134,7 +136,7 @@ def test_missing_low_and_broken_joints_are_filled_counted_and_logged(tiny, caplo
     }
     clip = batches[0].joints[0]
     assert np.allclose(clip[:, 0, 2], [0.9, 0] * 6) and np.allclose(clip[:, 0, 0], 1 / WIDTH)
-    assert (clip[:, 3:5] == 0).all()
+    assert (clip[:, 3:6] == 0).all()
     assert "reading query: 36 frames without skeleton" in caplog.text
     caplog.clear()
     list(loader)

@@ -68,6 +68,7 @@ def test_gaps_are_filled_in_shares_of_frames_that_differ_in_size(split):
     assert found.counts == {
         "frames_without_skeleton": 3,
         "nan_joints": 0,
+        "far_joints": 0,
         "low_joints": 0,
         "interpolated_joints": 3 * 17,
     }
