@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from star.data.coco_joints import JOINTS
 from star.data.skeleton_checks import CONFIDENT, is_upright
 from star.data.skeleton_stores import HDF5_FILES, SkeletonWriter
 from star.errors import DataError
@@ -111,6 +112,7 @@ def import_skeletons(
         changed=Named.of(chosen.changed),
         bodiless=Named.of(matched.bodiless),
         not_finite=Named.of(matched.not_finite),
+        far=Named.of(f"{frame.key} {JOINTS[joint]} ({matched.where[frame]})" for frame, joint in placed.far),
         empty=Named.of(matched.empty),
         unreadable=Named.of(placed.unreadable),
         unknown_joints=Named.of(order.unknown),

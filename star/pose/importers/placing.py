@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from star.data.frame_size import frame_size
-from star.data.skeleton_checks import LOOKS_NORMALISED
+from star.data.skeleton_checks import LOOKS_NORMALISED, are_far
 from star.data.skeleton_source import measure_spread
 from star.errors import DataError
 from star.pose.frame_list import FrameList
@@ -21,6 +21,8 @@ COORDINATES: tuple[Coordinates, ...] = ("pixels", "normalised", "centred")
 """Pixels; 0..1 of the frame (OpenPose's `--keypoint_scale 3`); -1..1 of the frame (`--keypoint_scale 4`)."""
 
 _UNKNOWN_SIZE = (128, 64)
+_MAY_BE_FAR = 500.0
+"""Pixels: only frames with a larger coordinate are opened to see whether it is far outside, for that takes time."""
 
 
 class Placed(NamedTuple):
@@ -28,12 +30,14 @@ class Placed(NamedTuple):
 
     Attributes:
         skeletons: [j 3] float32 of each frame, in pixels of the stored frame, confidence in 0..1.
+        far: frame and number of each joint more than ten frame sizes outside, which got confidence 0.
         unreadable: messages about frames whose size is needed and cannot be read.
         clipped: confidences outside 0..1, set to the nearer end.
         largest: of the confidences before.
     """
 
     skeletons: dict[Frame, np.ndarray]
+    far: list[tuple[Frame, int]]
     unreadable: list[str]
     clipped: int
     largest: float
@@ -49,7 +53,8 @@ def place_in_stored_frames(
 
     Args:
         persons: of the frames.
-        splits: where the frames are; only their headers are read, and only if a size is needed.
+        splits: where the frames are; only their headers are read, and only if a size is needed: to scale joints, or
+            for joints in pixels with a coordinate beyond 500.
         coordinates: of the persons' joints.
         source_size: (height, width) of the frames the joints are pixels of; None: the stored ones.
 
@@ -57,20 +62,30 @@ def place_in_stored_frames(
         DataError: the size of no frame can be read.
     """
     placed: dict[Frame, np.ndarray] = {}
+    far: list[tuple[Frame, int]] = []
     unreadable = []
     clipped, largest = 0, 0.0
     for frame, person in persons.items():
         joints = person.joints.copy()
-        if coordinates != "pixels" or source_size is not None:
+        scaled = coordinates != "pixels" or source_size is not None
+        size = None
+        if scaled or np.abs(joints[joints[:, 2] > 0, :2]).max(initial=0) > _MAY_BE_FAR:
             try:
-                height, width = frame_size(splits[frame.split].frames, frame.key)
+                size = frame_size(splits[frame.split].frames, frame.key)
             except DataError as error:
-                unreadable.append(str(error))
-                continue
+                if scaled:
+                    unreadable.append(str(error))
+                    continue
+        if size is not None:
+            height, width = size
             if coordinates == "centred":
                 joints[joints[:, 2] > 0, :2] += 1
-            rows, columns = source_size or ((2, 2) if coordinates == "centred" else (1, 1))
-            joints[:, :2] *= (width / columns, height / rows)
+            if scaled:
+                rows, columns = source_size or ((2, 2) if coordinates == "centred" else (1, 1))
+                joints[:, :2] *= (width / columns, height / rows)
+            outside = are_far(joints[:, :2] / (width, height)) & (joints[:, 2] > 0)
+            joints[outside] = 0
+            far.extend((frame, int(joint)) for joint in np.flatnonzero(outside))
         confidence = joints[:, 2].clip(0, 1)
         largest = max(largest, float(joints[:, 2].max()))
         clipped += int((confidence != joints[:, 2]).sum())
@@ -78,7 +93,7 @@ def place_in_stored_frames(
         placed[frame] = joints.astype(np.float32)
     if not placed:
         raise DataError(f"the size of no frame can be read; first: {unreadable[0]}")
-    return Placed(placed, unreadable, clipped, largest)
+    return Placed(placed, far, unreadable, clipped, largest)
 
 
 def crop_of(

@@ -73,6 +73,7 @@ class ImportSummary(NamedTuple):
         changed: frames in which the person taken is another than in the frame before, see `continuing.Followed`.
         bodiless: frames with persons of whom the source has no joint of the body; these persons are passed over.
         not_finite: frames with joints that are NaN or infinite; they get confidence 0.
+        far: frame, name and entry of joints more than ten frame sizes outside their frame; they get confidence 0.
         empty: result files that hold nothing.
         unreadable: frames whose size was needed and could not be read; they get no skeleton.
         unknown_joints: names of joints in the source that are none of the 17; they are left out.
@@ -96,6 +97,7 @@ class ImportSummary(NamedTuple):
     changed: Named
     bodiless: Named
     not_finite: Named
+    far: Named
     empty: Named
     unreadable: Named
     unknown_joints: Named
@@ -132,6 +134,7 @@ class ImportSummary(NamedTuple):
             ("result files that hold nothing", self.empty),
             ("frames with persons without a body, passed over", self.bodiless),
             ("frames with joints NaN or infinite, confidence 0", self.not_finite),
+            ("joints more than ten frame sizes outside, confidence 0", self.far),
             ("frames whose size cannot be read", self.unreadable),
             ("frames with shoulders, hips, ankles not in this order", self.not_upright),
         )

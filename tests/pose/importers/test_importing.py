@@ -138,6 +138,11 @@ def test_frames_whose_size_cannot_be_read_are_named(dump, whole, splits, tmp_pat
     summary = import_skeletons("alphapose", source, splits=changed, out=tmp_path / "out", source_size=(48, 24))
     assert summary.unreadable.count == 1 and broken in summary.unreadable.first[0]
     assert_known(tmp_path / "out", splits, without=(broken,))
+    joints = known_joints(broken)
+    joints[3, 0] = 600
+    whole[0]["keypoints"] = joints.ravel().tolist()
+    summary = import_skeletons("alphapose", dump("b.json", whole), splits=changed, out=None)
+    assert summary.unreadable.count == summary.far.count == 0, "joints in pixels need no size"
 
 
 def test_names_given_by_the_user_go_before_all_others(dump, splits, names, tmp_path):

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from support.known_skeletons import assert_known, known_joints, read_all
-from support.tiny_vcm import HEIGHT
+from support.tiny_vcm import HEIGHT, WIDTH
 
 from star.errors import DataError
 from star.pose.importers import import_skeletons
@@ -63,6 +63,33 @@ def test_joints_that_are_no_numbers_are_missing(splits, known, tmp_path, kind, v
             expected[4] = 0
         assert joints is not None and np.allclose(joints, expected, atol=1e-4), key
     assert summary.not_finite == (1, (odd,)) and "? frames with joints NaN or infinite, confidence 0" in str(summary)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e300, 11.1 * 48])
+@pytest.mark.parametrize("options", [{}, {"source_size": (HEIGHT, WIDTH)}, {"coordinates": "normalised"}])
+@pytest.mark.parametrize("kind", ["alphapose", "mmpose"])
+def test_joints_far_outside_their_frame_are_missing_and_named(splits, known, tmp_path, kind, options, value):
+    odd = list(known)[3]
+    known[odd][4, 1] = value
+    if "coordinates" in options:
+        known = {key: joints / [WIDTH, HEIGHT, 1] for key, joints in known.items()}
+    source = write(tmp_path / "in", kind, known)
+    summary = import_skeletons(kind, source, splits=splits, out=tmp_path / "out", **options)
+    stored = read_all(tmp_path / "out", splits)
+    for key, joints in stored.items():
+        expected = known_joints(key)
+        if key == odd:
+            expected[4] = 0
+        assert joints is not None and np.allclose(joints, expected, atol=1e-4), key
+    count, (first,) = summary.far
+    assert count == 1 and first.startswith(f"{odd} right_ear ({source}") and "ten frame sizes outside" in str(summary)
+
+
+def test_absurd_places_of_joints_that_were_not_found_are_none(splits, known, tmp_path):
+    for joints in known.values():
+        joints[4] = 1e30, 1e30, 0
+    summary = import_skeletons("alphapose", write(tmp_path / "in", "alphapose", known), splits=splits, out=None)
+    assert summary.far.count == 0
 
 
 @pytest.mark.parametrize("count", [17, 26, 133, 136])
