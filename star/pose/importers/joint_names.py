@@ -121,7 +121,7 @@ def map_joints(names: Sequence[str], where: str) -> JointMap:
 
 
 class JointOrder:
-    """Finds the joint map of each entry of a source and remembers what did not fit.
+    """Finds the joint map of each entry of a source, which all have one number of joints, and what did not fit.
 
     Args:
         names: given by the user; they go before all others.
@@ -130,6 +130,7 @@ class JointOrder:
     def __init__(self, names: Sequence[str] | None = None):
         self._given = None if names is None else tuple(names)
         self._maps: dict[tuple[str, ...], JointMap] = {}
+        self._first: tuple[int, str] | None = None
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -154,8 +155,15 @@ class JointOrder:
             [j 3]; joints the source does not have are 0 with confidence 0.
 
         Raises:
-            DataError: no order of k joints is known, or the names do not fit.
+            DataError: an earlier person had another number of joints, no order of k joints is known, or the names do
+                not fit.
         """
+        self._first = self._first or (len(joints), where)
+        if self._first[0] != len(joints):
+            raise DataError(
+                f"{where}: {len(joints)} joints, and {self._first[1]}: {self._first[0]} joints; expected one number in "
+                "the whole import, for it says which joints they are: one of them is damaged, or of another model"
+            )
         order = self._given or (None if names is None else tuple(names)) or ORDERS.get(len(joints))
         if order is None:
             known = ", ".join(map(str, ORDERS))

@@ -66,6 +66,14 @@ def test_joints_the_source_does_not_have_are_zero_and_named():
     assert order.absent == JOINTS[:5] and order.unknown == ("head", "neck", "chest")
 
 
+@pytest.mark.parametrize("names", [None, JOINTS])
+def test_another_number_of_joints_is_damage_and_no_other_order(names):
+    order = JointOrder()
+    order.apply(np.zeros((17, 3)), "a.json, entry 1", names)
+    with pytest.raises(DataError, match=r"a\.json, entry 7: 16 joints, and a\.json, entry 1: 17 joints; expected one"):
+        order.apply(np.zeros((16, 3)), "a.json, entry 7")
+
+
 def test_orders_that_do_not_fit():
     with pytest.raises(DataError, match=r"b\.json: 14 joints, expected 15, 16, 17, 18, 25, .*; give .*joints=\[\.\.\]"):
         JointOrder().apply(np.zeros((14, 3)), "b.json")

@@ -100,6 +100,22 @@ def test_the_numbered_families_are_known_in_every_format(splits, known, tmp_path
     assert_known(tmp_path / "out", splits)
 
 
+@pytest.mark.parametrize(("count", "odd"), [(17, 16), (18, 25), (26, 17)])
+@pytest.mark.parametrize("kind", ALL)
+def test_one_person_with_another_number_of_joints_is_named(splits, known, tmp_path, kind, count, odd):
+    """Taken by its number it would be of another model, its joints exchanged without a word."""
+    found = {key: np.resize(joints, (count, 3)) for key, joints in known.items()}
+    damaged = list(found)[5]
+    found[damaged] = np.resize(found[damaged], (odd, 3))
+    source = write(tmp_path / "in", kind, found)
+    with pytest.raises(
+        DataError, match=rf": {odd} joints, and .*: {count} joints; expected one number in the"
+    ) as error:
+        import_skeletons(kind, source, splits=splits, out=tmp_path / "out")
+    name = "entry 6" if kind in ("alphapose", "coco") else damaged.replace("/", "_") if kind == "npy" else damaged
+    assert name in str(error.value) and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("kind", ["alphapose", "openpose", "coco", "mmpose"])
 def test_files_of_other_systems_are_passed_over(splits, known, tmp_path, kind):
     source = write(tmp_path / "in", kind, known)

@@ -70,7 +70,7 @@ def test_npy_files(splits, tmp_path, nested):
     ("joints", "message"),
     [
         (np.zeros((17, 2)), r"shape \(17, 2\), expected \(17, 3\)"),
-        (np.zeros((14, 3)), r"14 joints, expected 15, 16, 17"),
+        (np.zeros((14, 3)), r"14 joints, (expected 15, 16, 17|and .*: 17 joints; expected one number)"),
         (np.array([["a"] * 3] * 17, "S1"), r"expected numbers only"),
     ],
 )
