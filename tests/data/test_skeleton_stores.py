@@ -268,3 +268,16 @@ def test_joints_must_lie_inside_the_frames(tiny):
 
 def test_index_hash_ignores_line_ends_and_sees_every_name():
     assert index_sha256(["a", "b"]) != index_sha256(["a", "c"]) != index_sha256(["ac"])
+
+
+def test_of_npy_files_the_names_and_every_hundredth_part_count(tmp_path):
+    """As docs/skeletons.md says."""
+    for number in range(400):
+        np.save(tmp_path / f"0063_ir_D2_{number:03d}.npy", plain_joints())
+    before = NpySkeletons(tmp_path).provenance()
+    np.save(tmp_path / "0063_ir_D2_001.npy", plain_joints() + 1)
+    assert NpySkeletons(tmp_path).provenance() == before
+    np.save(tmp_path / "0063_ir_D2_004.npy", plain_joints() + 1)
+    changed = NpySkeletons(tmp_path).provenance()
+    (tmp_path / "0063_ir_D2_001.npy").rename(tmp_path / "0063_ir_D2_400.npy")
+    assert len({before, changed, NpySkeletons(tmp_path).provenance()}) == 3
