@@ -214,8 +214,8 @@ def _describe(found: SkeletonReport) -> str:
         return text
     joints = found.with_skeleton * NUMBER_OF_JOINTS
     text += f", {found.confident / joints:.1%} of their joints have confidence {CONFIDENT} or more"
-    text += f", {found.not_finite:,} joints are NaN or infinite" if found.not_finite else ""
-    return text + (f", {found.far:,} joints lie more than ten frame sizes outside" if found.far else "")
+    text += f", NaN or infinite: {found.not_finite:,}" if found.not_finite else ""
+    return text + (f", more than ten frame sizes outside: {found.far:,}" if found.far else "")
 
 
 def _without(part: tuple[str, Modality]) -> str:

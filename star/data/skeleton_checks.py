@@ -34,10 +34,11 @@ def is_upright(joints: np.ndarray) -> bool | None:
     """
     heights = []
     for pair in (_SHOULDERS, _HIPS, _ANKLES):
-        sure = joints[pair][joints[pair, 2] >= CONFIDENT]
+        both = joints[pair]
+        sure = both[np.isfinite(both).all(axis=1) & (both[:, 2] >= CONFIDENT)]
         if not len(sure):
             return None
-        heights.append(float(sure[:, 1].mean()))
+        heights.append(float(sure[:, 1].mean(dtype=np.float64)))
     return heights[0] < heights[1] < heights[2]
 
 
@@ -71,7 +72,7 @@ def check_numbers(
         DataError: the coordinates are shares of the frame.
     """
     found = [joints for key in sample if (joints := read(key)) is not None]
-    judged = [upright for person in found if (upright := is_upright(np.nan_to_num(person))) is not None]
+    judged = [upright for person in found if (upright := is_upright(person)) is not None]
     joints = np.concatenate(found) if found else np.empty((0, 3), np.float32)
     joints = joints[np.isfinite(joints).all(axis=1)]
     if not len(joints):

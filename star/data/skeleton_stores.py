@@ -257,7 +257,8 @@ class NpySkeletons:
             raise _unreadable(self.path / name, error) from error
         if joints.shape != SHAPE:
             raise DataError(f"skeleton file {self.path / name}: shape {joints.shape}, expected {SHAPE}")
-        return joints.astype(np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as in HDF5
+            return joints.astype(np.float32)
 
 
 class SkeletonWriter:

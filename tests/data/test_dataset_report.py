@@ -75,11 +75,8 @@ def test_joints_that_are_no_numbers_are_counted(tiny):
     report = check_dataset(read_hitsz_vcm(tiny.root))
     assert report.skeletons["query", "infrared"] == (72, 72, 72, 72 * 14, 72 * 3, 0)
     text = format_report(report)
-    assert (
-        "query infrared: 72 of 72 frames (100.0%), 82.4% of their joints have confidence 0.3 or more, 216 joints"
-        in text
-    )
-    assert text.count("joints are NaN or infinite") == 2 and "note:" not in text
+    assert "query infrared: 72 of 72 frames (100.0%), 82.4% of their joints have confidence 0.3 or more, NaN or" in text
+    assert text.count("NaN or infinite: 216") == 2 and "note:" not in text
 
 
 def test_joints_far_outside_their_frame_are_counted_and_named(tiny):
@@ -90,10 +87,7 @@ def test_joints_far_outside_their_frame_are_counted_and_named(tiny):
     report = check_dataset(read_hitsz_vcm(tiny.root))
     assert report.skeletons["gallery", "visible"] == (72, 72, 72, 72 * 16, 0, 72) and len(report.far) == 144
     text = format_report(report)
-    assert (
-        text.count("94.1% of their joints have confidence 0.3 or more, 72 joints lie more than ten frame sizes out")
-        == 2
-    )
+    assert text.count("94.1% of their joints have confidence 0.3 or more, more than ten frame sizes outside: 72") == 2
     first = report.far[0]
     assert re.fullmatch(r".*dataset-test\.h5, key 0005/ir/D2/1: right_knee at \(-1e\+30, 30\)", first) and first in text
     assert "... and 134 more" in text

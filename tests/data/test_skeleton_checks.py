@@ -135,6 +135,18 @@ def test_people_who_lie_or_bend_now_and_then_are_no_reason(tiny, skeletons, tmp_
     assert import_skeletons("hdf5", folder, splits=list_frames(tiny.root), out=None).not_upright.count == 0
 
 
+@pytest.mark.parametrize("form", ["hdf5", "npy"])
+def test_absurd_numbers_are_read_without_a_warning(tiny, skeletons, form):
+    """Here every warning is an error."""
+    joints = plain_joints().astype(np.float64)
+    joints[5:7] = [[1e300, 1e300, 0.9], [3e38, 3e38, 0.9]]
+    joints[11:13, 1] = 3e38
+    data = read_hitsz_vcm(tiny.root, skeletons=skeletons(joints, form))
+    assert data.query.skeletons is not None
+    read = np.asarray(data.query.skeletons.read(data.query.tracklets[0].frames[0]))
+    assert np.isinf(read[5, :2]).all() and np.isfinite(read[6]).all()
+
+
 def test_usual_files_give_no_note(tiny, skeletons):
     joints = plain_joints()
     joints[3] = np.nan
