@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from star.data.coco_joints import BONES
+from star.data.skeleton_checks import are_far
 
 _SHIFT = 4
 _UNSURE = np.array([230, 40, 40])
@@ -15,7 +16,8 @@ _SURE = np.array([40, 230, 60])
 def draw_skeleton(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """Draw the bones and joints, from red (confidence 0) to green (1); a bone has its less certain end's colour.
 
-    Joints of confidence 0 (missing) and joints that are not finite are not drawn.
+    Joints of confidence 0 (missing), those that are not finite and those more than ten frame sizes outside the frame are
+    not drawn.
 
     Args:
         frame: [h w 3] uint8, RGB.
@@ -26,7 +28,8 @@ def draw_skeleton(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """
     picture = frame.copy()
     thickness = max(1, frame.shape[0] // 150)
-    drawn = np.isfinite(joints).all(axis=1) & (joints[:, 2] > 0)
+    outside = are_far(joints[:, :2] / (frame.shape[1], frame.shape[0]))
+    drawn = np.isfinite(joints).all(axis=1) & (joints[:, 2] > 0) & ~outside
     points = [_fixed_point(x, y) if seen else None for (x, y, _), seen in zip(joints, drawn, strict=True)]
     for start, end in BONES:
         first, second = points[start], points[end]

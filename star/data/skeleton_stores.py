@@ -165,11 +165,13 @@ class Hdf5Skeletons:
                 found = _add_entry(found, key, joints)
             if on_progress and (number == len(keys) or number % _BLOCK == 0):
                 on_progress(number, len(keys))
-        if f"{found:064x}" != stated:
+        content = f"{found:064x}"
+        if content != stated:
             raise DataError(
-                f"skeleton file {self.path} was changed after it was written: the hash of its content is "
-                f"{found:064x}, its attribute content_sha256 says {stated}; make it again, or, if the change is meant, "
-                f"star-skeletons import=hdf5 source={self.path.parent} out=FOLDER writes files with the right hash"
+                f"skeleton file {self.path} was changed after it was written: its joints have the sha256 "
+                f"{content[:12]}, expected {stated[:12]} as its attribute content_sha256 says; make it again, or, if the "
+                f"change is meant, star-skeletons import=hdf5 source={self.path.parent} out=FOLDER writes files with "
+                "the right one"
             )
 
     def _keys(self) -> list[str]:

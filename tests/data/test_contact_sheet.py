@@ -73,6 +73,7 @@ def test_missing_joints_are_not_drawn():
     frame = np.zeros((100, 100, 3), np.uint8)
     assert not draw_skeleton(frame, _joints(0.0)).any()
     assert not draw_skeleton(frame, np.full((17, 3), np.nan)).any()
+    assert not draw_skeleton(frame, np.full((17, 3), [1e30, 5, 0.9])).any()
 
 
 def test_augmented_sheet_shows_the_frames_and_joints_of_the_batch(whole, tmp_path):
