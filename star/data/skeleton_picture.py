@@ -16,8 +16,8 @@ _SURE = np.array([40, 230, 60])
 def draw_skeleton(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """Draw the bones and joints, from red (confidence 0) to green (1); a bone has its less certain end's colour.
 
-    Joints of confidence 0 (missing), those that are not finite and those more than ten frame sizes outside the frame are
-    not drawn.
+    Joints of confidence 0 (missing), joints that are not finite and joints more than ten frame sizes outside the frame
+    are not drawn.
 
     Args:
         frame: [h w 3] uint8, RGB.

@@ -169,9 +169,9 @@ class Hdf5Skeletons:
         if content != stated:
             raise DataError(
                 f"skeleton file {self.path} was changed after it was written: its joints have the sha256 "
-                f"{content[:12]}, expected {stated[:12]} as its attribute content_sha256 says; make it again, or, if the "
-                f"change is meant, star-skeletons import=hdf5 source={self.path.parent} out=FOLDER writes files with "
-                "the right one"
+                f"{content[:12]}, expected {stated[:12]} as its attribute content_sha256 says; make it again, or, if "
+                f"the change is meant, star-skeletons import=hdf5 source={self.path.parent} out=FOLDER writes files "
+                "with the right one"
             )
 
     def _keys(self) -> list[str]:
