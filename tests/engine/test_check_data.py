@@ -23,7 +23,7 @@ def tiny(tmp_path: Path) -> TinyVcm:
 
 
 def check(tiny: TinyVcm, *overrides: str) -> str:
-    return check_data(check_overrides([*SMALL, "dataset=hitsz_vcm", f"dataset.root={tiny.root}", *overrides]))
+    return check_data(check_overrides([*SMALL, "dataset=hitsz_vcm", f"dataset.root={tiny.root}", *overrides])).report
 
 
 def test_skeletons_edited_in_place_are_neither_passed_nor_packed(tiny: TinyVcm, tmp_path: Path):
