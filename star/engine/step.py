@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import mindspore as ms
 import numpy as np
 from mindspore import ParameterTuple, Tensor, nn, ops
+from mindspore.common.api import _pynative_executor
 
 from star.engine.accumulate import SumOfParts, parts_of
 from star.engine.apply_gradients import make_update
@@ -254,6 +255,7 @@ class TrainStep:
         except StarError:
             raise
         except Exception as error:  # a part may raise anything
+            _pynative_executor.clear_res()  # MindSpore would go on recording gradients, for the next job of a sweep too
             named = part_error(error, all_parts(self._model, self._losses))
             if named is None:
                 raise

@@ -34,6 +34,7 @@ def test_what_keeps_a_run_from_training_is_said_behind_the_report(small: tuple[s
 def test_the_command_says_the_report_and_then_the_problem(
     small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    monkeypatch.setattr(command, "log_to_terminal", lambda: None)
     monkeypatch.setattr("sys.argv", ["star-check", *small, "schedule.identities=5"])
     with pytest.raises(SystemExit) as stopped:
         command.check()

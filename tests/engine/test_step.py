@@ -8,6 +8,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Parameter, Tensor, nn, ops
+from mindspore.common.api import _pynative_executor
 
 from star.engine.optimisers import SGD
 from star.engine.step import Optimisers, TrainStep
@@ -131,3 +132,4 @@ def test_a_term_that_does_not_fit_is_named(graph: bool, term: type[HalfSquare], 
     )
     with pytest.raises(PartError, match=message):
         TrainStep(model, losses, Optimisers(optimiser), graph=graph, clip_norm=None)(batch_of(1.0), DRAWS, 0)
+    assert not _pynative_executor.requires_grad(), "MindSpore records gradients of whatever comes next"
