@@ -213,7 +213,8 @@ def test_rounding_alone_keeps_a_training_step_from_the_reference(network, refere
     """The reference is float64 and its tolerance the rounding of one float32 run of its authors, which is a draw.
 
     With every input moved by its last digit the same step is another draw, and some norms are beyond the tolerance in
-    most of them, never quite the same ones. What is free of rounding, the mean over many, has to be within it.
+    most of them, never quite the same ones. The mean over many has less of it: it has to be within the
+    tolerance and three of its standard errors.
     """
     z = reference("mitml_train")
     rng = np.random.default_rng(0)
