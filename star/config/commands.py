@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeVar
 from omegaconf import OmegaConf
 
 from star.config.check import Rule, check_command
-from star.config.compose import CONFIG_MODULE, compose_run, group_choices
+from star.config.compose import compose_run, group_choices
+from star.config.composed import CONFIG_MODULE
 from star.errors import ConfigError
 
 T = TypeVar("T")

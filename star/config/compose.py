@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_module
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -18,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
-from star.config.folders import config_folders, search_path
+from star.config.composed import CONFIG_MODULE, as_tree, composed_by_hydra, config_folder_trees
+from star.config.folders import config_folders
 from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
-from star.config.paths import register_resolvers
 from star.config.typed import as_typed
 from star.config.validate import did_you_mean
 from star.data.folder import left_by_others
@@ -30,23 +26,9 @@ from star.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from importlib.abc import Traversable  # importlib.resources.abc exists from Python 3.11 on only
 
-CONFIG_MODULE = "star.conf"
 _CALLED = ("_target_", "()", "class")
 _CALLED_HERE = ("hydra.", "hydra_plugins.", "star.tracking.sweep.", "logging.", "colorlog.")
 """The keys of the node `hydra` with names that Hydra and `logging` call, and the beginnings such a name may have."""
-
-
-@contextmanager
-def _hydra() -> Iterator[None]:
-    """Hydra's compose API, also within a job of Hydra, which gets its own state back."""
-    register_resolvers()
-    instance = GlobalHydra.instance()
-    before, instance.hydra = instance.hydra, None
-    try:
-        with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-            yield
-    finally:
-        instance.hydra = before
 
 
 def group_choices(config_name: str = "train") -> dict[str, list[str]]:
@@ -54,17 +36,12 @@ def group_choices(config_name: str = "train") -> dict[str, list[str]]:
 
     Choices of the configuration folders in use are among them. What other choices decide, as of `recipe/size`, is none.
     """
-    folder = files(CONFIG_MODULE)
-    defaults: list[Any] = safe_load((folder / f"{config_name}.yaml").read_text(encoding="utf-8")).get("defaults", [])
+    folders = config_folder_trees()
+    primary = safe_load((folders[0] / f"{config_name}.yaml").read_text(encoding="utf-8"))
+    defaults: list[Any] = primary.get("defaults", [])
     chosen = [pair for entry in defaults if isinstance(entry, dict) for pair in entry.items()]
     groups = {str(group) for group, choice in chosen if "${" not in str(choice)}
-    folders = [folder, *map(_as_folder, config_folders())]
     return {group: sorted({name for f in folders for name in _choices(f / group)}) for group in sorted(groups)}
-
-
-def _as_folder(text: str) -> Traversable:
-    package, _, rest = text.removeprefix("pkg://").partition("/")
-    return files(package).joinpath(*rest.split("/")) if text.startswith("pkg://") else Path(text)
 
 
 def _choices(folder: Traversable) -> list[str]:
@@ -93,13 +70,12 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
     parsed = _parse(as_typed(overrides), problems)
     kept = [text for override in parsed if (text := _applicable(override, choices, problems))]
     try:
-        with _hydra():
-            composed = compose(config_name, [*kept, *search_path()], return_hydra_config=True)
-            problems += _hidden_choices(composed.hydra.runtime.choices)
-            problems += _classes_of_hydra(OmegaConf.to_container(composed.hydra), "hydra")
-            with open_dict(composed):
-                del composed["hydra"]
-            return composed, problems
+        composed = composed_by_hydra(config_name, kept)
+        problems += _hidden_choices(composed.hydra.runtime.choices)
+        problems += _classes_of_hydra(OmegaConf.to_container(composed.hydra), "hydra")
+        with open_dict(composed):
+            del composed["hydra"]
+        return composed, problems
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
         return OmegaConf.create(), problems
@@ -110,7 +86,7 @@ def _hidden_choices(choices: Mapping[str, Any]) -> Iterator[Problem]:
     for group, choice in choices.items():
         own = files(CONFIG_MODULE) / group / f"{choice}.yaml"
         for folder in config_folders() if own.is_file() else ():
-            other = _as_folder(folder) / group / f"{choice}.yaml"
+            other = as_tree(folder) / group / f"{choice}.yaml"
             if other.is_file() and other.read_bytes() != own.read_bytes():
                 yield Problem(group, f"{choice}, which {folder} has as well", "another name: star's own comes first")
 
@@ -151,10 +127,7 @@ def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
 
 def group_of_overrides(overrides: Sequence[str]) -> dict[str, str]:
     """The group choices a run is composed of, e.g. `{"backbone": "tiny", "experiment": "star", ...}`."""
-    with _hydra():
-        choices: dict[str, Any] = compose(
-            "train", [*overrides, *search_path()], return_hydra_config=True
-        ).hydra.runtime.choices
+    choices = composed_by_hydra("train", overrides).hydra.runtime.choices
     return {group: str(choice) for group, choice in choices.items() if "/" not in group and group != "hydra"}
 
 
