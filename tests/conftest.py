@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # or forked commands would start once more
 os.environ.setdefault("MS_DEV_HOST_BLOCKING_RUN", "1")  # as star.config.environment sets it on the CPU
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many files at a time as cores: one would wait for the threads of another
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Threads of MindSpore and OpenMP wait in busy loops: workers that share cores spend a third of the time in them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it puts into the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
