@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from star.config.check import Rule, check_command
 from star.config.compose import compose_run, group_choices
-from star.config.composed import CONFIG_MODULE
+from star.config.hydra_compose import CONFIG_MODULE
 from star.errors import ConfigError
 
 T = TypeVar("T")

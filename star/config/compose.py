@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
-from star.config.composed import CONFIG_MODULE, as_tree, composed_by_hydra, config_folder_trees
 from star.config.folders import config_folders
+from star.config.hydra_compose import CONFIG_MODULE, as_tree, composed_by_hydra, config_folder_trees
 from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
 from star.config.typed import as_typed

@@ -9,7 +9,7 @@ from statistics import median
 
 from hydra import compose, initialize_config_module
 
-from star.config.composed import CONFIG_MODULE, composed_by_hydra
+from star.config.hydra_compose import CONFIG_MODULE, composed_by_hydra
 from star.config.paths import register_resolvers
 
 JOBS = 20

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 CONFIG_MODULE = "star.conf"
 _KEPT = 64
+_PLACES = ("*.yaml", "*/*.yaml", "*/*/*.yaml")
+"""Where a change of a file is seen, links followed: `recipe/size/NAME.yaml` is the deepest of this package. The whole
+tree is not searched, since a folder may be that of a project, with its data."""
 
 
 def composed_by_hydra(config_name: str, overrides: Sequence[str]) -> DictConfig:
@@ -38,9 +41,11 @@ def composed_by_hydra(config_name: str, overrides: Sequence[str]) -> DictConfig:
     """
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     folders = config_folder_trees()
-    texts = tuple(str(override.input_line) for override in parsed if _chooses(override, folders))
-    composed = copy.deepcopy(_of_choices(config_name, texts, tuple(search_path()), _state(folders)))
-    values = [override for override in parsed if not _chooses(override, folders)]
+    choices, values = [], []
+    for override in parsed:
+        (choices if _chooses(override, folders) else values).append(override)
+    texts = (*(str(override.input_line) for override in choices), *search_path())
+    composed = copy.deepcopy(_of_choices(config_name, texts, _state(folders)))
     ConfigLoaderImpl._apply_overrides_to_config(values, composed)
     return composed
 
@@ -65,20 +70,21 @@ def _chooses(override: Override, folders: Sequence[Traversable]) -> bool:
 
 
 @lru_cache(_KEPT)
-def _of_choices(config_name: str, texts: tuple[str, ...], path: tuple[str, ...], state: frozenset) -> DictConfig:
+def _of_choices(config_name: str, overrides: tuple[str, ...], state: frozenset) -> DictConfig:
     """`state` is for the cache alone: files that were changed are read anew."""
     with _hydra():
-        return compose(config_name, [*texts, *path], return_hydra_config=True)
+        return compose(config_name, [*overrides], return_hydra_config=True)
 
 
 def _state(folders: Sequence[Traversable]) -> frozenset[tuple[str, int, int]]:
     """Path, time of change and size of every configuration file; those within a zip archive do not change."""
     found = set()
     for folder in folders:
-        for path in folder.rglob("*.yaml") if isinstance(folder, Path) else ():
-            with suppress(OSError):  # an editor's lock is a link to nothing
-                status = path.stat()
-                found.add((str(path), status.st_mtime_ns, status.st_size))
+        for place in _PLACES if isinstance(folder, Path) else ():
+            for path in folder.glob(place):
+                with suppress(OSError):  # an editor's lock is a link to nothing
+                    status = path.stat()
+                    found.add((str(path), status.st_mtime_ns, status.st_size))
     return frozenset(found)
 
 

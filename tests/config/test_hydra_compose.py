@@ -10,12 +10,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from star.config.compose import compose_run, group_of_overrides
-from star.config.composed import CONFIG_MODULE, composed_by_hydra
 from star.config.folders import VARIABLE
+from star.config.hydra_compose import CONFIG_MODULE, composed_by_hydra
 from star.config.paths import register_resolvers
-
-WITHOUT = ("overrides", "job.override_dirname")
-"""What only lists the overrides that were given."""
 
 
 def by_hydra(*overrides: str) -> DictConfig:
@@ -25,6 +22,7 @@ def by_hydra(*overrides: str) -> DictConfig:
 
 
 def contents(composed: DictConfig) -> dict:
+    """Without what only lists the overrides that were given."""
     values = OmegaConf.to_container(composed)
     assert isinstance(values, dict)
     values["hydra"].pop("overrides")
@@ -70,6 +68,16 @@ def test_values_of_one_stay_out_of_the_next():
     first.schedule.epochs = 1000
     second = composed_by_hydra("train", ["experiment=star"])
     assert second.loss.triplet.weight != 7 and second.schedule.epochs != 1000
+
+
+def test_a_linked_group_that_was_changed_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "aggregation").symlink_to(tmp_path / "elsewhere")
+    for text in ("1", "22"):
+        (tmp_path / "elsewhere" / "mine.yaml").write_text(f"_target_: own.Mean\npower: {text}\n")
+        assert composed_by_hydra("train", ["aggregation=mine"]).aggregation.power == int(text)
 
 
 def test_files_that_were_changed_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
