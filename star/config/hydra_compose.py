@@ -79,12 +79,11 @@ def _of_choices(config_name: str, overrides: tuple[str, ...], state: frozenset) 
 def _state(folders: Sequence[Traversable]) -> frozenset[tuple[str, int, int]]:
     """Path, time of change and size of every configuration file; those within a zip archive do not change."""
     found = set()
-    for folder in folders:
-        for place in _PLACES if isinstance(folder, Path) else ():
-            for path in folder.glob(place):
-                with suppress(OSError):  # an editor's lock is a link to nothing
-                    status = path.stat()
-                    found.add((str(path), status.st_mtime_ns, status.st_size))
+    on_disk = [folder for folder in folders if isinstance(folder, Path)]
+    for path in (path for folder in on_disk for place in _PLACES for path in folder.glob(place)):
+        with suppress(OSError):  # an editor's lock is a link to nothing
+            status = path.stat()
+            found.add((str(path), status.st_mtime_ns, status.st_size))
     return frozenset(found)
 
 
