@@ -23,17 +23,17 @@ def check_schema(address: str, shown: str, file: str | None) -> None:
         TrackingError: says how to keep a copy and migrate it.
     """
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
     from sqlalchemy import NullPool, create_engine
 
     with create_engine(address, poolclass=NullPool).connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
-    known = ScriptDirectory(str(files("mlflow.store") / "db_migrations"))
-    newest = known.get_current_head()
-    if revision in (None, newest):
+    if revision is None:
+        return
+    newest, *older = _revisions()
+    if revision == newest:
         return
     mlflow = f"MLflow {version('mlflow')}"
-    if revision not in {script.revision for script in known.walk_revisions()}:
+    if revision not in older:
         raise TrackingError(
             f"the tracking store {shown} was made by a newer MLflow than {mlflow} (its schema is {revision}): nothing "
             "was changed; choose another store with tracker.uri=sqlite:///<file>, or use the newer MLflow's own server"
@@ -46,3 +46,12 @@ def check_schema(address: str, shown: str, file: str | None) -> None:
         f"cannot open it: {copy}mlflow db upgrade {shlex.quote(place)}. Or choose another store with "
         "tracker.uri=sqlite:///<file>"
     )
+
+
+@cache
+def _revisions() -> list[str]:
+    """Those the installed MLflow knows, the newest first; reading them takes half a second."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(files("mlflow.store") / "db_migrations"))
+    return [script.revision for script in scripts.walk_revisions()]
