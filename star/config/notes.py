@@ -1,9 +1,11 @@
-"""Remarks on a valid configuration: what has no effect in a run of this length, or with batches of this form."""
+"""Remarks on a valid configuration: what has no effect in this run, or another one than its author may think."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from star.config.host_randomness import random_call
+from star.config.network_slots import network_slots
 from star.config.schema import Config
 
 
@@ -33,3 +35,9 @@ def _notes(config: Config) -> Iterator[str]:
             "schedule.tracklets is 1 with sampler=modality_blind: no two clips of a batch are of one identity, so "
             "losses over pairs see none that belong together"
         )
+    for key, slot in network_slots(config).items():
+        if not slot.target.__module__.startswith("star.") and (call := random_call(slot.target)):
+            yield (
+                f"{key}: {slot.target.__name__}.construct calls {call}: a compiled step draws once and has the same "
+                "numbers in every step, and no run can be repeated; draw them in `random_inputs`"
+            )

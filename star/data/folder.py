@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePath
 
 from star.data.pack.pack_folder import PackFolder
@@ -12,6 +13,7 @@ Folder = Path | PackFolder
 
 _LEFT_BY_OTHERS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "@eadir", "__macosx"})
 _APPLE_DOUBLE = "._"
+_NUMBER = re.compile(r"(\d+)")
 
 
 def list_files(folder: Folder) -> list[str]:
@@ -55,6 +57,11 @@ def left_by_others(name: str) -> bool:
 def has_suffix(name: str, *suffixes: str) -> bool:
     """Whether a name ends with one of some suffixes (lower case, with dot) and has something before it."""
     return PurePath(name).suffix.lower() in suffixes
+
+
+def natural_order(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A key for sorting by which the numbers in a name count as numbers: 2.jpg stands before 10.jpg."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBER.split(name) if part], name
 
 
 def _refuse(error: OSError) -> None:

@@ -17,8 +17,8 @@ from star.embedding.source import Source, dataset_of, folder_source, read_tracks
 from star.engine.make_skeletons import estimator_recipe
 from star.engine.progress import counting
 from star.errors import ConfigError, DataError, Problem
-from star.footage.estimated_skeletons import EstimatedSkeletons
 from star.inference.model import Model
+from star.pose.estimated_skeletons import EstimatedSkeletons
 from star.pose.recipe import EstimatorRecipe, version_of
 from star.search.feature_files import read_features
 from star.search.features import Features, Items
@@ -85,7 +85,7 @@ def _recipe(config: EmbedConfig, model: Model) -> EstimatorRecipe | None:
 
 def _with_skeletons(split: Split, used: bool, recipe: EstimatorRecipe | None) -> Split:
     if recipe is not None:
-        return replace(split, skeletons=EstimatedSkeletons(split.frames, recipe))
+        return replace(split, skeletons=EstimatedSkeletons(split.frames, recipe.build()))
     if not used:
         return replace(split, skeletons=None)
     if split.skeletons is None:

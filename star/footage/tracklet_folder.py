@@ -7,19 +7,17 @@ several ways lead to is one tracklet.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from star.data.folder import has_suffix, left_by_others
+from star.data.folder import has_suffix, left_by_others, natural_order
 from star.data.frame_suffix import SUFFIXES
 from star.data.frames import read_file
 from star.errors import DataError
 from star.types import Modality, SkeletonStore, Split, Tracklet
 
 UNKNOWN_IDENTITY = -1
-_NUMBER = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
         raise DataError(f"folder of tracklets {folder} is missing")
     found: list[Tracklet] = []
     for below, names in _folders(folder):
-        frames = sorted((n for n in names if has_suffix(n, *SUFFIXES) and not _is_hidden(n)), key=_natural)
+        frames = sorted((n for n in names if has_suffix(n, *SUFFIXES) and not _is_hidden(n)), key=natural_order)
         if not frames:
             continue
         if below == Path():
@@ -73,7 +71,7 @@ def read_tracklets(folder: Path, modality: Modality, skeletons: SkeletonStore | 
             raise DataError(f"{folder}: given folder {shown}, expected a name in UTF-8") from None
         keys = tuple((below / name).as_posix() for name in frames)
         found.append(Tracklet(UNKNOWN_IDENTITY, UNKNOWN_IDENTITY, modality, keys))
-    found.sort(key=lambda tracklet: [_natural(part) for part in tracklet_name(tracklet).split("/")])
+    found.sort(key=lambda tracklet: [natural_order(part) for part in tracklet_name(tracklet).split("/")])
     if not found:
         raise DataError(f"{folder} has no tracklet: expected folders with frames ({', '.join(SUFFIXES)}) in it")
     return Split(folder.name, NamedFrames(folder), tuple(found), skeletons)
@@ -102,11 +100,6 @@ def _folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or left_by_others(name)
-
-
-def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Numbers in a name count as numbers."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _NUMBER.split(name) if part], name
 
 
 def _refuse(error: OSError) -> None:

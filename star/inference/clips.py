@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from star.data.decode import encode_raw
-from star.data.folder import has_suffix, list_files
+from star.data.folder import has_suffix, list_files, natural_order
 from star.data.frame_suffix import SUFFIXES
 from star.data.frames import read_file
 from star.errors import DataError
-from star.inference.joints import EstimatedJoints, given_joints, named_estimator
+from star.inference.joints import given_joints, named_estimator
+from star.pose.estimated_skeletons import EstimatedSkeletons
 from star.pose.estimator import Estimator
 from star.types import MODALITIES, Modality, Split, Tracklet
 
@@ -22,8 +22,6 @@ Frame = np.ndarray | bytes | str | Path
 Clip = np.ndarray | str | Path | Sequence[Frame]
 Clips = np.ndarray | Sequence[Clip]
 Joints = np.ndarray | Sequence[np.ndarray] | Estimator | str
-
-_NUMBER = re.compile(r"(\d+)")
 
 
 class GivenFrames:
@@ -88,7 +86,7 @@ def as_split(clips: Clips, modality: Modality, joints: Joints | None = None) -> 
     elif isinstance(joints, (np.ndarray, Sequence)):
         store = given_joints(joints, [tracklet.frames for tracklet in tracklets])
     elif hasattr(joints, "estimate"):
-        store = EstimatedJoints(source, joints)
+        store = EstimatedSkeletons(source, joints)
     else:
         raise DataError(f"joints: given {type(joints).__name__}, expected arrays, an estimator or its name")
     return Split("clips", source, tuple(tracklets), store)
@@ -105,12 +103,7 @@ def frames_in(folder: Path) -> list[Path]:
     names = [name for name in list_files(folder) if has_suffix(name, *SUFFIXES)]
     if not names:
         raise DataError(f"folder {folder} has no frames, expected files that end in {', '.join(SUFFIXES)}")
-    return [folder / name for name in sorted(names, key=_by_number)]
-
-
-def _by_number(name: str) -> list[tuple[int, str]]:
-    """Texts and numbers of a name in turn, so that numbers are compared as such."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in _NUMBER.split(name)]
+    return [folder / name for name in sorted(names, key=natural_order)]
 
 
 def _frames_of(clip: Clip, number: int) -> list[Frame]:

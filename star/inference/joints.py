@@ -1,19 +1,17 @@
-"""Joints that a user gives with his clips, as arrays or as an estimator, read like a data set's."""
+"""Joints that a user gives with his clips as arrays, read like a data set's, and estimators by their names."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from star.data.decode import load_frame
 from star.data.skeleton_checks import LOOKS_NORMALISED
 from star.errors import DataError
 from star.pose.estimator import Estimator
 from star.pose.recipe import ESTIMATORS, EstimatorRecipe
-from star.types import NUMBER_OF_JOINTS, FrameSource
+from star.types import NUMBER_OF_JOINTS
 
 _HERE = Path("the joints given")
 _LARGEST_CONFIDENCE = 2.0
@@ -39,32 +37,6 @@ class GivenJoints:
     def provenance(self) -> str:
         """They have none."""
         return "given as arrays"
-
-
-class EstimatedJoints:
-    """Joints that are estimated when they are read; safe to use from several threads.
-
-    Args:
-        frames: where the frames are.
-        estimator: finds the joints.
-    """
-
-    path = _HERE
-
-    def __init__(self, frames: FrameSource, estimator: Estimator):
-        self._frames = frames
-        self._estimator = estimator
-        self._lock = threading.Lock()
-
-    def read(self, key: str) -> np.ndarray:
-        """[j 3]: x, y in pixels of the frame, confidence in 0..1."""
-        frame = load_frame(self._frames, key)
-        with self._lock:
-            return self._estimator.estimate(frame)
-
-    def provenance(self) -> str:
-        """Name of the estimator."""
-        return self._estimator.name
 
 
 def given_joints(joints: Sequence[np.ndarray] | np.ndarray, clips: Sequence[Sequence[str]]) -> GivenJoints:

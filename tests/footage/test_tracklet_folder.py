@@ -6,12 +6,10 @@ import os
 
 import numpy as np
 import pytest
-from support.fake_estimator import DiagonalRecipe
 from support.footage import write_tracklets
 from support.tiny_vcm import write_jpeg
 
-from star.errors import DataError, StarError
-from star.footage.estimated_skeletons import EstimatedSkeletons
+from star.errors import DataError
 from star.footage.tracklet_folder import read_tracklets, tracklet_name
 
 
@@ -62,17 +60,3 @@ def test_a_folder_that_is_none_of_tracklets_is_named(tmp_path):
     write_jpeg(tmp_path / "1.jpg", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(DataError, match=r"has frames of its own \(1.jpg\): expected one folder of frames"):
         read_tracklets(tmp_path, "visible")
-
-
-def test_skeletons_are_estimated_once_and_not_in_frames_that_cannot_be_decoded(tmp_path):
-    split = read_tracklets(write_tracklets(tmp_path / "f", {"a": (200, 20, 20)}, frames=2), "visible")
-    log = tmp_path / "log"
-    store = EstimatedSkeletons(split.frames, DiagonalRecipe(log=log))
-    found = store.read("a/1.jpg")
-    assert found is not None and found.shape == (17, 3) and found is store.read("a/1.jpg")
-    assert log.read_bytes() == b"x"
-    (tmp_path / "f" / "a" / "2.jpg").write_bytes(b"no image")
-    assert store.read("a/2.jpg") is None
-    assert store.provenance().startswith("diagonal ")
-    with pytest.raises(StarError, match=r"diagonal failed on frame .*1.jpg: ValueError: too dark"):
-        EstimatedSkeletons(split.frames, DiagonalRecipe(refused=1)).read("a/1.jpg")

@@ -10,7 +10,7 @@ import numpy as np
 
 from star.data.decode import load_frame
 from star.errors import DataError, StarError
-from star.pose.recipe import Recipe, version_of
+from star.pose.estimator import Estimator
 from star.types import FrameSource
 
 
@@ -19,22 +19,18 @@ class EstimatedSkeletons:
 
     Args:
         frames: where the pixels are.
-        recipe: of the estimator.
-
-    Raises:
-        StarError: the estimator cannot be loaded.
+        estimator: finds the joints.
     """
 
-    def __init__(self, frames: FrameSource, recipe: Recipe):
+    def __init__(self, frames: FrameSource, estimator: Estimator):
         self._frames = frames
-        self._identity = recipe.identity()
-        self._estimator = recipe.build()
+        self._estimator = estimator
         self._lock = threading.Lock()
         self._found: dict[str, np.ndarray | None] = {}
 
     @property
     def path(self) -> Path:
-        """The folder of the frames."""
+        """Where the frames are."""
         return Path(self._frames.path)
 
     def read(self, key: str) -> np.ndarray | None:
@@ -49,8 +45,8 @@ class EstimatedSkeletons:
             return self._found[key]
 
     def provenance(self) -> str:
-        """The estimator with twelve digits that stand for its model file and options."""
-        return f"{self._identity['estimator']} {version_of(self._identity)}"
+        """Name of the estimator."""
+        return self._estimator.name
 
     def _estimate(self, key: str) -> np.ndarray | None:
         try:
