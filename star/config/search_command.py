@@ -62,15 +62,15 @@ def saved_index(given: str | list[str] | None) -> Path | None:
     return next((path for path in paths(given) if path.is_dir()), None)
 
 
-def _only(key: str, unused: object, part: str, what: str) -> Rule:
+def _only(key: str, unused: object, kinds: tuple[str, ...], what: str) -> Rule:
     """A key that only an index to build of some kinds reads, or, of `probes`, a saved one too."""
 
     def holds(config: SearchConfig) -> bool:
         searched = key == "probes" and saved_index(config.gallery) is not None
-        return getattr(config, key) == unused or searched or part in config.index
+        return getattr(config, key) == unused or searched or config.index in kinds
 
-    kinds = {"ivf": "index=ivf or ivf_pq", "pq": "index=pq or ivf_pq"}[part]
-    return Rule(key, holds, lambda c: f"{'null' if unused is None else unused}, or {kinds} beside it: {what}")
+    words = f"index={', '.join(kinds[:-1])} or {kinds[-1]} beside it: {what}"
+    return Rule(key, holds, lambda c: f"{'null' if unused is None else unused}, or {words}")
 
 
 RULES = (
@@ -97,9 +97,10 @@ RULES = (
     Rule("index",
          lambda c: c.index == "exact" or saved_index(c.gallery) is None,
          lambda c: f"no such key beside the saved index {saved_index(c.gallery)}, which is searched as it was built"),
-    _only("lists", None, "ivf", "others have no cells"),
-    _only("probes", UNUSED_PROBES, "ivf", "others have no cells"),
-    _only("code_bytes", 64, "pq", "others have no codes"),
+    _only("lists", None, ("ivf", "ivf_pq"), "others have no cells"),
+    _only("probes", UNUSED_PROBES, ("ivf", "ivf_pq"), "others have no cells"),
+    _only("code_bytes", 64, ("pq", "ivf_pq"), "others have no codes"),
+    _only("train", 200_000, ("ivf", "pq", "ivf_pq"), "others learn nothing"),
     Rule("after", lambda c: is_time(c.after), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("before", lambda c: is_time(c.before), lambda c: "a time such as 2024-05-31T14:00:00+02:00"),
     Rule("apart",
