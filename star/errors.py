@@ -1,6 +1,7 @@
 """The errors a user can meet: each says what was given, what was expected, where it came from and what to do."""
 
 import signal
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -16,14 +17,19 @@ class Problem(NamedTuple):
     expected: str
 
 
+def list_problems(subject: str, problems: Sequence[str]) -> str:
+    """As "<subject> has 2 problems:", with a line for each."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{subject} has {count}:", *(f"  {problem}" for problem in problems)])
+
+
 class ConfigError(StarError):
     """A configuration that cannot be run; lists every problem at once."""
 
     def __init__(self, problems: list[Problem]):
         self.problems = problems
-        lines = [f"  {p.key}: given {p.given}, expected {p.expected}" for p in problems]
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"the configuration has {count}:", *lines]))
+        lines = [f"{p.key}: given {p.given}, expected {p.expected}" for p in problems]
+        super().__init__(list_problems("the configuration", lines))
 
 
 class DataError(StarError):

@@ -23,6 +23,7 @@ from star.pose.recipe import EstimatorRecipe, version_of
 from star.search.feature_files import read_features
 from star.search.features import Features, Items
 from star.search.unfinished import Part, Unfinished
+from star.search.words import tracklets
 from star.types import MODALITIES, ClipBatch, Modality, Split
 
 _KEEP_SECONDS = 20
@@ -201,14 +202,12 @@ def _told(features: Features, lost: Mapping[int, str], source: Source, out: Path
     bad = int(items.bad_frames.sum())
     megabytes = out.stat().st_size / 1e6
     kind = f"{features.width:,} numbers each ({features.values.dtype})"
-    lines = [f"{out}: {len(items):,} tracklets, {kind}, {megabytes:,.1f} MB"]
+    lines = [f"{out}: {tracklets(len(items))}, {kind}, {megabytes:,.1f} MB"]
     if bad:
-        lines.append(
-            f"{bad:,} frames of {int((items.bad_frames > 0).sum()):,} clips cannot be decoded: the nearest good frame "
-            "stands in"
-        )
+        clips = tracklets(int((items.bad_frames > 0).sum()))
+        lines.append(f"{bad:,} of the frames of {clips} cannot be decoded: the nearest good frame stands in")
     if lost:
-        lines.append(f"{len(lost):,} tracklets have no feature:")
+        lines.append(f"{tracklets(len(lost))} without a feature:")
         lines += [f"  {source.names[row]}: {message}" for row, message in sorted(lost.items())[:_NAMED]]
         lines += ["  ..."] if len(lost) > _NAMED else []
     return lines

@@ -20,7 +20,7 @@ from typing import Any
 
 from star.config.yaml_words import misread_words
 from star.data.text import read_text
-from star.errors import DataError, ReportError
+from star.errors import DataError, ReportError, list_problems
 from star.evaluation.robustness_record import KINDS, Level
 from star.study.study import STUDY_FILE, Study, load_study
 
@@ -101,8 +101,7 @@ def load_level_study(folder: Path, size: str | None = None) -> LevelStudy:
         beside = sorted(p.parent.name for p in other.parent.glob(f"*/{STUDY_FILE}") if p.parent != folder.resolve())
         problems.append(f"of: given {content.get('of')}, expected a study beside this one: {', '.join(beside)}")
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ReportError("\n".join([f"{folder / STUDY_FILE} has {count}:", *(f"  {line}" for line in problems)]))
+        raise ReportError(list_problems(str(folder / STUDY_FILE), problems))
     study = load_study(folder.parent / str(content["of"]) if folder.name else other, size)
     name = folder.resolve().name
     return LevelStudy(

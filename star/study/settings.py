@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from star.config.folders import config_folders
-from star.errors import Problem, ReportError
+from star.errors import Problem, ReportError, list_problems
 from star.study.study import STUDY_FILE, Row, Study
 
 if TYPE_CHECKING:
@@ -149,14 +149,13 @@ def differences(asked: Settings, trained: Settings) -> list[str]:
 
 def describe_problems(study: Study, found: dict[Problem, list[str]]) -> str:
     """All problems of a study's rows as one message; `found` has the rows of each."""
-    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    lines = [f"{study.folder / STUDY_FILE}, size {study.size}, has {count}:" if study.size else ""]
-    lines[0] = lines[0] or f"{study.folder / STUDY_FILE} has {count}:"
+    lines = []
     for problem, rows in found.items():
         every = len(rows) == len(study.rows)
         where = "every row" if every else f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}"
-        lines.append(f"  {where}: {problem.key}: given {problem.given}, expected {problem.expected}")
-    return "\n".join(lines)
+        lines.append(f"{where}: {problem.key}: given {problem.given}, expected {problem.expected}")
+    file = study.folder / STUDY_FILE
+    return list_problems(f"{file}, size {study.size}," if study.size else str(file), lines)
 
 
 def _comparable(study: Study, values: Settings) -> Settings:

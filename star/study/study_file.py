@@ -11,7 +11,7 @@ from star.config.folders import use_config_folders
 from star.config.typed import as_typed
 from star.config.yaml_words import misread_words
 from star.data.text import read_text
-from star.errors import DataError, ReportError
+from star.errors import DataError, ReportError, list_problems
 from star.study.study import COLUMNS, PLAIN_COLUMNS, VARIES, Published, Row, Study
 from star.types import RERANKINGS
 
@@ -75,9 +75,7 @@ class StudyReader:
             expected = f"one of {', '.join(sizes)}" if sizes else "none: this study has one size only"
             self._expect(False, "size", size, expected)
         if self.problems:
-            problems = list(dict.fromkeys(self.problems))
-            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-            raise ReportError("\n".join([f"{self.path} has {count}:", *(f"  {line}" for line in problems)]))
+            raise ReportError(list_problems(str(self.path), list(dict.fromkeys(self.problems))))
         use_config_folders(folders, f"{self.path}: config_dir")
         return next((study for study in studies if study.size == size), studies[0])
 

@@ -30,7 +30,9 @@ def test_what_has_no_effect_is_told(overrides: list[str], expected: list[str]):
 def test_random_numbers_of_the_host_in_a_compiled_part_are_told():
     own = "+loss.noise={_target_: support.foreign_parts.HostNoise, weight: 1}"
     (note,) = notes(check_overrides(["experiment=baseline", "size=cpu", own]))
-    assert note.startswith("loss.noise: HostNoise.construct calls np.random.standard_normal: a compiled step draws once")
+    assert note.startswith(
+        "loss.noise: HostNoise.construct calls np.random.standard_normal: a compiled step draws once"
+    )
 
 
 @pytest.mark.parametrize(

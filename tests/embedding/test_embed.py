@@ -85,8 +85,8 @@ def test_bad_frames_are_counted_and_a_tracklet_without_a_good_one_does_not_stop_
     for path in (folder / "blue").iterdir():
         path.write_bytes(b"no image")
     said = run(out, f"tracklets={folder}", "modality=visible")
-    assert "1 frames of 1 clips cannot be decoded: the nearest good frame stands in" in said
-    assert "1 tracklets have no feature:\n  blue: no frame of a clip can be decoded" in said
+    assert "1 of the frames of 1 tracklet cannot be decoded: the nearest good frame stands in" in said
+    assert "1 tracklet without a feature:\n  blue: no frame of a clip can be decoded" in said
     found = read_features(out)
     assert found.items.names.tolist() == ["green", "grey", "red"] and found.items.bad_frames.tolist() == [0, 0, 1]
 

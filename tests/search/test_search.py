@@ -250,7 +250,10 @@ def test_keys_that_a_saved_index_does_not_read_are_refused(files):
         (["lists=4"], "lists: given 4, expected null, or index=ivf or ivf_pq beside it: others have no cells"),
         (["probes=4", "index=flat"], "probes: given 4, expected 32, or index=ivf or ivf_pq beside it"),
         (["code_bytes=8", "index=ivf"], "code_bytes: given 8, expected 64, or index=pq or ivf_pq beside it"),
-        (["train=100"], "train: given 100, expected 200000, or index=ivf, pq or ivf_pq beside it: others learn nothing"),
+        (
+            ["train=100"],
+            "train: given 100, expected 200000, or index=ivf, pq or ivf_pq beside it: others learn nothing",
+        ),
         (["within=3", "apart=5"], "apart: given 5.0, expected at most within=3.0"),
         (["after=noon"], "after: given noon, expected a time such as 2024-05-31T14:00:00+02:00"),
     ],
