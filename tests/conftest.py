@@ -1,6 +1,5 @@
 """Settings every test needs before MindSpore is imported, and the fixtures they share."""
 
-import gc
 import os
 import signal
 import sys
@@ -18,8 +17,6 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     if sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
-
-gc.set_threshold(20_000)  # Python's own 700 makes thirty times as many searches for cycles
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what it puts into the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
