@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import start
+from support.fork_server import run_forked
 from support.tiny_vcm import plain_joints, write_tiny_vcm
 
 from star.data.hitsz_vcm import read_hitsz_vcm
@@ -20,9 +21,8 @@ MODEL = Path("models") / "movenet_lightning_int8.tflite"
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and everything that was said."""
-    process = start("skeletons", arguments, folder)
-    said, _ = process.communicate(timeout=300)
-    return process.returncode, said
+    done = run_forked("skeletons", arguments, folder)
+    return done.returncode, done.stdout
 
 
 @pytest.fixture
