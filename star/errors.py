@@ -17,10 +17,10 @@ class Problem(NamedTuple):
     expected: str
 
 
-def list_problems(subject: str, problems: Sequence[str]) -> str:
-    """As "<subject> has 2 problems:", with a line for each."""
+def list_problems(beginning: str, problems: Sequence[str]) -> str:
+    """A sentence that goes on with "2 problems:", and a line for each."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{subject} has {count}:", *(f"  {problem}" for problem in problems)])
+    return "\n".join([f"{beginning} {count}:", *(f"  {problem}" for problem in problems)])
 
 
 class ConfigError(StarError):
@@ -29,7 +29,7 @@ class ConfigError(StarError):
     def __init__(self, problems: list[Problem]):
         self.problems = problems
         lines = [f"{p.key}: given {p.given}, expected {p.expected}" for p in problems]
-        super().__init__(list_problems("the configuration", lines))
+        super().__init__(list_problems("the configuration has", lines))
 
 
 class DataError(StarError):

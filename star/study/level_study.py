@@ -101,7 +101,7 @@ def load_level_study(folder: Path, size: str | None = None) -> LevelStudy:
         beside = sorted(p.parent.name for p in other.parent.glob(f"*/{STUDY_FILE}") if p.parent != folder.resolve())
         problems.append(f"of: given {content.get('of')}, expected a study beside this one: {', '.join(beside)}")
     if problems:
-        raise ReportError(list_problems(str(folder / STUDY_FILE), problems))
+        raise ReportError(list_problems(f"{folder / STUDY_FILE} has", problems))
     study = load_study(folder.parent / str(content["of"]) if folder.name else other, size)
     name = folder.resolve().name
     return LevelStudy(

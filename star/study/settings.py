@@ -154,8 +154,8 @@ def describe_problems(study: Study, found: dict[Problem, list[str]]) -> str:
         every = len(rows) == len(study.rows)
         where = "every row" if every else f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}"
         lines.append(f"{where}: {problem.key}: given {problem.given}, expected {problem.expected}")
-    file = study.folder / STUDY_FILE
-    return list_problems(f"{file}, size {study.size}," if study.size else str(file), lines)
+    size = f", size {study.size}," if study.size else ""
+    return list_problems(f"{study.folder / STUDY_FILE}{size} has", lines)
 
 
 def _comparable(study: Study, values: Settings) -> Settings:

@@ -75,7 +75,7 @@ class StudyReader:
             expected = f"one of {', '.join(sizes)}" if sizes else "none: this study has one size only"
             self._expect(False, "size", size, expected)
         if self.problems:
-            raise ReportError(list_problems(str(self.path), list(dict.fromkeys(self.problems))))
+            raise ReportError(list_problems(f"{self.path} has", list(dict.fromkeys(self.problems))))
         use_config_folders(folders, f"{self.path}: config_dir")
         return next((study for study in studies if study.size == size), studies[0])
 
