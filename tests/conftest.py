@@ -1,5 +1,6 @@
 """Settings every test needs before MindSpore is imported, and the fixtures they share."""
 
+import gc
 import os
 import signal
 import sys
@@ -43,3 +44,8 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared (real tracklets, pose model) is not on this machine")
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Leave what all tests import out of searches for cycles: MindSpore makes one at every export of a graph."""
+    gc.freeze()
