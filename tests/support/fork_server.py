@@ -6,6 +6,7 @@ the imports start (OpenBLAS's) can be forked.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -96,6 +97,7 @@ def _server() -> subprocess.Popen[str]:
 def _serve() -> None:
     for module in _IMPORTS:
         importlib.import_module(module)
+    gc.freeze()  # a search for cycles in a child would copy all pages it looks at
     for line in sys.stdin:
         question, *about = json.loads(line)
         if question == "fork":
