@@ -49,7 +49,7 @@ class PartError(StarError):
 
 
 class NonFiniteLossError(StarError):
-    """A loss became NaN or infinite; names the terms and the step."""
+    """A loss or a weight became NaN or infinite; names it and the step."""
 
 
 class EvaluationError(StarError):

@@ -23,6 +23,7 @@ from star.config.folders import use_config_folders
 from star.config.migrations import migrate, migrate_overrides, overrides_for_old_defaults
 from star.config.paths import outputs_folder
 from star.config.typed import value_of
+from star.config.validate import did_you_mean
 from star.errors import ConfigError, Problem
 
 logger = logging.getLogger(__name__)
@@ -31,11 +32,12 @@ RUN_FILE = "run.json"
 _HYDRA_OVERRIDES = Path(".hydra", "overrides.yaml")
 
 
-def run_folder(run: str) -> Path:
+def run_folder(run: str, key: str = "run") -> Path:
     """The folder of a run.
 
     Args:
         run: the folder itself, or the run's id in the tracking store, or its first eight or more characters.
+        key: by which it was given, for messages.
 
     Raises:
         ConfigError: there is no such run, or several.
@@ -51,12 +53,12 @@ def run_folder(run: str) -> Path:
             return found[0]
         if found:
             several = f"one of the {len(found)} folders of this run, which are copies: {', '.join(map(str, found))}"
-            raise ConfigError([Problem("run", run, several)])
+            raise ConfigError([Problem(key, run, several)])
     expected = (
         f"a run folder (with {RUN_FILE}) or the id of one of the {len(records)} runs under {outputs}; its first eight "
         "characters are enough"
     )
-    raise ConfigError([Problem("run", run, expected)])
+    raise ConfigError([Problem(key, run, expected)])
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -84,12 +86,12 @@ def stored_overrides(run: str) -> tuple[Path, list[str]]:
     Raises:
         ConfigError: there is no such run, or it was stopped before anything was written.
     """
-    folder = run_folder(run)
+    folder = run_folder(run, "resume")
     use_recorded_folders(folder)
     record = read_record(folder)
     found = record.get("overrides") or OmegaConf.load(folder / _HYDRA_OVERRIDES)
     if not isinstance(found, (list, ListConfig)):
-        raise ConfigError([Problem("run", run, "a run that began; this one was stopped before, start it again")])
+        raise ConfigError([Problem("resume", run, "a run that began; this one was stopped before, start it again")])
     overrides = [text for text in map(str, found) if not text.startswith("resume=")]
     overrides = overrides if record.get("version", 1) > 1 else migrate_overrides(overrides)
     return folder, [*overrides_for_old_defaults(_stored_values(folder)), *overrides]
@@ -135,6 +137,9 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
             problems.append(Problem(key, text, f"KEY=VALUE with a key of {path}"))
         elif (chosen := _chosen(key, value)) is not None:
             OmegaConf.update(config, key, chosen, merge=False)
+        elif OmegaConf.is_dict(OmegaConf.select(config, key)) and key in group_choices():
+            choices = group_choices()[key]
+            problems.append(Problem(key, repr(value), f"one of {', '.join(choices)}{did_you_mean(value, choices)}"))
         else:
             OmegaConf.update(config, key, value_of(text))
     if problems:

@@ -108,7 +108,7 @@ class TrainLoader:
         """
         plan = self._plan(epoch)
         unread = (self._unread(epoch, number, plan[number]) for number in range(start_batch, len(plan)))
-        return _read(unread, self._source, self._tally, self._workers, f"training epoch {epoch}")
+        return _read(unread, self._source, self._tally, self._workers, f"training epoch {epoch + 1}")
 
     def _unread(self, epoch: int, number: int, plan: BatchPlan | MixedPlan) -> Unread[AnyBatch]:
         if isinstance(plan, MixedPlan):

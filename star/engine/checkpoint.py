@@ -72,12 +72,13 @@ def load_checkpoint(folder: Path, label: str) -> tuple[dict[str, np.ndarray], di
     """
     path = folder / f"{label}.json"
     state = _read_record(path)
+    tensors = folder / state.pop("tensors")
     try:
-        data = (folder / state.pop("tensors")).read_bytes()
+        data = tensors.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{error.filename}: tensors of {path} that cannot be read ({error.strerror})") from None
     if hashlib.sha256(data).hexdigest() != state.pop("sha256"):
-        raise CheckpointError(f"{path}: its tensors do not have the recorded checksum; the file is damaged")
+        raise CheckpointError(f"{tensors}: does not have the checksum that {path.name} records; the file is damaged")
     try:
         return load(data), state
     except SafetensorError as error:

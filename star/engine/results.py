@@ -70,6 +70,7 @@ def log_results(folder: Path, tracker: Tracker, data: VideoReIDData, evaluation:
     write_per_query(per_query(data, evaluation.similarity), folder / PER_QUERY_FILE)
     for path in (*pictures, folder / PER_QUERY_FILE, folder / SCORES_FILE, checkpoint, folder / "train.log"):
         tracker.log_artifact(path)
+    logger.info("run %s, folder %s", tracker.run_id, folder)
     logger.info("protocol %s", data.protocol)
     for line in describe(evaluation.scores, chance):
         logger.info(line)

@@ -18,14 +18,15 @@ from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored_run import RUN_FILE, read_record
 from star.engine.build_data import load_data, train_loader
+from star.engine.checkpoint import load_checkpoint
 from star.engine.job import Job, hydra_job
 from star.engine.launch import is_worker, train_with_workers
 from star.engine.processes import Processes, join_processes
 from star.engine.run_record import open_tracker, write_run_files
 from star.engine.signals import StopSignals
-from star.errors import ConfigError, Problem
+from star.errors import CheckpointError, ConfigError, Problem
 from star.tracking.fingerprint import Fingerprint, fingerprint
-from star.tracking.runs import find_finished, join_study, read_run_folder
+from star.tracking.runs import RunRecord, find_finished, join_study, read_run_folder
 from star.tracking.silent_tracker import SilentTracker
 from star.tracking.spool import SPOOL_NAME, opening_event
 from star.tracking.store import store_uri
@@ -133,7 +134,11 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes, expo
 
 def _start(config: Config, job: Job, current: Fingerprint) -> _Start:
     if config.resume or _is_unfinished(job.folder):
-        return _Start(resumes=True, run_id=_resumed_run(job.folder, current))
+        run_id = _resumed_run(job.folder, current)
+        if run_id is not None and _is_complete(job.folder):
+            done = read_run_folder(job.folder)
+            return _Start(finished=_shown(done, "finished before, nothing is left to go on with"))
+        return _Start(resumes=True, run_id=run_id)
     if config.tracker.kind == "mlflow" and not config.rerun:
         return _Start(finished=_finished_mean(config, current))
     return _Start()
@@ -162,6 +167,17 @@ def _log_file(path: Path) -> Iterator[None]:
 def _is_unfinished(folder: Path) -> bool:
     """Whether the job's own folder has a run to go on with: a cluster has put the job into its queue again."""
     return (folder / RUN_FILE).is_file() and read_run_folder(folder).status != "FINISHED"
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether a run has finished and its last weights can be read; where they are damaged it is worth going on."""
+    if read_run_folder(folder).status != "FINISHED":
+        return False
+    try:
+        load_checkpoint(folder / "checkpoints", "last")
+    except CheckpointError:
+        return False
+    return True
 
 
 def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
@@ -208,12 +224,12 @@ def _finished_mean(config: Config, current: Fingerprint) -> float | None:
     if found is None:
         return None
     join_study(uri, found, config.study)
-    scores = [found.metrics[f"final/{direction}/mAP"] for direction in DIRECTIONS]
-    logger.info(
-        "finished before, not repeated (rerun=true repeats it): %s, run %s, mAP %s, folder %s",
-        found.name,
-        found.run_id,
-        ", ".join(f"{direction} {score:.2f}" for direction, score in zip(DIRECTIONS, scores, strict=True)),
-        found.folder,
-    )
+    return _shown(found, "finished before, not repeated (rerun=true repeats it)")
+
+
+def _shown(run: RunRecord, what: str) -> float:
+    """Show a finished run; its mean mAP."""
+    scores = [run.metrics[f"final/{direction}/mAP"] for direction in DIRECTIONS]
+    of_each = ", ".join(f"{direction} {score:.2f}" for direction, score in zip(DIRECTIONS, scores, strict=True))
+    logger.info("%s: %s, run %s, mAP %s, folder %s", what, run.name, run.run_id, of_each, run.folder)
     return sum(scores) / len(scores)

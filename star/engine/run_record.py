@@ -60,6 +60,7 @@ def open_tracker(
             **{f"group.{group}": choice for group, choice in job.choices.items()},
             "device": f"{config.hardware.target} {config.hardware.mode} {config.hardware.precision}",
             **provenance(),
+            **{f"code.{name}": digest for name, digest in {"star": current.code, **current.parts}.items()},
         },
         "spool": job.folder / SPOOL_NAME,
         "run_id": run_id,

@@ -82,6 +82,8 @@ def search(config: SearchConfig) -> str:
         number = _number(config, gallery)
         write_page(results, out / PAGE, **options, number=number, facts=facts, about=query.about)
         lines.append(f"written: {out / PAGE}")
+    else:
+        (out / PAGE).unlink(missing_ok=True)  # that of an earlier search
     return "\n".join(lines)
 
 

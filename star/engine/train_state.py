@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, nn
 
 from star.engine.loss_scale import LossScale
-from star.errors import CheckpointError
+from star.errors import CheckpointError, NonFiniteLossError
 
 
 class NetworkState:
@@ -69,3 +69,23 @@ class NetworkState:
             if tuple(tensor.shape) != tuple(parameter.shape):
                 raise CheckpointError(f"{name}: the checkpoint has shape {tensor.shape}, the network {parameter.shape}")
             parameter.set_data(ms.Tensor(tensor))
+
+
+def require_finite(tensors: Mapping[str, np.ndarray], step: int) -> None:
+    """Refuse weights that a gradient has spoilt: behind a ReLU, which makes 0 of NaN, losses stay finite.
+
+    Args:
+        tensors: by name, as `NetworkState` gives them.
+        step: that was trained last, for messages.
+
+    Raises:
+        NonFiniteLossError: names the first weights that are NaN or infinite.
+    """
+    weights = {name: value for name, value in tensors.items() if name.startswith(("model.", "loss."))}
+    bad = [name for name, value in weights.items() if not np.isfinite(value).all()]
+    if bad:
+        raise NonFiniteLossError(
+            f"{len(bad)} of {len(weights)} weights are not finite after step {step} ({', '.join(bad[:3])}), though the "
+            "losses are: a gradient was NaN or infinite, of a square root or a division at 0, for example; the "
+            "checkpoints before this step are kept"
+        )

@@ -20,6 +20,7 @@ from star.engine.progress import TrainingProgress
 from star.engine.signals import StopSignals
 from star.engine.step import Launched
 from star.engine.time_shares import TimeShares
+from star.engine.train_state import require_finite
 from star.evaluation.evaluator import Evaluation
 from star.models.random_inputs import Arrays
 from star.types import DIRECTIONS, Tracker
@@ -278,7 +279,9 @@ class Trainer:
             self.history.new_data_problems = self._data_problems() != self.history.data_problems
         if self.processes.first:
             with self.shares.of("checkpoint"):
-                save_checkpoint(self.folder, label, self.state.tensors(), asdict(self.history))
+                tensors = self.state.tensors()
+                require_finite(tensors, self.history.step)
+                save_checkpoint(self.folder, label, tensors, asdict(self.history))
 
     def _report_epoch(self, losses: dict[str, float], seconds: float, ranked: bool) -> None:
         terms = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())

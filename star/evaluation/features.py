@@ -12,6 +12,8 @@ from star.evaluation.ranking import rank as scores_of
 from star.evaluation.ranking import top
 from star.types import Scores
 
+_LABELS = ("query_identities", "gallery_identities", "query_cameras", "gallery_cameras")
+
 
 class Ranking(NamedTuple):
     """The first answers to each query, best first.
@@ -73,7 +75,7 @@ def rank(
         raise EvaluationError(f"count: given {count}, expected at least 1")
     identities = (query_identities, gallery_identities) if labelled else (np.zeros(len(query)), np.ones(len(gallery)))
     cameras = (query_cameras, gallery_cameras) if filtered else (np.zeros(len(query)), np.ones(len(gallery)))
-    labels = [np.asarray(given, np.int64) for given in (*identities, *cameras)]
+    labels = [_whole(given, name) for given, name in zip((*identities, *cameras), _LABELS, strict=True)]
     similarity = k_reciprocal(query, gallery) if reranked else query @ gallery.T
     answers = top(similarity, *labels, chosen=np.arange(len(query)), count=count, same_camera_filter=filtered)
     shape = len(query), min(count, len(gallery))
@@ -90,6 +92,15 @@ def _both(query: Any, gallery: Any, name: str) -> bool:
     if (query is None) != (gallery is None):
         raise EvaluationError(f"{name}: given for one side only, expected query_{name} and gallery_{name}, or neither")
     return query is not None
+
+
+def _whole(given: Any, name: str) -> np.ndarray:
+    numbers = np.asarray(given)
+    if numbers.dtype.kind not in "fiu" or (numbers != np.floor(numbers)).any():
+        raise EvaluationError(
+            f"{name}: given {numbers.dtype} {np.array2string(numbers, threshold=4)}, expected integers"
+        )
+    return numbers.astype(np.int64)
 
 
 def _normalised(given: np.ndarray, name: str) -> np.ndarray:

@@ -28,7 +28,11 @@ def load(source: str | Path, *, checkpoint: Literal["last", "best"] = "last", ov
         StarError: MindSpore, which a run needs, or onnxruntime, which a file needs, is not installed.
     """
     path = Path(source).expanduser()
+    if isinstance(overrides, str):
+        raise DataError(f"overrides: given the text {overrides!r}, expected a list of KEY=VALUE")
     if path.suffix == ".onnx":
+        if not path.is_file():
+            raise DataError(f"{path} is missing, expected a model that star-export wrote")
         if overrides:
             raise DataError(f"overrides: given {list(overrides)}, expected none for the exported model {path}")
         from star.inference.onnx_file import load_onnx_model

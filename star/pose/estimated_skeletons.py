@@ -11,7 +11,7 @@ import numpy as np
 from star.data.decode import load_frame
 from star.errors import DataError, StarError
 from star.pose.estimator import Estimator
-from star.types import FrameSource
+from star.types import NUMBER_OF_JOINTS, FrameSource
 
 
 class EstimatedSkeletons:
@@ -25,6 +25,7 @@ class EstimatedSkeletons:
     def __init__(self, frames: FrameSource, estimator: Estimator):
         self._frames = frames
         self._estimator = estimator
+        self._name = getattr(estimator, "name", type(estimator).__name__)
         self._lock = threading.Lock()
         self._found: dict[str, np.ndarray | None] = {}
 
@@ -46,7 +47,7 @@ class EstimatedSkeletons:
 
     def provenance(self) -> str:
         """Name of the estimator."""
-        return self._estimator.name
+        return self._name
 
     def _estimate(self, key: str) -> np.ndarray | None:
         try:
@@ -54,9 +55,12 @@ class EstimatedSkeletons:
         except DataError:
             return None
         try:
-            return self._estimator.estimate(frame)
+            joints = np.asarray(self._estimator.estimate(frame), np.float32)
         except Exception as error:  # the runtimes' errors have no common base below Exception
             name = self._frames.name(key)
-            raise StarError(
-                f"{self._estimator.name} failed on frame {name}: {type(error).__name__}: {error}"
-            ) from error
+            raise StarError(f"{self._name} failed on frame {name}: {type(error).__name__}: {error}") from error
+        if joints.shape != (NUMBER_OF_JOINTS, 3):
+            expected = f"[{NUMBER_OF_JOINTS}, 3]: x, y and confidence of the joints in COCO's order"
+            given = f"{self._name} gave {list(joints.shape)}"
+            raise StarError(f"{given} for frame {self._frames.name(key)}, expected {expected}")
+        return joints

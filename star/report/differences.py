@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.yaml"
 ABSENT = "–"
 _NOT_SETTINGS = ("study", "seed", "resume", "rerun", "tracker.")
-_PROVENANCE = ("device", "version.", "git_commit", "git_dirty")
+_PROVENANCE = ("device", "version.", "code.", "git_commit", "git_dirty")
 
 
 class Difference(NamedTuple):
@@ -45,7 +45,7 @@ def differing(configurations: Sequence[Mapping[str, str]]) -> list[Difference]:
 
 
 def provenance(runs: Sequence[RunRecord]) -> dict[str, dict[str, list[str]]]:
-    """Ids of the runs by fact (device, versions, commit) and by its value."""
+    """Ids of the runs by fact (device, versions, commit, hashes of the code) and by its value."""
     facts: dict[str, dict[str, list[str]]] = {}
     for run in runs:
         about = {key: value for key, value in run.tags.items() if key.startswith(_PROVENANCE)}

@@ -40,7 +40,11 @@ def sync(outputs: Path, *, runs: Sequence[Path] = (), uri: str | None = None) ->
             sent += 1
         except TrackingError as error:
             failed.append(str(error))
-    text = f"sent {events} events of {sent} of {len(spools)} runs" if sent else f"nothing to send, {len(spools)} runs"
+    text = (
+        f"sent {events} events of {sent} of {len(spools)} runs"
+        if sent
+        else f"nothing to send (runs looked at: {len(spools)})"
+    )
     if failed:
         raise TrackingError(f"{text}; {len(failed)} kept what they have: {'; '.join(dict.fromkeys(failed))}")
     return text

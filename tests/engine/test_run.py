@@ -89,7 +89,12 @@ def test_a_finished_job_is_shown_and_not_repeated(
         assert again.returncode == 0, again.stdout
         assert "finished before, not repeated" in again.stdout
         assert runs["star-seed0"].run_id in again.stdout
-    assert runs_of(outputs, "sweep").keys() == runs.keys()
+    resumed = command("train", f"resume={runs['star-seed0'].folder}")
+    assert resumed.returncode == 0, resumed.stdout
+    assert "finished before, nothing is left to go on with" in resumed.stdout and "epoch" not in resumed.stdout
+    now = runs_of(outputs, "sweep")
+    assert now.keys() == runs.keys() and now["star-seed0"].metrics == runs["star-seed0"].metrics
+    assert now["star-seed0"].status == "FINISHED"
     assert runs_of(outputs, "other")["star-seed0"].run_id == runs["star-seed0"].run_id
 
 
@@ -145,7 +150,7 @@ def test_the_others_go_on_when_one_job_fails(command: Command, small: tuple[str,
         (["dataset.root=no/such/folder"], "dataset.root: given no/such/folder, expected an existing folder"),
         (["schedule.identities=40"], "40"),
         (["tracker.uri=sqlite:////proc/no.db"], "/proc/no.db"),
-        (["resume=nothing"], "run: given nothing, expected a run folder"),
+        (["resume=nothing"], "resume: given nothing, expected a run folder"),
     ],
 )
 def test_wrong_input_ends_with_one_sentence(

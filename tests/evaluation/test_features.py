@@ -61,6 +61,8 @@ def test_scores_are_those_of_the_evaluation():
         (GALLERY, {"query_identities": [1, 2]}, "identities: given for one side only"),
         (GALLERY, {"query_cameras": [1, 2], "gallery_cameras": [1, 2, 3]}, "cameras: given without identities"),
         (GALLERY, {"query_identities": [1, 2], "gallery_identities": [1, 2]}, "gallery_identities"),
+        (GALLERY, {"query_identities": [1.5, 2], "gallery_identities": [1, 2, 3]}, "query_identities: given float64"),
+        (GALLERY, {"query_identities": [1, 2], "gallery_identities": ["a", "b", "c"]}, "gallery_identities: given <U1"),
         (GALLERY, {"count": 0}, "count: given 0"),
     ],
 )

@@ -162,6 +162,10 @@ def test_what_is_no_model_is_refused(stored: Callable[[str], Path], tmp_path: Pa
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError, match=r"notes.txt is no model, expected a run's folder"):
         star.load(tmp_path / "notes.txt")
+    with pytest.raises(DataError, match=r"nowhere.onnx is missing, expected a model that star-export wrote"):
+        star.load(tmp_path / "nowhere.onnx")
+    with pytest.raises(DataError, match="overrides: given the text 'seed=1', expected a list of KEY=VALUE"):
+        star.load(stored("baseline"), overrides="seed=1")
     with pytest.raises(CheckpointError, match="checkpoint has shape"):
         star.load(stored("baseline"), overrides=["backbone.width=4"])
 

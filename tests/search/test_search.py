@@ -126,6 +126,8 @@ def test_the_page_holds_all_it_shows(files):
     assert "First the query, then its answers" in page and "each with the cosine of their features." in page
     run(files, f"out={files / 'bare'}", "page_queries=0")
     assert [path.name for path in (files / "bare").iterdir()] == ["results.csv"]
+    run(files, "page_queries=0")
+    assert not (files / "out" / "page.html").exists(), "that of the earlier search"
 
 
 @pytest.mark.parametrize(

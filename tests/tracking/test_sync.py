@@ -37,7 +37,7 @@ def test_everything_is_sent_once_and_in_order(kept, outputs: Path, uri: str):
     for run_id, spool in kept:
         assert _steps(uri, run_id) == list(range(30))
         assert unsent_events(spool) == 0
-    assert sync(outputs) == "nothing to send, 3 runs"
+    assert sync(outputs) == "nothing to send (runs looked at: 3)"
 
 
 def test_only_the_runs_asked_for(kept, outputs: Path):
