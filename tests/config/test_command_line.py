@@ -72,4 +72,4 @@ def test_a_sweep_over_runs_is_checked_with_the_overrides_of_each(stored: Path):
     ]
     with pytest.raises(ConfigError) as error:
         prepare_command_line(["-m", "resume=abcdef01,00000000", "schedule.epochs=0"])
-    assert {problem.key for problem in error.value.problems} == {"schedule.epochs", "run"}
+    assert {problem.key for problem in error.value.problems} == {"schedule.epochs", "resume"}

@@ -151,7 +151,7 @@ def test_what_cannot_be_exported_is_refused(
 
 
 def test_other_files_are_refused(exported: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(DataError, match="nowhere.onnx cannot be loaded"):
+    with pytest.raises(DataError, match="nowhere.onnx is missing, expected a model that star-export wrote"):
         star.load(tmp_path / "nowhere.onnx")
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(DataError, match="text.onnx cannot be loaded .*: expected a model that star-export wrote"):
