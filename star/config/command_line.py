@@ -28,7 +28,8 @@ _OPEN = {place.partition(".")[0] for place in PLACES}
 def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     """Check every job that `arguments` ask for and give the arguments Hydra is to be called with.
 
-    `resume=RUN` becomes the run's own overrides and folder, so that a run is continued with what it was started with.
+    `resume=RUN` becomes the run's own overrides and folder, so that a run is continued with what it was started with;
+    Hydra leaves its record of the first start, `.hydra/`, as it is, or values that are refused would stay in it.
     In a sweep over runs (`-m resume=RUN,RUN`) each job finds its own, see `check_job`. A sweep's launcher gets the
     defaults of `star.config.launchers`; what only concerns the machine is left to the jobs of a cluster.
 
@@ -59,7 +60,8 @@ def prepare_command_line(arguments: Sequence[str]) -> list[str]:
     here = chosen_launcher(overrides) not in CLUSTERS
     _check_jobs(sweep_jobs(overrides) if options.multirun else [overrides], here=here)
     if not options.multirun and (run := _resumed_run(overrides)):
-        overrides = [*with_stored_overrides(overrides), f"hydra.run.dir={quoted(str(run_folder(run)))}"]
+        place = (f"hydra.run.dir={quoted(str(run_folder(run)))}", "hydra.output_subdir=null")
+        overrides = [*with_stored_overrides(overrides), *place]
     prepared = with_launcher_defaults(overrides) if options.multirun else overrides
     return [*switches, *map(_with_open_key, prepared), *search_path()]
 

@@ -80,8 +80,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 def stored_overrides(run: str) -> tuple[Path, list[str]]:
     """A run's folder and the overrides it was started with, after those that name defaults which have changed since.
 
-    They are in `run.json`; Hydra's own file, which it writes anew at every start, serves for runs that were stopped
-    before they had one, and for older ones.
+    They are in `run.json`; Hydra's own file, of the first start, serves for runs that were stopped before they had one,
+    for older ones, and where `run.json` is damaged.
 
     Raises:
         ConfigError: there is no such run, or it was stopped before anything was written.

@@ -18,7 +18,7 @@ from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored_run import RUN_FILE, read_record
 from star.engine.build_data import load_data, train_loader
-from star.engine.checkpoint import load_checkpoint
+from star.engine.checkpoint import load_checkpoint, load_newest
 from star.engine.job import Job, hydra_job
 from star.engine.launch import is_worker, train_with_workers
 from star.engine.processes import Processes, join_processes
@@ -170,13 +170,17 @@ def _is_unfinished(folder: Path) -> bool:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether a run has finished and its last weights can be read; where they are damaged it is worth going on."""
+    """Whether a run has finished, and not with last weights that are damaged: then it is worth going on.
+
+    Raises:
+        CheckpointError: no checkpoint of it can be read; the run is left as it is.
+    """
     if read_run_folder(folder).status != "FINISHED":
         return False
     try:
         load_checkpoint(folder / "checkpoints", "last")
     except CheckpointError:
-        return False
+        return load_newest(folder / "checkpoints") is None
     return True
 
 

@@ -144,7 +144,7 @@ def cut_tracks(
         **counts,
         beyond=sum(len(before.boxes) - len(after.boxes) for before, after in zip(inside, kept, strict=True)),
         lost=_lost(tracks, kept),
-        notes=tuple(_notes(video, inside, end)),
+        notes=(*_notes(video, inside, end), *_note_of_corners(tracks, counts["cut"], height, width)),
     )
 
 
@@ -248,6 +248,18 @@ def _write(path: Path, crop: np.ndarray) -> None:
 def _lost(tracks: TrackFile, kept: Sequence[_Inside]) -> tuple[int, ...]:
     found = {item.track.number for item in kept if len(item.boxes)}
     return tuple(track.number for track in tracks.tracks if track.number not in found)
+
+
+def _note_of_corners(tracks: TrackFile, cut: int, height: int, width: int) -> list[str]:
+    """What speaks for right and bottom in the place of width and height: such boxes mostly reach over the border."""
+    boxes = np.concatenate([track.boxes for track in tracks.tracks])
+    ordered = (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= (width, height)).all()
+    if not ordered or 2 * cut <= len(boxes):
+        return []
+    return [
+        f"{tracks.path}: {cut:,} of {len(boxes):,} boxes reach over the image's border, and all would lie in it if the "
+        "fifth and sixth field were right and bottom; expected left,top,width,height"
+    ]
 
 
 def _notes(video: Video, inside: Sequence[_Inside], end: int | None) -> list[str]:

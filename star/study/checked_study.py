@@ -11,6 +11,7 @@ from star.config.schema import Config
 from star.errors import ConfigError, Problem, ReportError
 from star.study.settings import describe_problems, equal_rows, override_key, row_overrides, settings_of
 from star.study.study import Study
+from star.types import RERANKINGS
 
 _FREE = ("hydra", "hardware", "dataset.root", "dataset.skeletons", "dataset.pack", "schedule.evaluation_batch")
 """Keys (and those below them) that change no number, or only where and how a study is run."""
@@ -60,6 +61,7 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, he
             composed.seed = study.seeds[0]
             try:
                 config = check_config(composed, problems, here=here)
+                mine |= dict.fromkeys(_scores_never_made(study, config))
                 configs |= {(row.name, seed): replace(config, seed=seed) for seed in study.seeds}
             except ConfigError as error:
                 mine |= dict.fromkeys(error.problems)
@@ -87,6 +89,17 @@ def _wrong_overrides(study: Study, given: Sequence[str]) -> list[Problem]:
         elif key not in wanted and not any(_is_below(key, free) for free in _FREE):
             problems.append(Problem(key, text, f"one of {known}; what changes the numbers belongs into study.yaml"))
     return problems
+
+
+def _scores_never_made(study: Study, config: Config) -> list[Problem]:
+    """Columns of a re-ranking that the runs of a row do not make: not one of them would count."""
+    kinds = [kind for kind in RERANKINGS if kind != config.reranking.kind]
+    return [
+        Problem("columns", column, f"reranking={kind} in `common`, which makes this score")
+        for column in study.columns
+        for kind in kinds
+        if column.endswith(f"_{kind}")
+    ]
 
 
 def _is_below(key: str, group: str) -> bool:

@@ -147,8 +147,9 @@ class LocalRunner:
             run = self._closed(job, run)
         if code == 0 and (run is None or run.status == "FINISHED"):
             return Outcome(job.task, "finished", run)
-        if code < 0 or (run is not None and run.status == "KILLED"):
-            reason = f"ended by {signal.Signals(-code).name}" if code < 0 else "ended by a signal"
+        number = -code if code < 0 else code - 128  # a run that has closed itself ends with 128 + the signal's number
+        if number > 0 or (run is not None and run.status == "KILLED"):
+            reason = f"ended by {signal.Signals(number).name}" if number > 0 else "ended by a signal"
             memory = ", for lack of memory?" if code == -signal.SIGKILL else ""
             return Outcome(job.task, "killed", run, f"{reason}{memory}, see {_shown(job.folder / CONSOLE)}")
         reason = failure_of(job.folder) if run is not None else _last_line(job.folder / CONSOLE)

@@ -49,7 +49,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_is_resumed_with_its_own_overrides_in_its_own_folder(stored: Path):
     assert prepare_command_line(["resume=abcdef01", "hardware.loader_workers=1"]) == [
         *("dataset=synthetic", "schedule.epochs=3", "resume=abcdef01", "hardware.loader_workers=1"),
-        f"hydra.run.dir='{stored}'",
+        *(f"hydra.run.dir='{stored}'", "hydra.output_subdir=null"),
     ]
     assert prepare_command_line(["resume=null", "dataset=synthetic"]) == ["resume=null", "dataset=synthetic"]
 

@@ -13,6 +13,8 @@ import pytest
 from support.commands import Command
 
 from star.engine.checkpoint import load_checkpoint, save_checkpoint
+from star.engine.run import _is_complete
+from star.errors import CheckpointError
 from star.evaluation.per_query import read_per_query
 from star.tracking.runs import RunRecord, study_runs
 from star.tracking.store import store_uri
@@ -96,6 +98,19 @@ def test_a_finished_job_is_shown_and_not_repeated(
     assert now.keys() == runs.keys() and now["star-seed0"].metrics == runs["star-seed0"].metrics
     assert now["star-seed0"].status == "FINISHED"
     assert runs_of(outputs, "other")["star-seed0"].run_id == runs["star-seed0"].run_id
+
+
+def test_a_finished_run_is_left_alone_unless_its_last_weights_can_be_made_again(
+    runs: dict[str, RunRecord], tmp_path: Path
+):
+    copy = shutil.copytree(str(runs["star-seed0"].folder), tmp_path / "run")
+    assert _is_complete(copy)
+    for tensors in (copy / "checkpoints").glob("last-*.safetensors"):
+        tensors.write_bytes(tensors.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="no usable checkpoint: .*does not have the checksum"):
+        _is_complete(copy)
+    shutil.rmtree(copy / "checkpoints")
+    assert _is_complete(copy)
 
 
 def test_star_evaluate_gives_the_run_s_own_scores(command: Command, runs: dict[str, RunRecord], outputs: Path):

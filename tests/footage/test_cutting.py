@@ -90,6 +90,15 @@ def test_boxes_without_area_or_beside_the_image_are_left_out_and_counted(tmp_pat
         cut(tmp_path, video, [(1, 1, 0.2, 0.2, 0.1, 0.1)])
 
 
+def test_right_and_bottom_instead_of_width_and_height_are_told(tmp_path):
+    video = write_video(tmp_path / "v.avi")
+    made = cut(tmp_path, video, along(1, range(1, 10), (60, 50, 90, 90)))
+    assert any("9 of 9 boxes reach over the image's border" in note for note in made.notes)
+    assert not cut(tmp_path, video, along(1, range(1, 10), (60, 50, 30, 40))).notes
+    reaching = [*along(1, range(1, 5)), *along(2, range(1, 5), (60, 50, 90, 90))]
+    assert not cut(tmp_path, video, reaching).notes
+
+
 def test_boxes_in_shares_of_the_image_are_refused(tmp_path):
     video = write_video(tmp_path / "v.avi")
     with pytest.raises(DataError, match=r"t.txt: no box is wider than 1, expected .* in pixels of .*, 128 x 96"):

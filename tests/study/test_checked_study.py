@@ -50,6 +50,15 @@ def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
     assert "  row typo: schedule.epoch: given 3, expected no such key (did you mean epochs?)" in lines
 
 
+def test_scores_that_no_run_would_make_are_refused(checked: CheckedStudy):
+    study = replace(checked.study, columns=("i2v/mAP", "i2v/mAP_k_reciprocal"))
+    assert problems_of(study)[1:] == [
+        "  every row: columns: given i2v/mAP_k_reciprocal, expected reranking=k_reciprocal in `common`, which makes "
+        "this score"
+    ]
+    check_study(replace(study, common=(*study.common, "reranking=k_reciprocal")), [])
+
+
 def test_rows_must_differ_in_more_than_their_words(checked: CheckedStudy):
     same = Row("same", "Same", "star", ("skeleton_graph=none", "loss=baseline", "aggregation.power=1"))
     study = replace(checked.study, rows=(*checked.study.rows, same))

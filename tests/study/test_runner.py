@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -44,21 +45,22 @@ def test_what_is_missing_is_trained_and_only_that(bench: Bench):
 
 
 def test_a_failed_run_does_not_stop_the_others_and_is_continued(bench: Bench):
-    bench.behave({"own-0": "refuse", "1.0-0": "fail"})
+    bench.behave({"own-0": "refuse", "1.0-0": "fail", "own-1": "leave"})
     text, complete = bench.run(jobs=2)
     assert not complete
     assert sorted(bench.trained()) == sorted(ALL)
     own, mean = [line for line in text.splitlines() if line.split()[:2] in (["own", "0"], ["mean", "0"])]
     assert "failed" in own and "schedule.epochs: given 0" in own and "console.log" in own
     assert "failed" in mean and "RuntimeError: no luck, see " in mean
-    assert "2 of 4 finished" in text
+    assert re.search(r"own +1 +killed .*ended by SIGTERM, see ", text)
+    assert "1 of 4 finished" in text
     shown = status(bench.study.folder, size=None, uri=None, outputs=bench.outputs)
-    assert "2 finished" in shown and "1 failed" in shown and "1 missing" in shown
+    assert "1 finished" in shown and "1 failed" in shown and "2 missing" in shown
     assert "epoch 3/10; RuntimeError: no luck" in shown
     (failed,) = [run for run in bench.runs() if run.status == "FAILED"]
     bench.behave({})
     assert bench.run()[1]
-    assert bench.trained() == [("own", "0"), ("resume", failed.run_id)]
+    assert bench.trained() == [("own", "0"), ("resume", failed.run_id), ("own", "1")]
     assert find_run(bench.uri, failed.run_id).status == "FINISHED"
     assert len(bench.runs()) == 4
 

@@ -2,7 +2,8 @@
 
 `$STUB` is a folder. `calls.jsonl` there has the arguments of each call; `fingerprints/<power>-<seed>.json` is what a
 run is to have as its fingerprint; `behaviour.json` tells by `<power>-<seed>` what happens: `finish` (the default),
-`fail` (after a checkpoint), `refuse` (before the run is opened), `hang` (after a checkpoint), `hang early` (before it).
+`fail` (after a checkpoint), `refuse` (before the run is opened), `leave` (the same, as SIGTERM would have it), `hang`
+(after a checkpoint), `hang early` (before it).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import time
@@ -40,6 +42,8 @@ def main() -> None:
     behaviour = json.loads((stub / "behaviour.json").read_text()).get(key, "finish") if run_id is None else "finish"
     if behaviour == "refuse":
         sys.exit("error: the configuration has 1 problem:\n  schedule.epochs: given 0, expected an integer")
+    if behaviour == "leave":
+        sys.exit(128 + signal.SIGTERM)
     _train(given, behaviour, folder, run_id, stub / "fingerprints" / f"{key}.json")
 
 
