@@ -6,12 +6,14 @@ import errno
 import gc
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from star.cli.large_pages import use_large_pages
 from star.errors import StarError
 
-_OF_THE_DISK = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_A_FILE = (*_FULL, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def exit_with(command: Callable[[Sequence[str]], None]) -> None:
@@ -24,20 +26,31 @@ def exit_with(command: Callable[[Sequence[str]], None]) -> None:
     from star.config.method import methods_as_experiments
 
     try:
-        command(methods_as_experiments(take_config_folders(sys.argv[1:])))
-    except StarError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
-    except OSError as error:
-        if error.errno not in _OF_THE_DISK or error.filename is None:
-            raise
-        sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
-        sys.exit(1)
+        with errors_as_sentences():
+            command(methods_as_experiments(take_config_folders(sys.argv[1:])))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
     finally:
         gc.freeze()  # or Python's end would look for cycles among 400,000 objects of MindSpore and MLflow
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """An error that is the input's fault, or the disk's, ends the program with one message and exit code 1."""
+    try:
+        yield
+    except StarError as error:
+        message = str(error)
+    except OSError as error:
+        nameless = error.filename is None  # of a file that was open already
+        if error.errno not in (_FULL if nameless else _OF_A_FILE):
+            raise
+        message = f"{'a file cannot be written' if nameless else error.filename}: {error.strerror}"
+    else:
+        return
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(1)
 
 
 def log_to_terminal() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
-from star.cli.command import exit_with, log_to_terminal
+from star.cli.command import errors_as_sentences, exit_with, log_to_terminal
 from star.cli.exported import exported_embedders
 from star.errors import ConfigError, Problem
 
@@ -26,7 +27,9 @@ def train() -> None:
 
 def _train(arguments: Sequence[str]) -> None:
     from hydra import main
+    from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
+    from hydra.types import RunMode
     from omegaconf import DictConfig
 
     from star.config.command_line import prepare_command_line
@@ -45,7 +48,9 @@ def _train(arguments: Sequence[str]) -> None:
         from star.engine.run import run_job
 
         log_to_terminal()
-        return run_job(check_job(composed), exported_embedders)
+        single = HydraConfig.get().mode == RunMode.RUN  # of a sweep Hydra takes the error and goes on
+        with errors_as_sentences() if single else nullcontext():
+            return run_job(check_job(composed), exported_embedders)
 
     try:
         with worker_arguments(prepared) as own:

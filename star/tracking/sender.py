@@ -19,7 +19,7 @@ from star.errors import TrackingError
 from star.tracking.entities import send_dataset, send_model
 from star.tracking.parent import update_parent
 from star.tracking.spool import Event, opening_event, read_acknowledged, read_spool, unsent_events, write_acknowledged
-from star.tracking.store import check_store, client, shown, translated
+from star.tracking.store import check_store, client, reason_of, shown, translated
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -137,7 +137,7 @@ class Delivery:
         except MlflowException as error:
             if error.error_code not in (*_REFUSALS, *codes):
                 raise
-            logger.error("the tracking store refuses %s: %s", what, " ".join(str(error).split()))
+            logger.error("the tracking store refuses %s: %s", what, reason_of(error))
 
 
 class Sender:
@@ -205,9 +205,10 @@ class Sender:
                     time.sleep(seconds)
                     continue
                 if not self._pause:
-                    reason = " ".join(str(error).split())[:300]
                     logger.warning(
-                        "%s does not take the numbers (%s); they are kept and sent later", self._address, reason
+                        "%s does not take the numbers (%s); they are kept and sent later",
+                        self._address,
+                        reason_of(error)[:300],
                     )
                 self._pause = min(LONGEST_PAUSE, max(5.0, 2 * self._pause))
                 return

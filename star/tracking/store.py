@@ -171,6 +171,7 @@ def client(uri: str) -> MlflowClient:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # the traceback of each error it raises
     from mlflow import MlflowClient
 
     address, path = _as_sqlalchemy_reads(uri), sqlite_file(uri)
@@ -201,8 +202,14 @@ def translated(uri: str) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:  # MLflow lets errors of SQLAlchemy, Alembic, requests and the drivers through
-        reason = " ".join(str(error).split())
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {reason}{_proxy_hint(uri)}") from error
+        raise TrackingError(
+            f"the tracking store {shown(uri)} cannot be used: {reason_of(error)}{_proxy_hint(uri)}"
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """An error of MLflow or a database in one line, without the statement that SQLAlchemy adds to it."""
+    return " ".join(str(error).split()).partition(" [SQL: ")[0]
 
 
 def _proxy_hint(uri: str) -> str:
