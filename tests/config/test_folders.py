@@ -275,7 +275,7 @@ def test_a_run_is_resumed_with_the_folder_it_was_started_with(folder: Callable[.
     prepared = prepare_command_line(["--config-dir", str(now), f"resume={run}", "hardware.loader_workers=1"])
     assert prepared == [
         *overrides,
-        *(f"resume={run}", "hardware.loader_workers=1", f"hydra.run.dir='{run}'"),
+        *(f"resume={run}", "hardware.loader_workers=1", f"hydra.run.dir='{run}'", "hydra.output_subdir=null"),
         f"hydra.searchpath=['file://{then}','file://{now}']",
     ]
     assert power_of("aggregation=own") == 2.0

@@ -124,7 +124,7 @@ def test_a_run_in_any_folder_is_resumed(tmp_path: Path, name: str):
     (run / ".hydra" / "overrides.yaml").write_text("- dataset=synthetic\n")
     for typed in (f"resume={run}", as_typed([f"resume={run}"])[0]):
         given = prepare_command_line([typed])
-        assert [value_of(text) for text in given] == ["synthetic", str(run), str(run)]
+        assert [value_of(text) for text in given] == ["synthetic", str(run), str(run), None]
 
 
 def test_overrides_of_a_stored_run_are_read_like_those_of_a_new_one(tmp_path: Path):
