@@ -29,6 +29,8 @@ from star.errors import ConfigError, Problem
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+_OF_TRAINING = frozenset({"loss", "sampler", "optimiser", "schedule", "seed", "study", "rerun", "checkpoint_every"})
+_OF_RANKING = frozenset({"schedule.evaluation_batch"})
 _HYDRA_OVERRIDES = Path(".hydra", "overrides.yaml")
 
 
@@ -114,7 +116,8 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
         overrides: of existing keys; for a group also the name of one of its choices, as it is today.
 
     Raises:
-        ConfigError: the folder has no configuration, one of a later version, or an override names no key.
+        ConfigError: the folder has no configuration, one of a later version, or an override names no key or one that
+            only training reads.
     """
     path = folder / "config.yaml"
     if not path.is_file():
@@ -135,6 +138,8 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
         key, equals, value = text.partition("=")
         if not equals or OmegaConf.select(config, key, default="absent") == "absent":
             problems.append(Problem(key, text, f"KEY=VALUE with a key of {path}"))
+        elif key.partition(".")[0] in _OF_TRAINING and key not in _OF_RANKING:
+            problems.append(Problem(key, value, "nothing: it has no effect on a run that is trained already"))
         elif (chosen := _chosen(key, value)) is not None:
             OmegaConf.update(config, key, chosen, merge=False)
         elif OmegaConf.is_dict(OmegaConf.select(config, key)) and key in group_choices():
@@ -142,6 +147,9 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
             problems.append(Problem(key, repr(value), f"one of {', '.join(choices)}{did_you_mean(value, choices)}"))
         else:
             OmegaConf.update(config, key, value_of(text))
+    if config.reranking.kind == "none":
+        asked = [text for text in overrides if text.startswith("reranking.") and text != "reranking.kind=none"]
+        problems += [Problem(*text.split("=", 1), "reranking=k_reciprocal or temporal beside it") for text in asked]
     if problems:
         raise ConfigError(problems)
     use_recorded_folders(folder)

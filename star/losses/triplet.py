@@ -9,11 +9,12 @@
 Squared distances are taken as at least 1e-12 before the root, so equal rows have a zero gradient.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import mindspore as ms
 from mindspore import Tensor, nn, ops
 
+from star.bounds import Bounds
 from star.losses.distances import all_rows, euclidean
 from star.ops import GatherRows
 from star.types import ALONE, Share
@@ -33,7 +34,9 @@ class BatchHardTriplet(nn.Cell):
     reads: ClassVar[tuple[str, ...]] = ("clip_features", "identities")
     across_rows = True
 
-    def __init__(self, margin: float = 0.3, gather: bool = True, share: Share = ALONE) -> None:
+    def __init__(
+        self, margin: Annotated[float, Bounds(minimum=0)] = 0.3, gather: bool = True, share: Share = ALONE
+    ) -> None:
         super().__init__()
         self.margin = margin
         self.gather_rows = GatherRows(share) if gather and share.world_size > 1 else None

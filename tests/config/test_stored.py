@@ -148,6 +148,17 @@ def test_an_override_of_no_key(folder):
         stored_config(folder, ["dataset.corruptoin.occlusion=0.25"])
 
 
+def test_an_override_without_effect_on_a_trained_run(folder):
+    stored_config(folder, ["schedule.evaluation_batch=2", "reranking=temporal", "reranking.k1=6"])
+    with pytest.raises(ConfigError) as error:
+        stored_config(folder, ["schedule.epochs=9", "loss.triplet.margin=1", "reranking.k1=6", "dataset.frames=4"])
+    assert [problem.key for problem in error.value.problems] == [
+        "schedule.epochs",
+        "loss.triplet.margin",
+        "reranking.k1",
+    ]
+
+
 @pytest.mark.parametrize("content", [b"", b'{"run_id": "aaaa', b"\xff\xfe", b"[]", b"3", b"{}"])
 def test_a_record_that_is_not_complete_is_passed_over_and_named(tmp_path, monkeypatch, caplog, content):
     monkeypatch.setenv("STAR_OUTPUTS", str(tmp_path))
