@@ -17,9 +17,11 @@ import numpy as np
 from star.errors import DataError, StarError
 from star.search.exact import NONE, Nearest
 
+logger = logging.getLogger(__name__)
+
 Kind = Literal["flat", "ivf", "pq", "ivf_pq"]
-_LEAST_A_CELL = 39
-"""Training items a cell below which faiss warns."""
+_LEAST_A_CENTRE = 39
+"""Training items for each cell, and for each value of a byte of a code, below which faiss warns."""
 _PQ_CENTRES = 256
 
 
@@ -131,15 +133,31 @@ def build_index(
     index = faiss.index_factory(width, _factory(count, width, recipe), faiss.METRIC_INNER_PRODUCT)
     if not index.is_trained:
         chosen = np.random.default_rng(recipe.seed).permutation(count)[: recipe.train]
+        _say_once_if_few(index, recipe.kind, len(chosen))
         index.train(np.ascontiguousarray(rows(np.sort(chosen)), np.float32))
     for block in blocks:
         index.add(np.ascontiguousarray(block, np.float32))
     return FaissIndex(index, recipe.kind, probes)
 
 
+def _say_once_if_few(index: Any, kind: Kind, items: int) -> None:
+    """Faiss itself would warn once for the cells and once for every byte of the codes."""
+    index.cp.min_points_per_centroid = 1
+    centres = 0 if kind == "pq" else index.nlist
+    if hasattr(index, "pq"):
+        index.pq.cp.min_points_per_centroid = 1
+        centres = max(centres, _PQ_CENTRES)
+    if items < _LEAST_A_CENTRE * centres:
+        logger.warning(
+            "the index learns from %s features, better are %s or more: what it finds may be far from exact",
+            f"{items:,}",
+            f"{_LEAST_A_CENTRE * centres:,}",
+        )
+
+
 def _factory(count: int, width: int, recipe: Recipe) -> str:
     """The recipe as faiss words it."""
-    lists = recipe.lists or max(1, min(round(4 * math.sqrt(count)), min(count, recipe.train) // _LEAST_A_CELL))
+    lists = recipe.lists or max(1, min(round(4 * math.sqrt(count)), min(count, recipe.train) // _LEAST_A_CENTRE))
     if "ivf" in recipe.kind and lists > min(count, recipe.train):
         raise DataError(f"lists={lists}: expected at most {min(count, recipe.train):,}, the items they are learnt from")
     if "pq" in recipe.kind and (width % recipe.code_bytes or min(count, recipe.train) < _PQ_CENTRES):

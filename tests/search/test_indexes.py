@@ -81,6 +81,17 @@ def test_fewer_cells_find_less(gallery):
 
 
 @pytest.mark.parametrize(
+    ("kind", "train", "wanted"), [("ivf", 3000, None), ("pq", 300, "9,984"), ("ivf_pq", 3000, "9,984")]
+)
+def test_few_features_to_learn_from_are_told_once(gallery, kind, train, wanted, caplog, capfd):
+    built(gallery, Recipe(kind, code_bytes=16, train=train))
+    said = [record.getMessage() for record in caplog.records]
+    of = f"the index learns from {train:,} features, better are {wanted} or more: what it finds may be far from exact"
+    assert said == ([of] if wanted else [])
+    assert "WARNING" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("recipe", "said"),
     [
         (Recipe("ivf", lists=5000), "lists=5000: expected at most 3,000, the items they are learnt from"),
