@@ -46,6 +46,7 @@ def _check(arguments: Sequence[str]) -> None:
     dry.add_argument("--kernels", action="store_true", help="list the kernels of a dry run")
     options = parser.parse_intermixed_args(list(arguments))
     from star.config.check import check_overrides
+    from star.config.command_line import with_stored_overrides
 
     if not options.dry_run and (options.kernels or (options.identities is not None and not options.cost)):
         parser.error("--kernels belongs to --dry-run, --identities to --dry-run or --cost")
@@ -60,9 +61,14 @@ def _check(arguments: Sequence[str]) -> None:
         sys.stdout.write(cost_table(options.overrides, options.identities or IDENTITIES, steps) + "\n")
         return
     log_to_terminal()
-    config = check_overrides(options.overrides, here=not options.dry_run)
+    config = check_overrides(with_stored_overrides(options.overrides), here=not options.dry_run)
     from star.config.notes import notes
+    from star.config.paths import outputs_folder
     from star.engine.describe_network import describe_network
+    from star.tracking.store import store_uri
+
+    if config.tracker.kind == "mlflow":
+        store_uri(config.tracker.uri, outputs_folder())  # refuses what no store can have as its address
 
     remarks = "".join(f"note: {note}\n" for note in notes(config))
     sys.stdout.write(f"the configuration is valid\n{remarks}\n{describe_network(config)}\n")

@@ -97,6 +97,7 @@ def run_study(
                 runner.run(jobs or 1)
         except KeyboardInterrupt:
             logger.info("\n%s", _summary(plan, runner.outcomes, _states_at_the_end(study, address, outputs)))
+            logger.info("the same command once more continues")
             raise
         states = _states_at_the_end(study, address, outputs)
     complete = all(row_state.state in ("finished", "running") for row_state in states)

@@ -1,3 +1,5 @@
+"""star-check: what it draws, what it says, what it refuses."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -54,3 +56,20 @@ def test_pictures_have_names_of_png_files(
         command.check()
     assert stopped.value.code == 2
     assert f"{option}: given {word}, expected the name of a PNG file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("tracker.uri=foo", "error: tracker.uri: given 'foo', expected null (an SQLite file in the output folder)"),
+        ("resume=foo", "  resume: given foo, expected a run folder (with run.json) or the id of one of the "),
+    ],
+)
+def test_what_star_train_would_refuse_later_is_refused(
+    override: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(command, "log_to_terminal", lambda: None)
+    monkeypatch.setattr("sys.argv", ["star-check", "--config-only", "dataset=synthetic", override])
+    with pytest.raises(SystemExit) as stopped:
+        command.check()
+    assert stopped.value.code == 1 and said in capsys.readouterr().err
