@@ -9,6 +9,7 @@ from star.report.statistics import RESAMPLES, Interval, Resample
 from star.report.table import Cell, Table
 from star.study.collect import Collected, shared_facts
 from star.study.study import Study
+from star.types import RERANKINGS
 
 NOTHING = "–"
 _LONGEST_FINGERPRINT = 16
@@ -29,8 +30,11 @@ def baseline_label(study: Study) -> str:
 
 def column_head(column: str) -> str:
     """`i2v mAP`; after re-ranking `i2v mAP, k-reciprocal`."""
-    score, _, reranking = column.replace("/", " ").partition("_")
-    return f"{score}, {reranking.replace('_', '-')}" if reranking else score
+    head = column.replace("/", " ")
+    for kind in RERANKINGS:
+        if head.endswith(f"_{kind}"):
+            return f"{head.removesuffix(f'_{kind}')}, {kind.replace('_', '-')}"
+    return head
 
 
 def mean_and_deviation(cell: Cell | None, plus_minus: str = " ± ", nothing: str = NOTHING) -> str:

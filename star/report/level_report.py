@@ -241,7 +241,8 @@ def _comma_separated(study: LevelStudy, collected: Collected, scores: Scores) ->
                 if measured is None:
                     continue
                 for direction in DIRECTIONS:
-                    values = [f"{measured.scores[f'{direction}/{name}']:.4f}" for name in SCORE_NAMES]
+                    scored = [measured.scores.get(f"{direction}/{name}") for name in SCORE_NAMES]
+                    values = ["" if value is None else f"{value:.4f}" for value in scored]
                     about = [kind, f"{level:g}", row.name, row.label, seed, direction]
                     writer.writerow([*about, *values, measured.protocol, run.run_id])
     return buffer.getvalue()

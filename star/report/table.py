@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One row: its cells by column (empty without runs) and the ids of the runs behind each of them."""
+    """One row: its cells by column, where all its runs have the score, and the ids of the runs behind each of them."""
 
     name: str
     label: str
@@ -93,10 +93,10 @@ def make_table(collected: Collected, kind: Kind = "final") -> Table:
 
 
 def _cell(key: str, runs: dict[int, RunRecord], baseline: dict[int, RunRecord]) -> Cell | None:
-    values = [run.metrics[key] for run in runs.values() if key in run.metrics]
-    if not values:
+    if not runs or any(key not in run.metrics for run in runs.values()):
         return None
-    common = [seed for seed in runs if seed in baseline and key in runs[seed].metrics and key in baseline[seed].metrics]
+    values = [run.metrics[key] for run in runs.values()]
+    common = [seed for seed in runs if seed in baseline and key in baseline[seed].metrics]
     differences = [runs[seed].metrics[key] - baseline[seed].metrics[key] for seed in common]
     return Cell(
         mean=fmean(values),

@@ -61,7 +61,6 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, he
             composed.seed = study.seeds[0]
             try:
                 config = check_config(composed, problems, here=here)
-                mine |= dict.fromkeys(_scores_never_made(study, config))
                 configs |= {(row.name, seed): replace(config, seed=seed) for seed in study.seeds}
             except ConfigError as error:
                 mine |= dict.fromkeys(error.problems)
@@ -73,6 +72,20 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, he
         raise ReportError(describe_problems(study, found))
     names_only = tuple(text for text in study.fill_in if override_key(text) in unfilled)
     return CheckedStudy(study, (*filled_in, *names_only), launcher, configs)
+
+
+def scores_nobody_makes(checked: CheckedStudy) -> list[str]:
+    """The re-rankings that the study has columns of and not all its rows make, as sentences."""
+    notes = []
+    for kind in RERANKINGS:
+        columns = [column for column in checked.study.columns if column.endswith(f"_{kind}")]
+        without = [name for (name, _), config in checked.configs.items() if config.reranking.kind != kind]
+        if columns and without:
+            notes.append(
+                f"{', '.join(columns)}: the runs of {', '.join(dict.fromkeys(without))} have no such score when they "
+                f"end; `star-evaluate run=ID reranking={kind}` adds it, or reranking={kind} among `common` of the study"
+            )
+    return notes
 
 
 def _wrong_overrides(study: Study, given: Sequence[str]) -> list[Problem]:
@@ -89,17 +102,6 @@ def _wrong_overrides(study: Study, given: Sequence[str]) -> list[Problem]:
         elif key not in wanted and not any(_is_below(key, free) for free in _FREE):
             problems.append(Problem(key, text, f"one of {known}; what changes the numbers belongs into study.yaml"))
     return problems
-
-
-def _scores_never_made(study: Study, config: Config) -> list[Problem]:
-    """Columns of a re-ranking that the runs of a row do not make: not one of them would count."""
-    kinds = [kind for kind in RERANKINGS if kind != config.reranking.kind]
-    return [
-        Problem("columns", column, f"reranking={kind} in `common`, which makes this score")
-        for column in study.columns
-        for kind in kinds
-        if column.endswith(f"_{kind}")
-    ]
 
 
 def _is_below(key: str, group: str) -> bool:

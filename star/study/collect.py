@@ -2,9 +2,9 @@
 
 A run belongs to a study by its tag `study` (or because it was finished before and the study found it), and to the row
 that asks for its settings (`star.study.rows`).
-Only FINISHED runs with all scores of the table count, and only seeds the study names. Of several such runs of one row
-and seed the newest counts. Equal fingerprints mean that the older one is the same computation; other fingerprints, that
-settings, data, code or packages changed since, which is noted.
+Only FINISHED runs count, and only seeds the study names. Of several such runs of one row and seed the newest counts.
+Equal fingerprints mean that the older one is the same computation; other fingerprints, that settings, data, code or
+packages changed since, which is noted. So is a score of the table that a run does not have.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def collect(study: Study, records: Iterable[RunRecord], outputs: Path | None = N
                 collected.missing.append((row, seed))
                 continue
             collected.runs[row.name][seed] = runs[-1]
-            collected.notes += _superseded(row, seed, runs)
+            collected.notes += [*_superseded(row, seed, runs), *_without_scores(study, runs[-1])]
     _refuse_mixture(collected)
     collected.notes += _unlike_settings(collected)
     collected.study = _with_clips(collected)
@@ -119,11 +119,17 @@ def _counting_row(rows: Rows, run: RunRecord) -> tuple[Row | None, str]:
     """The run's row, or None and why it does not count."""
     if run.status != "FINISHED":
         return None, f"it is {run.status}"
-    row, reason = rows.row_of(run)
-    absent = [column for column in rows.study.columns if f"final/{column}" not in run.metrics]
-    if row is not None and absent:
-        return None, f"it has no final {', '.join(absent)}"
-    return row, reason
+    return rows.row_of(run)
+
+
+def _without_scores(study: Study, run: RunRecord) -> list[str]:
+    absent = [column for column in study.columns if f"final/{column}" not in run.metrics]
+    if not absent:
+        return []
+    kinds = [kind for kind in RERANKINGS if any(column.endswith(f"_{kind}") for column in absent)]
+    how = [f"`star-evaluate run={run.run_id} reranking={kind}`" for kind in kinds]
+    advice = f"; {' and '.join(how)} adds them" if how else ""
+    return [f"run {describe(run)} has no final {', '.join(absent)}, so its row has none{advice}"]
 
 
 def _superseded(row: Row, seed: int, runs: Sequence[RunRecord]) -> list[str]:

@@ -12,7 +12,7 @@ from star.config.typed import as_typed
 from star.config.yaml_words import misread_words
 from star.data.text import read_text
 from star.errors import DataError, ReportError, list_problems
-from star.study.study import COLUMNS, PLAIN_COLUMNS, VARIES, Published, Row, Study
+from star.study.study import COLUMNS, VARIES, Published, Row, Study
 from star.types import RERANKINGS
 
 _OF_A_SIZE = ("title", "text", "common", "fill_in", "seeds", "published")
@@ -27,7 +27,11 @@ _OF_THE_STUDY = {
 }
 """Keys of a run that are no overrides of a row, nor those below them for `hydra`, and why."""
 _LARGEST_SEED = 2**31 - 1
-_A_COLUMN = f"one of {', '.join(PLAIN_COLUMNS)}, each also with {' or '.join(f'_{kind}' for kind in RERANKINGS)}"
+_AFTER_RERANKING = tuple(f"_{kind}" for kind in RERANKINGS)
+_A_COLUMN = (
+    f"one of {', '.join(column for column in COLUMNS if not column.endswith(_AFTER_RERANKING))}; scores also with "
+    f"{' or '.join(_AFTER_RERANKING)}"
+)
 
 
 def _read(path: Path) -> tuple[Any, list[str]]:

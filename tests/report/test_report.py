@@ -32,7 +32,7 @@ def scored(study, make_run):
         study,
         [
             make_run("b0", "baseline", 0, 10.0, 20.0, metrics=best),
-            make_run("b1", "baseline", 1, 14.0, 20.0),
+            make_run("b1", "baseline", 1, 14.0, 20.0, metrics=best),
             make_run("s0", "star", 0, 11.0, 26.0),
             make_run("s1", "star", 1, 16.0, 30.0),
             make_run("c0", "star", 0, 9.0, 19.0, overrides="aggregation.power=4.0"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from star.errors import ReportError
+from star.report.table import make_table
 from star.study.collect import collect, shared_facts
 from star.tracking.names import LARGEST_PARAMS
 
@@ -43,10 +44,19 @@ def test_runs_that_do_not_count_are_named(study, make_run, change, reason):
     assert collected.notes[0].startswith("run odd (") and collected.notes[0].endswith(reason)
 
 
-def test_a_run_without_final_scores_does_not_count(study, make_run):
-    run = make_run("s0", "star", 0)
-    del run.metrics["final/v2i/mAP"]
-    assert "it has no final v2i/mAP" in collect(study, [run]).notes[0]
+def test_a_score_that_a_run_lacks_leaves_the_cell_of_its_row_empty(study, make_run):
+    """Also where another seed has it: a mean of other seeds than its neighbours' would not be seen."""
+    study = replace(study, columns=("i2v/mAP", "i2v/mAP_temporal"))
+    ranked = {"final/i2v/mAP_temporal": 1.0}
+    runs = [make_run("s0", "star", 0), *(make_run(f"b{seed}", "baseline", seed, metrics=ranked) for seed in (0, 1))]
+    runs.append(make_run("s1", "star", 1, metrics=ranked))
+    collected = collect(study, runs)
+    (note,) = collected.notes
+    assert note.startswith("run s0 (star, seed 0) has no final i2v/mAP_temporal, so its row has none; ")
+    assert note.endswith("`star-evaluate run=s0 reranking=temporal` adds them")
+    cells = {line.name: line.cells.keys() for line in make_table(collected).lines}
+    assert cells["baseline"] == {"i2v/mAP", "i2v/mAP_temporal"} and cells["star"] == {"i2v/mAP"}
+    assert collected.runs["star"].keys() == {0, 1} and "star" not in {row.name for row, _ in collected.missing}
 
 
 def test_the_newest_run_of_a_row_and_seed_counts(study, make_run):
