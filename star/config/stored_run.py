@@ -148,8 +148,9 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> DictConfig:
         else:
             OmegaConf.update(config, key, value_of(text))
     if config.reranking.kind == "none":
-        asked = [text for text in overrides if text.startswith("reranking.") and text != "reranking.kind=none"]
-        problems += [Problem(*text.split("=", 1), "reranking=k_reciprocal or temporal beside it") for text in asked]
+        asked = [text.partition("=") for text in overrides if text.startswith("reranking.")]
+        beside = "reranking=k_reciprocal or temporal beside it"
+        problems += [Problem(key, value, beside) for key, _, value in asked if key != "reranking.kind"]
     if problems:
         raise ConfigError(problems)
     use_recorded_folders(folder)

@@ -52,7 +52,8 @@ UNCHANGED = Colour()
 def draw_colour(rng: np.random.Generator, modality: Modality, options: AugmentationOptions) -> Colour:
     """Draw the colours of one clip.
 
-    The same numbers are taken from `rng` whatever the options, so that switching one on leaves the other draws alone.
+    The same ten numbers are taken from `rng` whatever the options, so that switching one on leaves the other draws
+    alone. An eleventh would move those of the clip's later frames: what is new draws from `rng.spawn(1)[0]`.
     """
     drawn = rng.random(10)
     if not options.changes_colours:

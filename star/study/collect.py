@@ -144,7 +144,7 @@ def _superseded(row: Row, seed: int, runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _refuse_mixture(collected: Collected) -> None:
-    problems = []
+    problems, mixed = [], set()
     varying = _varying(collected.study)
     for name in measured_alike(collected.all[0][2]) if collected.all else ():
         for runs in _groups(collected, by_row=name in varying):
@@ -152,6 +152,7 @@ def _refuse_mixture(collected: Collected) -> None:
             for run in runs:
                 values.setdefault(measured_alike(run)[name], []).append(describe(run))
             if len(values) > 1:
+                mixed.add(name)
                 problems += [f"  {name}: {value}: {', '.join(ids)}" for value, ids in values.items()]
     for kind in RERANKINGS:
         if any(column.endswith(f"_{kind}") for column in collected.study.columns):
@@ -162,14 +163,16 @@ def _refuse_mixture(collected: Collected) -> None:
             if len(values) > 1:
                 problems += [f"  re-ranking {kind}: {options}: {', '.join(ids)}" for options, ids in values.items()]
     if problems:
+        keys = ", ".join(key for key, facts in VARYING_FACTS.items() if mixed & {*facts})
+        path = collected.study.folder / STUDY_FILE
+        on_purpose = f"; rows that differ on purpose are allowed by `varies: [{keys}]` in {path}" if keys else ""
         raise ReportError(
             "\n".join(
                 [
                     f"the runs of study {collected.study.name} were not measured alike and cannot stand in one table:",
                     *problems,
                     "train the odd ones again like the others (the newest run of a row and seed counts), or give them "
-                    "another study: delete them or change their tag `study` in MLflow; rows that differ on purpose "
-                    f"are allowed by `varies` in {collected.study.folder / STUDY_FILE}",
+                    f"another study: delete them or change their tag `study` in MLflow{on_purpose}",
                 ]
             )
         )

@@ -91,6 +91,17 @@ def test_what_is_drawn_per_clip_is_one_for_all_frames(seed, geometry, erase_per)
     assert drawn[0] == _draw(seed, **COLOURS, erase=0.7)[0]
 
 
+def test_draws_per_frame_stay_what_they_were():
+    """Further numbers drawn between a clip's frames would move them, which no default recipe shows."""
+    drawn = _draw(0, pad=10, erase=0.5, geometry="frame", erase_per="frame")
+    assert [(one.right, one.down, one.flip, one.erased) for one in drawn] == [
+        (-3, -7, True, (52, 37, 16, 8)),
+        (-8, 9, False, (39, 22, 22, 14)),
+        (-2, 5, True, None),
+        (-10, -6, False, None),
+    ]
+
+
 def test_draws_per_frame_differ_within_a_clip_and_are_as_frequent():
     clips = [_draw(seed, geometry="frame", erase_per="frame", erase=0.5) for seed in range(200)]
     for row in range(FRAMES):

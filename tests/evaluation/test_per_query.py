@@ -10,7 +10,7 @@ from star.data.hitsz_vcm import read_hitsz_vcm
 from star.errors import EvaluationError
 from star.evaluation.per_query import PerQuery, per_query, read_per_query, write_per_query
 from star.evaluation.ranking import rank
-from star.types import Direction
+from star.types import SCORE_NAMES, Direction
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_means_are_the_scores(data, similarity):
         expected = scores.as_metrics()
         np.testing.assert_array_equal(queries.cmc, scores.cmc)
         assert int(queries.valid.sum()) == scores.valid_queries
-        for name in ("R1", "R5", "R10", "R20", "mAP", "mINP"):
+        for name in SCORE_NAMES:
             assert 100 * np.mean(queries.values(name)[queries.valid]) == pytest.approx(expected[name], abs=1e-12)
 
 

@@ -83,7 +83,7 @@ def test_cmc_curve(data, perfect, tmp_path):
     matrices: dict[Direction, np.ndarray] = {"i2v": perfect, "v2i": perfect.T}
     scores: dict[Direction, Scores] = {d: rank(matrix, *data.test[d].labels) for d, matrix in matrices.items()}
     path = cmc_curve(scores, tmp_path / "new" / "cmc.png", "perfect")
-    low: dict[Direction, Scores] = {"i2v": Scores(np.full(20, 0.5), 0.5, 0.5, 6, 6, 6)}
+    low: dict[Direction, Scores] = {"i2v": scores["i2v"]._replace(cmc=np.full(20, 0.5))}
     other = cmc_curve(low, tmp_path / "low.png", "half")
     assert cv2.imread(str(path)).shape == cv2.imread(str(other)).shape
     assert _pixels(path, (36, 113, 163)) > 100 > 0 == _pixels(other, (36, 113, 163))

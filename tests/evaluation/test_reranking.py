@@ -16,6 +16,7 @@ from star.evaluation.evaluator import rank_test_set
 from star.evaluation.k_reciprocal import BLOCK, k_reciprocal
 from star.evaluation.reranking import Reranked, halves_of, rerank_test_set
 from star.evaluation.temporal_k_reciprocal import Halves, temporal_k_reciprocal
+from star.types import SCORE_NAMES
 
 QUERIES, GALLERY, IDENTITIES = 30, 40, 9
 
@@ -125,7 +126,7 @@ def test_a_test_set_is_ranked_under_its_protocol(tmp_path, same_camera_filter: b
         assert found[direction].valid_queries == plain[direction].valid_queries
     metrics = Reranked("k_reciprocal", found).metrics()
     assert metrics["v2i/mAP_k_reciprocal"] == 100 * found["v2i"].mean_average_precision
-    assert len(metrics) == 2 * len(("R1", "R5", "R10", "R20", "mAP", "mINP"))
+    assert len(metrics) == 2 * len(SCORE_NAMES)
 
     first, second = halves_of(data.test_splits[0])
     whole = data.test_splits[0].tracklets[0]

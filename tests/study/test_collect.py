@@ -1,5 +1,6 @@
 """Which runs count for which row, and which are refused."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,7 @@ def test_protocols_are_not_mixed(study, make_run, change, named):
         collect(study, runs)
     assert named in str(caught.value)
     assert "b0 (baseline, seed 0), b1 (baseline, seed 1)" in str(caught.value)
+    assert re.search(r"allowed by `varies: \[(clip|protocol|data)\]` in ", str(caught.value))
 
 
 def test_runs_that_were_re_ranked_with_other_options_are_not_mixed(study, make_run):

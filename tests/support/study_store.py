@@ -69,4 +69,11 @@ def _write_run(outputs: Path, study: str, experiment: str, seed: int, parent: st
 
 def _scores(precision: float) -> Scores:
     cmc = 1 - (1 - precision / 100) ** np.arange(1, 21)
-    return Scores(cmc, precision / 100, precision / 140, valid_queries=48, queries=48, gallery=48)
+    return Scores(
+        cmc=cmc,
+        mean_average_precision=precision / 100,
+        mean_inverse_negative_penalty=precision / 140,
+        valid_queries=48,
+        queries=48,
+        gallery=48,
+    )
