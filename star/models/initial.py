@@ -124,8 +124,3 @@ def rules_of(part: object) -> Mapping[str, Draw | None]:
         return own
     modules = [kind.__module__.partition(".")[0] for kind in type(part).__mro__]
     return OWN_RULES if "star" in modules or modules[0] == "mindspore" else {}
-
-
-def distribution(name: str) -> Draw | None:
-    """The rule for a parameter of this package, None for the default of linear layers."""
-    return next((draw for pattern, draw in RULES if re.search(pattern, name)), None)

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 from support.small_networks import small_network
 
-from star.models.initial import RULES, distribution
+from star.models.initial import RULES
 
 
 @pytest.fixture(scope="module")
@@ -41,5 +43,5 @@ def test_statistics_start_neutral(weights):
 
 
 def test_every_rule_is_used(weights):
-    used = {id(draw) for draw in map(distribution, weights) if draw is not None}
-    assert used == {id(draw) for _, draw in RULES}
+    first = (next((pattern for pattern, _ in RULES if re.search(pattern, name)), None) for name in weights)
+    assert {*first} - {None} == {pattern for pattern, _ in RULES}
