@@ -116,7 +116,7 @@ def train_with_workers(hardware: Hardware, overrides: Sequence[str], folder: Pat
         "-c",
         "from star.cli.train import train; train()",
         *overrides,
-        f"hydra.run.dir={quoted(str(folder))}",
+        *(f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"),  # Hydra's files are this process's
     ]
     share_cores = hardware.target == "CPU"
     run_workers(command, hardware.processes, folder, device_id=hardware.device_id, share_cores=share_cores)
