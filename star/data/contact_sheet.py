@@ -14,6 +14,7 @@ from star.data.skeleton_picture import draw_skeleton
 from star.data.transforms import PLAIN, augment_frame
 from star.errors import DataError
 from star.types import MODALITIES, AnyBatch, MixedBatch, Modality, Split, Tracklet, VideoReIDData
+from star.words import counted
 
 _HEIGHT, _WIDTH = 192, 96
 _LABEL = 22
@@ -121,9 +122,8 @@ def _strip(split: Split, tracklet: Tracklet, frames: int, skeletons: bool) -> np
     keys = [tracklet.frames[i] for i in clip_positions(len(tracklet.frames), frames)]
     pictures = [_picture(split, key, skeletons) for key in keys]
     name = "train" if split.name == "train" else "test"
-    label = (
-        f"{name} {tracklet.identity:04d}  {tracklet.modality}  camera {tracklet.camera}  {len(tracklet.frames)} frames"
-    )
+    length = counted(len(tracklet.frames), "frame")
+    label = f"{name} {tracklet.identity:04d}  {tracklet.modality}  camera {tracklet.camera}  {length}"
     return np.concatenate([_label(label, frames * _WIDTH), np.concatenate(pictures, axis=1)])
 
 

@@ -23,8 +23,8 @@ from star.pose.recipe import EstimatorRecipe, version_of
 from star.search.feature_files import read_features
 from star.search.features import Features, Items
 from star.search.unfinished import Part, Unfinished
-from star.search.words import tracklets
 from star.types import MODALITIES, ClipBatch, Modality, Split
+from star.words import tracklets
 
 _KEEP_SECONDS = 20
 """What a kill can cost."""

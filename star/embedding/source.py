@@ -24,6 +24,7 @@ from star.footage.tracklet_folder import read_tracklets, tracklet_name
 from star.search.filters import UTC
 from star.search.unfinished import Unfinished
 from star.types import Split, Tracklet
+from star.words import counted, tracklets
 
 _CUTTING = "cutting.json"
 _TRACKLETS = "tracklets"
@@ -97,7 +98,7 @@ def split_source(dataset: Dataset, name: str, workers: int) -> tuple[Source, str
     split = splits[name]
     names = [_name_in_dataset(tracklet) for tracklet in split.tracklets]
     cameras = [str(tracklet.camera) for tracklet in split.tracklets]
-    report = (f"{data.name}, {name}: {len(names):,} tracklets", *data.notes)
+    report = (f"{data.name}, {name}: {tracklets(len(names))}", *data.notes)
     return _without_times(split, names, cameras, report), data.fingerprint
 
 
@@ -115,7 +116,7 @@ def folder_source(config: EmbedConfig) -> tuple[Source, str]:
     for tracklet in split.tracklets:
         for key in tracklet.frames:
             digest.update(os.fsencode(f"{key}\n{_state(folder / key)}\n"))
-    report = (f"{folder}: {len(names):,} tracklets, {sum(len(t.frames) for t in split.tracklets):,} frames",)
+    report = (f"{folder}: {tracklets(len(names))}, {counted(sum(len(t.frames) for t in split.tracklets), 'frame')}",)
     cameras = [_camera(config)] * len(names)
     return _without_times(split, names, cameras, report), f"{folder.resolve()} {digest.hexdigest()}"
 
@@ -202,16 +203,17 @@ def _video_report(video: Path, tracks: TrackFile, cutting: Cutting, rate: float 
         "outside the image": cutting.outside,
         "in frames that cannot be read": cutting.beyond,
     }
-    boxes = f"{tracks.path}: {tracks.boxes + tracks.unsure:,} boxes of {len(tracks.tracks):,} tracks"
+    found = counted(tracks.boxes + tracks.unsure, "box", "boxes")
+    boxes = f"{tracks.path}: {found} of {counted(len(tracks.tracks), 'track')}"
     if told := ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count):
         boxes += f"; left out: {told}"
     if cutting.cut:
         boxes += f"; {cutting.cut:,} cut at the image's border"
-    bad = f", {cutting.bad_frames:,} frames cannot be decoded" if cutting.bad_frames else ""
+    bad = f", {counted(cutting.bad_frames, 'frame')} cannot be decoded" if cutting.bad_frames else ""
     lines = [f"{video}: read up to frame {cutting.frames:,}{bad}", boxes]
     if cutting.lost:
         shown = ", ".join(map(str, cutting.lost[:10])) + (", ..." if len(cutting.lost) > 10 else "")
-        lines.append(f"{len(cutting.lost):,} tracks have no frame and no feature: {shown}")
+        lines.append(f"{counted(len(cutting.lost), 'track')} without a frame and a feature: {shown}")
     if rate is None:
         lines.append("the video does not state its frame rate: tracklets have no times (frame_rate=NUMBER gives them)")
     return (*lines, *cutting.notes)

@@ -35,6 +35,7 @@ from star.models.pretrained import load_pretrained
 from star.models.random_inputs import Arrays
 from star.models.random_inputs import draws_of_step as draw_inputs
 from star.types import ALONE, MODALITIES, Modality, Share, Tracker, VideoReIDData
+from star.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -169,8 +170,9 @@ def _step_profile(config: Config, folder: Path) -> StepProfile | None:
     if steps is None:
         return None
     clips = 2 * schedule.identities * schedule.tracklets
+    processes = counted(hardware.processes, "process", "processes")
     about = {
-        "hardware": f"{hardware.target}, {hardware.mode}, {hardware.precision}, {hardware.processes} processes",
+        "hardware": f"{hardware.target}, {hardware.mode}, {hardware.precision}, {processes}",
         "batch": f"{clips} clips of {clip_text(clip.frames, clip.height, clip.width)}",
     }
     return StepProfile(folder, steps, about)

@@ -15,6 +15,7 @@ from star.engine.build_data import load_data, train_loader
 from star.engine.progress import counting
 from star.engine.verify_skeletons import verify_skeletons
 from star.errors import DataError, StarError
+from star.words import counted
 
 _NAMED = 10
 
@@ -82,4 +83,6 @@ def _verify(pack: Pack) -> str:
     if damaged:
         shown = [f"  {message}" for message in damaged[:_NAMED]] + (["  ..."] if len(damaged) > _NAMED else [])
         raise DataError("\n".join([f"pack {pack.path} is damaged in {len(damaged):,} places:", *shown]))
-    return f"pack {pack.path}: the checksums of its {pack.frames:,} frames are right, index sha256 {pack.sha256}"
+    return (
+        f"pack {pack.path}: the checksums of its {counted(pack.frames, 'frame')} are right, index sha256 {pack.sha256}"
+    )

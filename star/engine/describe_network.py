@@ -5,6 +5,7 @@ from __future__ import annotations
 from star.config.schema import Config
 from star.engine.build_network import build_losses, build_model
 from star.models.describe import describe_wires, wires_as_text
+from star.words import counted
 
 
 def describe_network(config: Config) -> str:
@@ -16,4 +17,4 @@ def describe_network(config: Config) -> str:
     """
     model = build_model(config, identities=config.schedule.identities, initial_values=False)
     table = wires_as_text(describe_wires(model, build_losses(config, model)))
-    return f"{table}\n(classifiers of {config.schedule.identities} identities)"
+    return f"{table}\n(classifiers of {counted(config.schedule.identities, 'identity', 'identities')})"

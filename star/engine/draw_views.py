@@ -15,6 +15,7 @@ from star.evaluation.attention_pictures import ClipAttention, draw_view
 from star.models.attention_maps import read_attention
 from star.models.network import Network
 from star.types import MODALITIES, Modality, Split, VideoReIDData
+from star.words import counted
 
 NOTHING_TO_DRAW = (
     "no views are drawn: this network has no graph attention, no frame guidance and no guided pooling "
@@ -56,7 +57,7 @@ def draw_views(config: Config, model: Network, data: VideoReIDData, count: int, 
                 name = f"{split.name.replace(' ', '_')}_{number:05d}_identity_{tracklet.identity:04d}.png"
                 title = (
                     f"{data.name}, {split.name}, tracklet {number}: identity {tracklet.identity:04d}, camera "
-                    f"{tracklet.camera}, {split.modality}, {len(tracklet.frames)} frames"
+                    f"{tracklet.camera}, {split.modality}, {counted(len(tracklet.frames), 'frame')}"
                 )
                 labels = [f"frame {position + 1}" for position in positions]
                 shown = frames[row][: len(positions)]  # without anaglyphs

@@ -17,6 +17,7 @@ from star.pose.picture import PICTURE_FILE, draw_random_skeletons
 from star.pose.quality import measure_skeletons, write_report
 from star.pose.recipe import EstimatorRecipe
 from star.pose.rtmpose import download_rtmpose
+from star.words import counted
 
 _NAMED = 10
 
@@ -56,7 +57,7 @@ def _estimate(
         )
     seconds = time.monotonic() - begun
     lines = [
-        f"{made.frames:,} frames: {made.estimated:,} estimated now, {made.kept:,} found done, "
+        f"{counted(made.frames, 'frame')}: {made.estimated:,} estimated now, {made.kept:,} found done, "
         f"{len(made.failures):,} failed; {timedelta(seconds=round(seconds))}, {made.estimated / seconds:,.1f} frames/s"
     ]
     if made.failures:

@@ -11,6 +11,7 @@ from star.data.pack.writer import pack_dataset
 from star.engine.progress import counting
 from star.engine.read_data import contents_to_pack
 from star.engine.verify_skeletons import verify_skeletons
+from star.words import counted
 
 _NAMED = 10
 
@@ -44,7 +45,7 @@ def pack_data(config: PackConfig) -> str:
     if finished:
         done += f", not read again: star-check dataset.pack={path} compares their checksums"
     lines = [
-        f"{path}: {pack.frames:,} frames ({done}), {path.stat().st_size / 1e6:,.1f} MB, {storage}",
+        f"{path}: {counted(pack.frames, 'frame')} ({done}), {path.stat().st_size / 1e6:,.1f} MB, {storage}",
         f"index sha256 {pack.sha256}",
     ]
     if problems := pack.problems:

@@ -23,7 +23,7 @@ from star.search.filters import Filters, allowed, check_filters
 from star.search.index_folder import is_index, read_index, write_index
 from star.search.page import write_page
 from star.search.results import Results, write_table
-from star.search.words import queries, tracklets
+from star.words import queries, tracklets
 
 TABLE, PAGE = "results.csv", "page.html"
 _BLOCK = 65536

@@ -12,6 +12,7 @@ from star.export.check import Written, check_features, random_clips
 from star.export.mindir import export_mindir
 from star.inference.run_network import RunNetwork
 from star.types import MODALITIES, ClipBatch, Modality
+from star.words import counted
 
 
 def write_mindir(loaded: RunNetwork, folder: Path, clips: int) -> Written:
@@ -31,7 +32,7 @@ def write_mindir(loaded: RunNetwork, folder: Path, clips: int) -> Written:
         differences.append(check_features(path.name, compute, loaded, clips=(clips,), modalities=(modality,)))
         files.append(path)
     names = " and ".join(path.name for path in files)
-    return Written(files, f"{names}: inputs frames, joints, {clips} clips at a time; {max(differences)}")
+    return Written(files, f"{names}: inputs frames, joints, {counted(clips, 'clip')} at a time; {max(differences)}")
 
 
 class _Loaded:

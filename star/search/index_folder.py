@@ -18,7 +18,7 @@ from star.errors import DataError
 from star.search.faiss_index import FaissIndex
 from star.search.feature_files import read_items, write_items
 from star.search.features import Items
-from star.search.words import tracklets
+from star.words import tracklets
 
 _INDEX, _ITEMS, _ABOUT = "index.faiss", "items.npz", "index.json"
 _END = 1 << 25

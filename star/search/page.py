@@ -13,7 +13,7 @@ from star.search.filters import UTC
 from star.search.results import Results, time_text
 from star.search.strips import with_skeletons
 from star.search.whole_file import whole_file
-from star.search.words import queries as in_words
+from star.words import queries as in_words
 
 
 class Card(NamedTuple):

@@ -15,7 +15,7 @@ from star.search.exact import NONE, Nearest
 from star.search.features import UNKNOWN, Items
 from star.search.filters import UTC
 from star.search.whole_file import whole_file
-from star.search.words import queries
+from star.words import queries
 
 _OF_BOTH = ("camera", "modality", "start", "end", "identity")
 COLUMNS = ("query", "rank", "answer", "similarity", *_OF_BOTH, *(f"query_{name}" for name in _OF_BOTH))

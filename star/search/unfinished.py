@@ -24,7 +24,7 @@ from star.errors import DataError
 from star.search.feature_files import read_features, write_features
 from star.search.features import Features, Items, join_items
 from star.search.whole_file import whole_file
-from star.search.words import tracklets
+from star.words import tracklets
 
 _log = logging.getLogger(__name__)
 

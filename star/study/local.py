@@ -22,6 +22,7 @@ from star.study.row_state import failure_of, last_scores, minutes, shorten
 from star.study.settings import row_overrides
 from star.tracking.liveness import close_killed
 from star.tracking.runs import RunRecord, read_run_folder
+from star.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class LocalRunner:
 
     def _stop(self, stop: StopRequests) -> None:
         """End what is going on, kindly first: the runs record that they were killed."""
-        logger.info("ending %d runs; Ctrl-C once more kills them at once", len(self._going))
+        logger.info("ending %s; Ctrl-C once more kills at once", counted(len(self._going), "run"))
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         while any(job.process.poll() is None for job in self._going):

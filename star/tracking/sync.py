@@ -9,6 +9,7 @@ from pathlib import Path
 from star.errors import TrackingError
 from star.tracking.sender import replay
 from star.tracking.spool import SPOOL_NAME, opening_event, unsent_events
+from star.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def sync(outputs: Path, *, runs: Sequence[Path] = (), uri: str | None = None) ->
         except TrackingError as error:
             failed.append(str(error))
     text = (
-        f"sent {events} events of {sent} of {len(spools)} runs"
+        f"sent {counted(events, 'event')} of {sent} of {counted(len(spools), 'run')}"
         if sent
         else f"nothing to send (runs looked at: {len(spools)})"
     )

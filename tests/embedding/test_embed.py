@@ -117,7 +117,7 @@ def test_a_video_gives_tracks_with_times(tmp_path, model):
     source = (f"video={video}", f"tracks={tracks}", "modality=infrared", "camera=gate")
     said = run(out, *source, "type=float16")
     assert f"{tracks}: 22 boxes of 3 tracks; left out: 1 outside the image" in said
-    assert "1 tracks have no frame and no feature: 8" in said
+    assert "1 track without a frame and a feature: 8" in said
     found = read_features(out)
     assert found.items.names.tolist() == ["v/4", "v/9"] and found.items.frames.tolist() == [20, 1]
     (clock,) = set(found.items.clocks)

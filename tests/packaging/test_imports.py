@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "star.types": set(),
     "star.bounds": set(),
     "star.errors": set(),
+    "star.words": set(),
     "star.ops": set(),
     "star.data": set(),
     "star.synthetic": {"star.data"},
@@ -48,7 +49,7 @@ MAY_IMPORT = {
         *("star.export", "star.inference", "star.pose", "star.report", "star.study", "star.tracking"),
     },
 }
-EVERYBODY_MAY_IMPORT = {"star", "star.bounds", "star.errors", "star.types"}
+EVERYBODY_MAY_IMPORT = {"star", "star.bounds", "star.errors", "star.types", "star.words"}
 MINDSPORE_PARTS = (
     "star.ops",
     "star.models",

@@ -41,7 +41,7 @@ def test_everything_is_sent_once_and_in_order(kept, outputs: Path, uri: str):
 
 
 def test_only_the_runs_asked_for(kept, outputs: Path):
-    assert sync(outputs, runs=[kept[0][1].parent]) == "sent 32 events of 1 of 1 runs"
+    assert sync(outputs, runs=[kept[0][1].parent]) == "sent 32 events of 1 of 1 run"
     assert [unsent_events(spool) for _, spool in kept] == [0, 32]
     with pytest.raises(TrackingError, match=re.escape(f"no run's record (events.jsonl) in {outputs}")):
         sync(outputs, runs=[outputs])
