@@ -44,6 +44,11 @@ RULES = (
          lambda c: c.dataset.kind == "synthetic" or c.dataset.generate is None,
          lambda c: "null: only dataset=synthetic generates its data"),
     Rule("dataset.root",
+         lambda c: c.dataset.kind != "synthetic"
+         or c.dataset.root is None
+         or not _holds_data_set(_path(c.dataset.root)),
+         lambda c: "a folder for generated sets, or dataset=hitsz_vcm or bupt_campus as well: it holds a data set"),
+    Rule("dataset.root",
          lambda c: c.dataset.kind == "synthetic" or c.dataset.root is not None or c.dataset.pack is not None,
          lambda c: "the folder of the data set (dataset.root=FOLDER), or dataset=synthetic for generated data"),
     Rule("dataset.root",
@@ -175,6 +180,11 @@ def _value(config: Any, key: str) -> Any:
 def _own_identities(config: Config) -> int:
     """Those of a batch that one process has."""
     return config.schedule.identities // config.hardware.processes
+
+
+def _holds_data_set(root: Path) -> bool:
+    """Whether it looks like the folder of HITSZ-VCM or BUPTCampus; generated sets are written one level below."""
+    return any((root / name).exists() for name in ("info", "Train", "Test", "data_paths.json"))
 
 
 def _path(text: str) -> Path:

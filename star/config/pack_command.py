@@ -16,7 +16,7 @@ class PackOptions:
     """conf/pack.yaml, key `pack`."""
 
     out: str | None
-    size: list[int] | None = numbers(2, minimum=16)
+    size: list[int] | None = numbers(2, minimum=16, maximum=4096)
     encoding: Literal["jpeg", "raw"]
     quality: int = number(minimum=1, maximum=100)
     workers: int = number(minimum=1)
@@ -29,6 +29,9 @@ class PackConfig:
     dataset: Dataset
     pack: PackOptions
 
+
+_USUAL_QUALITY = 95
+"""As in conf/pack.yaml."""
 
 COMMAND = Command(
     program="star-pack",
@@ -52,5 +55,8 @@ RULES = (
     Rule("pack.encoding",
          lambda c: c.pack.encoding == "jpeg" or c.pack.size is not None,
          lambda c: "jpeg, or pack.size=[height,width] as well: frames that are not resized keep their bytes"),
+    Rule("pack.quality",
+         lambda c: c.pack.quality == _USUAL_QUALITY or c.pack.size is not None,
+         lambda c: "pack.size=[height,width] as well: frames that are not resized keep their bytes"),
 )  # fmt: skip
 """Beside those of a training configuration that are about `dataset`."""

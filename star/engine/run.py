@@ -17,6 +17,7 @@ from star.config.notes import notes
 from star.config.paths import outputs_folder
 from star.config.schema import Config
 from star.config.stored_run import RUN_FILE, read_record
+from star.data.frames_digest import frames_digest
 from star.engine.build_data import load_data, train_loader
 from star.engine.checkpoint import load_checkpoint, load_newest
 from star.engine.job import Job, hydra_job
@@ -31,6 +32,7 @@ from star.tracking.silent_tracker import SilentTracker
 from star.tracking.spool import SPOOL_NAME, opening_event
 from star.tracking.store import store_uri
 from star.types import DIRECTIONS
+from star.words import counted
 
 if TYPE_CHECKING:
     from star.engine.build_network import MakeEmbedders
@@ -99,7 +101,7 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes, expo
     first = processes.first
     if first:
         data = load_data(config)
-        current = fingerprint(config, data.fingerprint)
+        current = fingerprint(config, data.fingerprint, frames_digest(data))
         start = _Start(*processes.tell(_start(config, job, current)))
     else:
         start = _Start(*processes.tell(None))
@@ -107,7 +109,7 @@ def _run(config: Config, job: Job, stop: StopSignals, processes: Processes, expo
         return start.finished
     if not first:
         data = load_data(config)
-        current = fingerprint(config, data.fingerprint)
+        current = fingerprint(config, data.fingerprint, frames_digest(data))
     loader = train_loader(config, data, processes.share)
     processes.require_same(current.digest, "configuration, data and code")
     tracking = open_tracker(config, job, data, current, start.run_id) if first else nullcontext(SilentTracker())
@@ -198,6 +200,7 @@ def _resumed_run(folder: Path, current: Fingerprint) -> str | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         expected = f"the fingerprint the run was started with ({error}); without it the run has to be started again"
         raise ConfigError([Problem("resume", str(path), expected)]) from error
+    before = before if before.frames else before._replace(frames=current.frames)
     different = [line for line in current.differences(before) if not line.startswith(("code", "packages", "parts"))]
     if different:
         expected = f"the run's own configuration and data ({'; '.join(different)})"
@@ -236,4 +239,6 @@ def _shown(run: RunRecord, what: str) -> float:
     scores = [run.metrics[f"final/{direction}/mAP"] for direction in DIRECTIONS]
     of_each = ", ".join(f"{direction} {score:.2f}" for direction, score in zip(DIRECTIONS, scores, strict=True))
     logger.info("%s: %s, run %s, mAP %s, folder %s", what, run.name, run.run_id, of_each, run.folder)
+    if bad := int(run.metrics.get("data/bad_frames", 0)):
+        logger.warning("its training took neighbours in place of %s that could not be read", counted(bad, "frame"))
     return sum(scores) / len(scores)

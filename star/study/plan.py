@@ -83,7 +83,7 @@ class Planner:
     ):
         self._checked, self._uri, self._outputs = checked, uri, outputs
         self._repeat_outdated, self._generate = repeat_outdated, generate
-        self._data: dict[str, str | None] = {}
+        self._data: dict[str, tuple[str, str | None] | None] = {}
 
     def plan(self) -> Plan:
         """Look at the store, the run folders and the data."""
@@ -129,7 +129,7 @@ class Planner:
         trained = self._fingerprint_of(run)
         if current is None or trained is None:
             return ""
-        if trained.data != current.data:
+        if not trained.same_data(current):
             return f"run {run.run_id[:8]} was trained on other data"
         if trained.weights != current.weights:
             return f"run {run.run_id[:8]} began with other weights"
@@ -156,14 +156,17 @@ class Planner:
         if key not in self._data:
             self._data[key] = self._data_fingerprint(config)
         data = self._data[key]
-        return None if data is None else fingerprint(config, data)
+        return None if data is None else fingerprint(config, *data)
 
-    def _data_fingerprint(self, config: Config) -> str | None:
+    def _data_fingerprint(self, config: Config) -> tuple[str, str | None] | None:
+        """Of the data set and of a sample of its frames."""
+        from star.data.frames_digest import frames_digest
         from star.engine.build_data import load_data
 
         if not self._generate and not _is_on_disk(config):
             return None
-        return load_data(config).fingerprint
+        data = load_data(config)
+        return data.fingerprint, frames_digest(data)
 
 
 def _is_on_disk(config: Config) -> bool:
@@ -186,10 +189,15 @@ def _continuation(run: RunRecord, trained: Fingerprint | None, current: Fingerpr
     if trained is not None and trained == current:
         return True, f"after epoch {done}/{epochs}"
     note = f"run {run.run_id[:8]} ended after epoch {done}/{epochs}"
-    if trained is not None and current is not None and trained[:3] == current[:3]:
+    if trained is not None and current is not None and _same_task(trained, current):
         by_hand = f"star-train resume={run.run_id[:8]} would continue it"
         return False, f"{note} with other code or packages; {by_hand}"
     return False, f"{note}, but on other data or hardware"
+
+
+def _same_task(trained: Fingerprint, current: Fingerprint) -> bool:
+    """Whether configuration, data and weights are those of the run."""
+    return trained.same_data(current) and (trained.config, trained.weights) == (current.config, current.weights)
 
 
 def _made_otherwise(trained: Fingerprint | None, current: Fingerprint) -> bool:

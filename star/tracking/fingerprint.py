@@ -44,6 +44,7 @@ class Fingerprint(NamedTuple):
         code: hash of the package's numeric source files.
         packages: versions of `PACKAGES`.
         parts: hash of the source of every package outside of this one that the configuration names a class of.
+        frames: hash of a sample of the data set's frames; None: not known, as of runs from before it was kept.
     """
 
     config: dict[str, Any]
@@ -52,6 +53,11 @@ class Fingerprint(NamedTuple):
     code: str
     packages: dict[str, str]
     parts: dict[str, str] = {}
+    frames: str | None = None
+
+    def same_data(self, other: Fingerprint) -> bool:
+        """Whether both are of one data set, as far as they know."""
+        return self.data == other.data and (self.frames == other.frames or None in (self.frames, other.frames))
 
     @property
     def software(self) -> tuple[Any, ...]:
@@ -83,17 +89,19 @@ class Fingerprint(NamedTuple):
         path.write_text(json.dumps(self._asdict(), indent=1, sort_keys=True))
 
 
-def fingerprint(config: Config, data_fingerprint: str) -> Fingerprint:
+def fingerprint(config: Config, data_fingerprint: str, frames: str | None = None) -> Fingerprint:
     """The fingerprint of one run.
 
     Args:
         config: a checked configuration.
         data_fingerprint: of the data set as read, `VideoReIDData.fingerprint`.
+        frames: hash of a sample of its frames.
     """
     weights = _weights_digest(config.backbone["pretrained"])
     targets = [str(node["_target_"]) for _, _, node in nodes(config) if node.get("_target_")]
     foreign = sources_of(target for target in targets if not target.startswith("star."))
-    return Fingerprint(relevant_values(config), data_fingerprint, weights, code_digest(), _versions(), foreign)
+    values, software = relevant_values(config), (code_digest(), _versions(), foreign)
+    return Fingerprint(values, data_fingerprint, weights, *software, frames)
 
 
 def relevant_values(config: Config) -> dict[str, Any]:

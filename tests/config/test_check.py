@@ -133,6 +133,16 @@ def test_every_problem_is_listed_at_once():
     assert "skeleton_graph." in found["loss.joints_bones"]
 
 
+@pytest.mark.parametrize("inside", ["info", "Train", "data_paths.json"])
+def test_a_data_set_is_no_folder_for_generated_sets(inside: str, tmp_path: Path):
+    """`size=cpu` means generated data: whoever gives the folder of a real set would train on others within it."""
+    overrides = ["experiment=star", "size=cpu", f"dataset.root={tmp_path}"]
+    check_overrides(overrides)
+    (tmp_path / inside).mkdir()
+    with pytest.raises(ConfigError, match="dataset.root: given .* or dataset=hitsz_vcm or bupt_campus as well"):
+        check_overrides(overrides)
+
+
 @pytest.mark.parametrize(
     ("overrides", "key", "expected"),
     [

@@ -14,6 +14,7 @@ from support.tiny_vcm import plain_joints, write_tiny_vcm
 from star.config.check import check_overrides
 from star.config.commands import read_command
 from star.config.pack_command import COMMAND, RULES, PackConfig
+from star.data.frames_digest import frames_digest
 from star.data.pack.archive import data_start
 from star.data.pack.reader import Pack
 from star.engine.build_data import load_data
@@ -40,7 +41,8 @@ def _read(*overrides: str):
 
 def _mark(*overrides: str) -> str:
     config = check_overrides([*SMALL, *overrides])
-    return fingerprint(config, load_data(config).fingerprint).digest
+    data = load_data(config)
+    return fingerprint(config, data.fingerprint, frames_digest(data)).digest
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +207,9 @@ def test_short_tracklets_are_packed_too(tmp_path):
         (["pack.out=a", "pack.encoding=png"], "pack.encoding", "jpeg"),
         (["pack.out=a", "pack.size=[8,8]"], "pack.size", "16"),
         (["pack.out=a", "pack.size=288"], "pack.size", "2"),
+        (["pack.out=a", "pack.size=[100000,64]"], "pack.size", "4096"),
         (["pack.out=a", "pack.quality=0"], "pack.quality", "1"),
+        (["pack.out=a", "pack.quality=50"], "pack.quality", "pack.size"),
         (["pack.out=a", "pack.workers=0"], "pack.workers", "1"),
         (["pack.out=a", "pack.sise=[64,32]"], "pack.sise", "did you mean size?"),
         (["pack.out=a", "dataset.pack=none.pack"], "dataset.pack", "an existing file"),

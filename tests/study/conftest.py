@@ -48,5 +48,5 @@ def bench(checked: CheckedStudy, tmp_path: Path, empty_store: Path, monkeypatch:
     shutil.copy(empty_store, bench.outputs / "mlflow.db")
     monkeypatch.setenv("STUB", str(bench.stub))
     monkeypatch.setattr("star.study.runner.check_study", lambda study, given, **options: checked)
-    monkeypatch.setattr(plan.Planner, "_data_fingerprint", lambda self, config: "data")
+    monkeypatch.setattr(plan.Planner, "_data_fingerprint", lambda self, config: ("data", None))
     return bench

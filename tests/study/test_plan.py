@@ -189,3 +189,12 @@ def test_fingerprints_survive_their_file(checked: CheckedStudy, tmp_path: Path):
     mark = fingerprint(checked.configs["own", 0], "data")
     mark.save(tmp_path / "fingerprint.json")
     assert Fingerprint.load(tmp_path / "fingerprint.json") == mark
+
+
+def test_a_run_on_other_frames_is_trained_again(make_plan, add, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Planner, "_data_fingerprint", lambda self, config: ("data", "new"))
+    add("own", 0, frames="old")
+    add("mean", 0)
+    found = make_plan()
+    assert [actions(found)[row, 0] for row in ("own", "mean")] == ["train", "keep"]
+    assert note(found, "own", 0).endswith("was trained on other data")
