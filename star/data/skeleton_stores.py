@@ -342,7 +342,9 @@ def _add_entry(digest: int, key: str, joints: np.ndarray) -> int:
 
 def _unreadable(path: Path, error: Exception, key: str | None = None) -> DataError:
     where = f"skeleton file {path}" + (f", key {key}" if key else "")
-    return DataError(f"{where} cannot be read ({error}): it is damaged or not finished; make or download it again")
+    denied = isinstance(error, PermissionError)
+    advice = "see to its permissions" if denied else "it is damaged or not finished; make or download it again"
+    return DataError(f"{where} cannot be read ({error}): {advice}")
 
 
 def _unwritable(path: Path, error: OSError) -> DataError:

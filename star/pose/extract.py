@@ -130,6 +130,9 @@ def _estimate(
         return estimate_frames(recipe, [s.listed.frames for s in splits], jobs, files, advance)
     except BaseException:
         kept = sum(int(there.sum()) for _, there in parts.read([len(s.keys) for s in splits]))
+        if not kept:
+            parts.remove()  # or the folder would be kept for this estimator, of which nothing was made
+            raise
         _log.warning("stopped: the skeletons of %s frames are kept; the same command continues", f"{kept:,}")
         raise
 

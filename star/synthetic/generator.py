@@ -70,7 +70,7 @@ def generate(
         _remove_abandoned(parent)
         partial = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
     except OSError as error:
-        advice = "give dataset.root=FOLDER"
+        advice = "give another folder as dataset.root"
         raise DataError(f"generated data cannot be written to {parent} ({error.strerror}): {advice}") from error
     try:
         _write(partial, parsed, seed, max(1, workers), progress)

@@ -168,6 +168,13 @@ def test_a_killed_worker_is_named_and_nothing_is_lost(tiny, tmp_path, expected, 
     assert contents(out) == expected
 
 
+def test_an_estimator_that_made_nothing_leaves_the_folder_to_others(tiny, tmp_path, caplog):
+    out = tmp_path / "out"
+    with pytest.raises(StarError, match="was ended by SIGKILL"):
+        extract_skeletons(list_frames(tiny.root), out, DiagonalRecipe(log=tmp_path / "log", fatal=1))
+    assert not list(out.iterdir()) and "are kept" not in caplog.text
+
+
 def test_a_run_killed_again_and_again_ends_with_the_same_files(tiny, tmp_path, expected):
     kills = 0
     for seconds in (0.13, 0, 0.21, 0.07):

@@ -100,7 +100,10 @@ class _Writer:
 
     def check_finished(self, path: Path) -> int:
         """Refuse a file of other contents or without frames that this call would pack; returns how many it has."""
-        pack = Pack(path)
+        try:
+            pack = Pack(path)
+        except DataError as error:
+            raise DataError(f"{error} (the file is there already: give another pack.out, or delete it)") from error
         found = pack.about
         differing = [f"{k}: given {v}, there {found.get(k)}" for k, v in self._about.items() if v != found.get(k)]
         if differing:
