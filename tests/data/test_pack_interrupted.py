@@ -155,7 +155,7 @@ def test_a_finished_pack_is_left_alone(root, data, reference, tmp_path):
         pack_one(data, path, root, Storage((40, 20)))
     path.write_bytes(b"text")
     with pytest.raises(
-        DataError, match="a.pack is no pack.*the file is there already: give another pack.out, or delete it"
+        DataError, match="a.pack is no pack.*there already: give another pack.out, or delete it"
     ):
         pack_one(data, path, root)
     assert path.read_bytes() == b"text"
