@@ -42,8 +42,9 @@ def _ui(arguments: Sequence[str]) -> None:
     if path is not None:
         os.chdir(path.parent)  # MLflow takes `%41` and `?` in an absolute path for something else
         uri = f"sqlite:///{path.name}"
-    listen = ("--host", options.host, "--port", str(options.port))
-    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *listen])
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # what MLflow's packages say to their developers
+    server = ("-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1")  # who looks at runs is one person
+    os.execv(sys.executable, [sys.executable, *server, "--host", options.host, "--port", str(options.port)])
 
 
 def _experiment(uri: str, name: str) -> str:
