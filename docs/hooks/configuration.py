@@ -35,8 +35,16 @@ _COMMANDS = {
     "star-search": ("search", SearchConfig),
 }
 """Commands with a configuration of their own: its file, without the ending, and its schema."""
-_KEPT = {"weight": "of the term in the sum of all"}
+_KEPT = {
+    "weight": "of the term in the sum of all",
+    "on": "tensors it reads in place of those its class names: a name replaces the first, a list the first ones",
+    "from_epoch": "number of epochs before the term counts",
+}
 """Keys of a slot that are neither arguments of its class nor have a comment."""
+_PLAINLY = {
+    "branch.identity_prompts.text_channels": "width of the text encoder's tokens; null: that of the projected features",
+}
+"""Keys whose docstring speaks in the letters of its class."""
 _LEVELS = "star.synthetic.levels.Levels"
 _DOCS = Path(__file__).parents[1]
 _PAGE = re.compile(r"\bdocs/(\w+)\.md\b")
@@ -107,7 +115,7 @@ def _section(group: Group) -> Iterator[str]:
         yield f"`_target_` names {_text(place.kind.words)}."
         if place.kept:
             kept = ", ".join(f"`{name}`" for name in place.kept)
-            yield f"Keys of every choice, whatever its class: {kept} ([{_title('extending')}](extending.md))."
+            yield f"Keys of every choice, whatever its class: {kept} ([{title_of('extending')}](extending.md))."
         yield ""
     yield from ['<div class="choices" markdown>', "", "| choice | what it is |", "|---|---|"]
     for choice, file in group.files.items():
@@ -190,7 +198,8 @@ def _class(group: Group, path: str, target: str) -> ReadClass:
 def _arguments_left(prefix: str, owner: ReadClass, written: set[str], parent: str) -> Iterator[Row]:
     for name, argument in owner.arguments.items():
         if (f"{parent}.{name}" if parent else name) not in written and argument.default is not None:
-            yield Row(f"{prefix}.{name}", argument.default, argument.meaning, argument.accepts)
+            key = f"{prefix}.{name}"
+            yield Row(key, argument.default, _PLAINLY.get(key, argument.meaning), argument.accepts)
 
 
 def _row(schema: type, prefix: str, key: Key) -> Row:
@@ -249,7 +258,7 @@ def _says(meaning: str, accepts: str) -> bool:
 def _text(comment: str) -> str:
     """A comment as Markdown, with links to the pages and studies it names."""
     escaped = comment.replace("<", "&lt;")
-    escaped = _PAGE.sub(lambda match: f"[{_title(match[1])}]({match[1]}.md)", escaped)
+    escaped = _PAGE.sub(lambda match: f"[{title_of(match[1])}]({match[1]}.md)", escaped)
     return _STUDY.sub(r"[experiments/\1](../experiments/\1/README.md)", escaped)
 
 
@@ -258,7 +267,7 @@ def _sentence(text: str) -> str:
 
 
 @cache
-def _title(page: str) -> str:
+def title_of(page: str) -> str:
     """The heading of a page of docs/, without what comes after a colon."""
     heading = (_DOCS / f"{page}.md").read_text(encoding="utf-8").partition("\n")[0]
     return heading.lstrip("# ").partition(":")[0]

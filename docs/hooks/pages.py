@@ -1,8 +1,8 @@
 """MkDocs hook: pages from outside docs/, and links that work in the repository as well as on the site.
 
 A page of the site is a file of docs/, a README below experiments/ or examples/, or one of RENAMED. A link between two
-such files leads to the page; a link to any other file of the repository becomes plain text. What the configuration page
-lists is generated.
+such files leads to the page, and so does the bare name of a file of docs/ in a text; a link to any other file of the
+repository becomes plain text. What the configuration page lists is generated.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from configuration import describe_configuration
+from configuration import describe_configuration, title_of
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 INCLUDED = ("experiments/*/README.md", "experiments/*/*.png", "examples/*/README.md")
-RENAMED = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+RENAMED = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "readme.md"}
 """Files of the repository's top folder, and their names on the site."""
 CONFIGURATION = "configuration.md"
 _FENCE = re.compile(r"^ *(```|~~~)")
 _LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+_NAMED = re.compile(r"`[^`]*`|\]\([^)]*\)|\[[^\]]*\](?=\()|(?<![\w/])docs/(?P<page>\w+)\.md\b")
+"""The name of a page in a text; what comes first is passed over."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -41,6 +43,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     paths = {_uri(path): path for path in _included(root)}
     source = paths.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 
+    def name(match: re.Match[str]) -> str:
+        page = match["page"]
+        if page is None or files.get_file_from_path(f"{page}.md") is None:
+            return match[0]
+        return f"[{title_of(page)}]({posixpath.relpath(f'docs/{page}.md', posixpath.dirname(source) or '.')})"
+
     def relink(match: re.Match[str]) -> str:
         path = match["path"]
         if ":" in path:
@@ -51,7 +59,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         relative = posixpath.relpath(_uri(target), posixpath.dirname(page.file.src_uri) or ".")
         return f"{match['text']}({relative}{match['anchor'] or ''})"
 
-    return "\n".join(line if code else _LINK.sub(relink, line) for line, code in _lines(markdown))
+    return "\n".join(line if code else _LINK.sub(relink, _NAMED.sub(name, line)) for line, code in _lines(markdown))
 
 
 def on_post_build(config: MkDocsConfig) -> None:
