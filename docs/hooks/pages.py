@@ -23,8 +23,8 @@ RENAMED = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
 CONFIGURATION = "configuration.md"
 _FENCE = re.compile(r"^ *(```|~~~)")
 _LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
-_NAMED = re.compile(r"`[^`]*`|\]\([^)]*\)|\[[^\]]*\](?=\()|(?<![\w/])docs/(?P<page>\w+)\.md\b")
-"""The name of a page in a text; what comes first is passed over."""
+_NAMED = re.compile(r"`[^`]*`|(?:\[[^\]]*)?\]\([^)]*\)|(?<![\w/])docs/(?P<page>\w+)\.md\b")
+"""The name of a page in a text; code and links, which come first, are passed over."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

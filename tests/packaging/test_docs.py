@@ -167,6 +167,14 @@ def test_a_link_to_a_file_without_a_page_is_text(site):
     assert 'sampler.py"' not in page
 
 
+def test_the_name_of_a_page_is_a_link(site):
+    page = (site / "changelog.html").read_text(encoding="utf-8")
+    assert 'href="reranking.html">Re-ranking</a>' in page
+    assert not re.search(r"docs/\w+\.md", re.sub(r"<code>.*?</code>", "", page))
+    for page in site.rglob("*.html"):
+        assert not re.search(r'href="[^"]*[\[(]', page.read_text(encoding="utf-8")), page
+
+
 def test_the_search_works_for_pages_opened_from_the_file_system(site):
     assert (site / "search" / "search_index.js").read_text(encoding="utf-8").startswith("var __index = {")
     assert "theme/worker_from_files.js" in (site / "index.html").read_text(encoding="utf-8")
