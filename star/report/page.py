@@ -16,6 +16,7 @@ from star.report.statistics import Resample
 from star.report.table import Table
 from star.study.collect import Collected
 from star.study.study import multirun_command
+from star.tracking.interface import run_address
 
 _SHORT = 8
 
@@ -81,6 +82,8 @@ def render_page(
     )
     environment.filters |= {"inline": _inline, "short": lambda run_id: run_id[:_SHORT], "numeric": _numeric}
     study = collected.study
+    interface = background.interface and background.interface.rstrip("/")
+    experiments = {run.run_id: run.experiment_id for _, _, run in collected.all}
     return environment.get_template("page.html.j2").render(
         collected=collected,
         study=study,
@@ -102,7 +105,7 @@ def render_page(
         report_command=f"star-report {study.arguments}",
         pictures=pictures,
         background=background,
-        link=lambda run_id: f"{background.interface.rstrip('/')}/#/runs/{run_id}" if background.interface else None,
+        link=lambda run_id: run_address(interface, run_id, experiments.get(run_id)) if interface else None,
         everybody=len(collected.all),
     )
 

@@ -49,6 +49,13 @@ def prepare_interface(mlflow_client: MlflowClient, experiment: Experiment) -> No
                 logger.debug("the experiment %s keeps its tags: %s", experiment.name, error)
 
 
+def run_address(server: str, run_id: str, experiment_id: str | None) -> str:
+    """The page of a run; without its experiment the interface opens it among what is for language models."""
+    if experiment_id is None:
+        return f"{server}/#/runs/{run_id}"
+    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
 def addresses(server: str, experiment_id: str) -> dict[str, str]:
     """Where to look, by what is seen there."""
     about = {"workflowType": "machine_learning", "viewStateShareKey": VIEW}

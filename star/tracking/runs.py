@@ -20,7 +20,7 @@ from star.tracking.names import WORKED_TAG, clean_name
 from star.tracking.spool import SPOOL_NAME, read_spool
 from star.tracking.store import check_store, client, connect_read_only, shown, sqlite_file, translated
 
-_RUNS = "SELECT run_uuid, name, status, start_time, end_time FROM runs WHERE lifecycle_stage = 'active'"
+_RUNS = "SELECT run_uuid, name, status, start_time, end_time, experiment_id FROM runs WHERE lifecycle_stage = 'active'"
 _TAGGED = " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _PAGE = 500
 _SHOWN = 5
@@ -38,6 +38,7 @@ class RunRecord(NamedTuple):
         duration: seconds worked on it, without the time from being killed to being resumed; None while the run is not
             ended.
         folder: the run's folder on the machine that made it; None if it has none.
+        experiment_id: of MLflow's experiment; None where the store was not asked.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class RunRecord(NamedTuple):
     start: float
     duration: float | None
     folder: Path | None
+    experiment_id: str | None = None
 
 
 def find_finished(uri: str, experiment: str, fingerprint: str) -> RunRecord | None:
@@ -226,14 +228,15 @@ def _search(
 def _search_sqlite(connection: sqlite3.Connection, condition: str, values: tuple[str, ...]) -> list[RunRecord]:
     runs = connection.execute(_RUNS + condition + " ORDER BY start_time, run_uuid", values).fetchall()
     records = []
-    for run_id, name, status, start, end in runs:
+    for run_id, name, status, start, end, experiment in runs:
         tags, params = (
             dict(connection.execute(f"SELECT key, value FROM {table} WHERE run_uuid = ?", (run_id,)).fetchall())
             for table in ("tags", "params")
         )
         latest = connection.execute("SELECT key, value, is_nan FROM latest_metrics WHERE run_uuid = ?", (run_id,))
         metrics = {key: float("nan") if is_nan else value for key, value, is_nan in latest}
-        records.append(_record(run_id, name, status, (start, end), tags, params, metrics))
+        record = _record(run_id, name, status, (start, end), tags, params, metrics)
+        records.append(record._replace(experiment_id=str(experiment)))
     return records
 
 
@@ -264,7 +267,7 @@ def _search_client(uri: str, filter_string: str, experiment: str | None) -> list
             run.data.tags,
             run.data.params,
             run.data.metrics,
-        )
+        )._replace(experiment_id=run.info.experiment_id)
         for run in runs
     ]
 

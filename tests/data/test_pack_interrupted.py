@@ -154,9 +154,7 @@ def test_a_finished_pack_is_left_alone(root, data, reference, tmp_path):
     with pytest.raises(DataError, match=r"a.pack is there and is another pack \(resized: .*; give another pack.out"):
         pack_one(data, path, root, Storage((40, 20)))
     path.write_bytes(b"text")
-    with pytest.raises(
-        DataError, match="a.pack is no pack.*there already: give another pack.out, or delete it"
-    ):
+    with pytest.raises(DataError, match="a.pack is no pack.*there already: give another pack.out, or delete it"):
         pack_one(data, path, root)
     assert path.read_bytes() == b"text"
 

@@ -11,6 +11,7 @@ from support.furnished_runs import points
 from star.errors import DataError
 from star.report import report
 from star.study.study import STUDY_FILE
+from star.tracking.interface import run_address
 
 VOID = {"meta", "img", "br", "link", "input"}
 FIGURES = ("cmc", "training", "scatter_star", "scatter_cubic")
@@ -99,6 +100,9 @@ def test_links_escapes_and_what_is_missing(make_page, study_folder):
     text = make_page(open_data=open_data, interface="http://127.0.0.1:5000/")
     assert "No queries are drawn: the folder /data is not there." in text and len(Page(text).images) == 4
     assert 'href="http://127.0.0.1:5000/#/runs/star1111"' in text
+    assert (
+        run_address("http://server", "ab", "1") == "http://server/#/experiments/1/runs/ab?workflowType=machine_learning"
+    )
     assert "<b>" not in text and "&lt;b&gt;R1 &amp; mAP&lt;/b&gt;" in text
 
 
