@@ -45,3 +45,10 @@ def update_parent(mlflow_client: MlflowClient, run_id: str) -> None:
     points = [Metric(key, float(value), last, len(finished)) for key, value in numbers.items()]
     mlflow_client.log_batch(parent, metrics=points)
     mlflow_client.set_terminated(parent, "FINISHED", end_time=last)
+
+
+def delete_if_childless(mlflow_client: MlflowClient, parent: str) -> None:
+    """Delete a parent without runs; MLflow keeps what is deleted until its garbage collection."""
+    experiment = mlflow_client.get_run(parent).info.experiment_id
+    if not mlflow_client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{parent}'", max_results=1):
+        mlflow_client.delete_run(parent)

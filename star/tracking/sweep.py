@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from star.errors import StarError
+from star.errors import StarError, TrackingError
 from star.tracking.names import clean_tags
+from star.tracking.parent import delete_if_childless
 from star.tracking.runs import study_parents
 from star.tracking.store import client, prepare_store, shown, store_uri, translated
 
@@ -56,8 +58,15 @@ class SweepCallback(Callback):
             raise SystemExit(f"error: {error}") from error
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Forget the parent: a later run in this process is not part of the sweep."""
-        os.environ.pop(PARENT_VARIABLE, None)
+        """Forget the parent: a later run in this process is not part of the sweep.
+
+        Where all jobs were finished before it has no runs, and is deleted.
+        """
+        parent = os.environ.pop(PARENT_VARIABLE, None)
+        if parent is not None and parent != os.environ.get(STUDY_VARIABLE):
+            uri = store_uri(config.tracker.uri, self._outputs)
+            with suppress(TrackingError), translated(uri):
+                delete_if_childless(client(uri), parent)
 
     def _create_parent(self, config: DictConfig) -> str:
         uri = store_uri(config.tracker.uri, self._outputs)

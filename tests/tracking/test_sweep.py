@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from star.tracking.parent import PARENT_TAG
 from star.tracking.runs import study_runs
 from star.tracking.store import client
 from star.tracking.sweep import PARENT_VARIABLE, STUDY_VARIABLE, SweepCallback, parent_run, study_parent
@@ -102,7 +103,10 @@ def test_a_store_that_cannot_be_used_ends_the_sweep_before_any_job(application, 
     assert not (outputs / "multirun").exists()
 
 
-def test_the_parent_is_forgotten_at_the_end(outputs: Path, uri: str, monkeypatch):
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_parent_is_forgotten_at_the_end_and_deleted_where_nothing_was_trained(
+    trained: bool, outputs: Path, uri: str, monkeypatch
+):
     monkeypatch.setenv(PARENT_VARIABLE, "earlier")
     config = OmegaConf.create(
         {
@@ -116,8 +120,11 @@ def test_the_parent_is_forgotten_at_the_end(outputs: Path, uri: str, monkeypatch
     parent = parent_run()
     assert parent is not None and client(uri).get_run(parent).data.tags["study"] == "mine"
     assert study_runs(uri, "mine") == []
+    if trained:
+        client(uri).create_run(client(uri).get_run(parent).info.experiment_id, tags={PARENT_TAG: parent})
     callback.on_multirun_end(config)
     assert parent_run() is None
+    assert client(uri).get_run(parent).info.lifecycle_stage == ("active" if trained else "deleted")
 
 
 def test_all_sweeps_of_a_study_have_one_parent(application, outputs: Path, uri: str, monkeypatch):
