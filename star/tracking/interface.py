@@ -21,7 +21,12 @@ logger = logging.getLogger(__name__)
 
 VIEW = "star-scores"
 _FINAL = [f"metrics.`final/{score}`" for score in SCORES]
-_COLUMNS = {**dict.fromkeys(_FINAL, 110), "attributes.`Dataset`": 190, "attributes.`Models`": 150}
+_COLUMNS = {
+    **dict.fromkeys(_FINAL, 110),
+    "tags.`overrides`": 300,
+    "attributes.`Dataset`": 190,
+    "attributes.`Models`": 150,
+}
 """Columns of the view with their widths, in this order."""
 _STATE = {
     "searchFilter": "tags.kind = 'train'",
