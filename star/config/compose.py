@@ -145,6 +145,10 @@ def _applicable(override: Override, groups: dict[str, list[str]], problems: list
     """The override in a form that composes even when its key is unknown; None for a group or a choice there is not."""
     text = override.input_line or ""
     key = override.key_or_group
+    if override.is_sweep_override():
+        expected = "one value; several need a sweep: star-train -m"
+        problems.append(Problem(key, text.partition("=")[2], expected))
+        return None
     if key in groups:
         chosen = override.value()
         if isinstance(chosen, list):

@@ -72,6 +72,14 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {"hydra.callbacks.x": "no class"},
     ),
     "two experiments": (("experiment=[star,baseline]",), {"experiment": "a sweep takes -m"}),
+    "several experiments without a sweep": (
+        ("experiment=baseline,star",),
+        {"experiment": "baseline,star: one value; several need a sweep: star-train -m"},
+    ),
+    "several values of a key without a sweep": (
+        ("schedule.epochs=range(1,3)",),
+        {"schedule.epochs": "range(1,3): one value; several need a sweep: star-train -m"},
+    ),
     "a list of one trunk": (("backbone=[tiny]",), {"backbone": "one of"}),
     "a missing argument": (
         (f"branch.b={{_target_:{W}.Branch}}",),
