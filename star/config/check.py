@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from star.config.compose import compose_run
+from star.config.compose import compose_run, group_choices
 from star.config.constraints import HERE, PLACES, RULES, Rule, broken_rules
 from star.config.environment import prepare_environment
 from star.config.network_slots import is_buildable, network_problems
@@ -55,7 +55,7 @@ def check_config(
     found = list(problems)
     values = _resolved(composed, found)
     if values:
-        config = read_config(values, found)
+        config = read_config(values, found, (*group_choices(), "method"))
         if config.hardware is not None:
             prepare_environment(config.hardware)
         slots = fill_slots(config, found)
@@ -87,7 +87,7 @@ def check_command(overrides: Sequence[str], config_name: str, schema: type[T], r
     values = _resolved(composed, found)
     if not values:
         raise ConfigError(found)
-    config = validate(values, schema, found)
+    config = validate(values, schema, found, further=group_choices(config_name))
     found.extend(_generator_problems(config))
     found.extend(broken_rules(config, found, (*RULES, *HERE, *rules)))
     if found:

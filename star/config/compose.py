@@ -134,11 +134,23 @@ def group_of_overrides(overrides: Sequence[str]) -> dict[str, str]:
 def _parse(overrides: Sequence[str], problems: list[Problem]) -> list[Override]:
     parsed = []
     for text in overrides:
+        if text.startswith("="):  # to Hydra a key without letters
+            problems.append(Problem(text, text, _form(text, "")))
+            continue
         try:
             parsed.append(OverridesParser.create().parse_override(text))
         except HydraException as error:
-            problems.append(Problem(text, text, f"KEY=VALUE ({str(error).splitlines()[0]})"))
+            problems.append(Problem(text, text, _form(text, str(error).partition("\n")[0])))
     return parsed
+
+
+def _form(text: str, said: str) -> str:
+    """What an argument must look like that Hydra cannot parse."""
+    key, equals, _ = text.partition("=")
+    if not equals:
+        return "KEY=VALUE; it has no =, and blanks around = are not allowed"
+    blank = not key or any(map(str.isspace, key))
+    return "KEY=VALUE without blanks in KEY or around =" if blank else f"KEY=VALUE ({said})"
 
 
 def _applicable(override: Override, groups: dict[str, list[str]], problems: list[Problem]) -> str | None:

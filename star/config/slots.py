@@ -6,7 +6,7 @@ itself. A slot takes classes of one kind only, so that a configuration cannot ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from star.config.schema import Config, Preparation
@@ -93,7 +93,7 @@ PLACES: Mapping[str, Place] = {
 }
 
 
-def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
+def read_config(values: dict[str, Any], problems: list[Problem], further: Iterable[str] = ()) -> Config:
     """A training configuration checked by its schema.
 
     A backbone without keys of `PREPARATION` gets the usual ones. To YAML a bare `on` is a truth value; as a key of a
@@ -102,6 +102,7 @@ def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
     Args:
         values: plain containers.
         problems: extended in place.
+        further: names of groups, which an unknown key may have been meant to be.
     """
     terms = values.get("loss")
     if isinstance(terms, dict):
@@ -109,7 +110,7 @@ def read_config(values: dict[str, Any], problems: list[Problem]) -> Config:
     backbone = values.get("backbone")
     if isinstance(backbone, dict):
         values = {**values, "backbone": {**PREPARATION, **backbone}}
-    return validate(values, Config, problems)
+    return validate(values, Config, problems, further=further)
 
 
 def _with_on(node: Any) -> Any:

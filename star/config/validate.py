@@ -7,6 +7,7 @@ import difflib
 import math
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
 from star.errors import Problem
@@ -14,7 +15,9 @@ from star.errors import Problem
 T = TypeVar("T")
 
 
-def validate(value: dict[str, Any], schema: type[T], problems: list[Problem], prefix: str = "") -> T:
+def validate(
+    value: dict[str, Any], schema: type[T], problems: list[Problem], prefix: str = "", further: Iterable[str] = ()
+) -> T:
     """Build `schema` from `value`, appending to `problems` what is missing, unknown, of a wrong type or out of range.
 
     Args:
@@ -23,6 +26,7 @@ def validate(value: dict[str, Any], schema: type[T], problems: list[Problem], pr
             `value` where that is no name of a field. Of a union of dataclasses the one whose `kind` is given is taken.
         problems: extended in place, keys in dotted form.
         prefix: dotted key of `value` itself, empty at the root.
+        further: names beside those of the fields that a key which is unknown may have been meant to be.
 
     Returns:
         The dataclass; what was wrong is None in it.
@@ -31,7 +35,13 @@ def validate(value: dict[str, Any], schema: type[T], problems: list[Problem], pr
     fields = {f.metadata.get("key", f.name): f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key in value:
         if key not in fields:
-            problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{nearest(str(key), fields)}"))
+            deeper = [] if prefix else _keys_that_end_in(key, value)
+            hint = (
+                f" (did you mean {deeper[0]}?)"
+                if len(deeper) == 1
+                else nearest(str(key), dict.fromkeys([*fields, *further]))
+            )
+            problems.append(Problem(_join(prefix, key), repr(value[key]), f"no such key{hint}"))
     built: dict[str, Any] = {}
     for name, f in fields.items():
         key = _join(prefix, name)
@@ -153,7 +163,18 @@ def _join(prefix: str, key: Any) -> str:
     return f"{prefix}.{key}" if prefix else str(key)
 
 
-def nearest(key: str, known: typing.Iterable[str]) -> str:
+def _keys_that_end_in(name: Any, values: dict[Any, Any], prefix: str = "") -> list[str]:
+    """Dotted keys of groups within `values` whose last part is `name`."""
+    found = []
+    for group, inner in values.items():
+        if isinstance(inner, dict):
+            key = _join(prefix, group)
+            found += [_join(key, name)] if name in inner else []
+            found += _keys_that_end_in(name, inner, key)
+    return found
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
     """What to say of a key that is not known: the one that was meant, or all there are."""
     known = list(known)
     if not known:
@@ -161,7 +182,7 @@ def nearest(key: str, known: typing.Iterable[str]) -> str:
     return did_you_mean(key, known) or f" (known here: {', '.join(known)})"
 
 
-def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that is nearest, as a question in brackets; empty if none is near."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

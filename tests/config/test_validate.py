@@ -63,6 +63,22 @@ def problems_of(**changes: Any) -> list[Problem]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("size", " (did you mean inner.size?)"),
+        ("deep", " (known here: rate, name, flag, pair, steps, terms, inner, recipe)"),
+        ("recipes", " (did you mean recipe?)"),
+    ],
+    ids=["of one group", "of two groups", "of no group"],
+)
+def test_an_unknown_key_may_be_one_of_a_group_or_a_further_name(key: str, hint: str):
+    found: list[Problem] = []
+    given = {**GOOD, "terms": {"one": {"deep": 1}, "two": {"deep": 1}}, key: 3}
+    validate(given, Outer, found, further=["rate", "recipe"])
+    assert found == [(key, "3", f"no such key{hint}")]
+
+
 def test_good_values_become_the_dataclass():
     found: list[Problem] = []
     built = validate(GOOD, Outer, found)

@@ -414,6 +414,28 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("experiment=wrong_key",),
         {"no_such_key": "no such key (known here: "},
     ),
+    "a key without its group": (
+        ("epochs=3", "learning_rate=0.01"),
+        {
+            "epochs": "3: no such key (did you mean schedule.epochs?)",
+            "learning_rate": "0.01: no such key (did you mean schedule.learning_rate?)",
+        },
+    ),
+    "misspelt groups that are no keys": (
+        ("experimnt=star", "methd=star", "szie=cpu", "recipes=star"),
+        {
+            "experimnt": "no such key (did you mean experiment?)", "methd": "no such key (did you mean method?)",
+            "szie": "no such key (did you mean size?)", "recipes": "no such key (did you mean recipe?)",
+        },
+    ),
+    "no equals sign": (
+        ("loss.triplet.weight",),
+        {"loss.triplet.weight": "KEY=VALUE; it has no =, and blanks around = are not allowed"},
+    ),
+    "blanks around the equals sign": (
+        ("dataset.height = 64", "=", "dataset.height =3"),
+        dict.fromkeys(("dataset.height = 64", "=", "dataset.height =3"), "KEY=VALUE without blanks in KEY or around ="),
+    ),
     "an experiment there is not": (("experiment=calsl",), {"experiment": "one of agw, baseline,"}),
     "a file without a class": (("aggregation=empty",), {"aggregation._target_": "a class by its full name"}),
     "a file that is a list": (("aggregation=list",), {"aggregation": "a group of keys"}),
