@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -101,8 +103,9 @@ class StudyReader:
         return found
 
     def _of_size(self, size: str | None, content: dict[str, Any], sizes: tuple[str, ...]) -> Study:
+        meant = _meant(content, (*_REQUIRED, *_OPTIONAL)).values()
         for key in _REQUIRED:
-            missing = content.get(key) in (None, "", [])
+            missing = content.get(key) in (None, "", []) and key not in meant
             where = f"sizes.{size}" if size and key in _OF_A_SIZE else "the file"
             self._expect(not missing, f"{where}: {key}", content.get(key, "nothing"), "a value")
         entries = [(self._row(entry, place, sizes), entry) for place, entry in enumerate(self._list(content, "rows"))]
@@ -121,7 +124,8 @@ class StudyReader:
         runs = [(row.experiment, frozenset(row.overrides)) for row in rows]
         self._expect(len(set(runs)) == len(runs), "rows", ", ".join(names), "different experiments or overrides")
         baseline = self._text(content, "baseline")
-        self._expect(baseline in names, "baseline", baseline, f"the name of a row: {', '.join(names)}")
+        known = baseline in names or not (baseline and names)  # what is missing is said already
+        self._expect(known, "baseline", baseline, f"the name of a row: {', '.join(names)}")
         varies = self._texts(content, "varies")
         for fact in varies:
             self._expect(fact in VARIES, "varies", fact, f"one of {', '.join(VARIES)}")
@@ -186,10 +190,14 @@ class StudyReader:
         if not isinstance(value, dict):
             self._expect(False, where, value, f"the keys {', '.join((*required, *optional))}")
             return {}
+        known = (*required, *optional)
+        meant = _meant(value, known)
         for key in required:
-            self._expect(value.get(key) not in (None, "", []), f"{where}: {key}", value.get(key, "nothing"), "a value")
-        for key in value.keys() - {*required, *optional}:
-            self._expect(False, where, f"key {key}", f"only {', '.join((*required, *optional))}")
+            given = value.get(key) not in (None, "", []) or key in meant.values()
+            self._expect(given, f"{where}: {key}", value.get(key, "nothing"), "a value")
+        for key in value.keys() - {*known}:
+            hint = f" (did you mean {meant[key]}?)" if key in meant else ""
+            self._expect(False, where, f"key {key}", f"only {', '.join(known)}{hint}")
         return value
 
     def _text(self, content: dict[str, Any], key: str, where: str = "") -> str:
@@ -212,6 +220,14 @@ class StudyReader:
     def _expect(self, holds: object, key: str, given: object, expected: str) -> None:
         if not holds:
             self.problems.append(f"{key}: given {given}, expected {expected}")
+
+
+def _meant(given: Iterable[Any], known: Sequence[str]) -> dict[Any, str]:
+    """The keys among those given that are not known, each with the nearest known one that is not given."""
+    given = list(given)
+    absent = [key for key in known if key not in given]
+    near = {key: get_close_matches(str(key), absent, n=1) for key in given if key not in known}
+    return {key: names[0] for key, names in near.items() if names}
 
 
 def _sizes_of(entry: Any, sizes: tuple[str, ...]) -> tuple[str, ...]:

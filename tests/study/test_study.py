@@ -114,6 +114,34 @@ def test_wrong_entries_are_named(study_folder, old, new, complaint):
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("columns:", "colums:", "the file: given key colums, expected only title, .* (did you mean columns?)"),
+        ("baseline: baseline", "baselin: baseline", "the file: given key baselin, .* (did you mean baseline?)"),
+        ("rows:", "row:", "the file: given key row, .* (did you mean rows?)"),
+        ("label: ", "lable: ", "rows[0]: given key lable, expected only .* (did you mean label?)"),
+    ],
+)
+def test_a_misspelt_key_is_one_problem(study_folder, old, new, complaint):
+    file = study_folder / "study.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(ReportError, match="1 problem:") as caught:
+        load_study(study_folder)
+    beginning, _, end = complaint.partition(".*")
+    assert beginning in str(caught.value) and str(caught.value).endswith(end)
+
+
+def test_a_key_that_is_missing_beside_one_that_resembles_nothing(study_folder):
+    file = study_folder / "study.yaml"
+    file.write_text(file.read_text().replace("columns:", "zzz:", 1))
+    with pytest.raises(ReportError, match="2 problems:") as caught:
+        load_study(study_folder)
+    assert "the file: columns: given nothing" in str(caught.value) and "did you mean" not in str(caught.value)
+
+
 def test_all_problems_come_at_once(study_folder):
     file = study_folder / "study.yaml"
     file.write_text(file.read_text().replace("seeds: [0, 1]", "seeds: [-1]").replace("v2i/mAP]", "v2i/mA]"))
