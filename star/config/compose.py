@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -15,16 +15,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
 from star.config.folders import config_folders
-from star.config.hydra_compose import CONFIG_MODULE, as_tree, composed_by_hydra, config_folder_trees
+from star.config.hydra_compose import CONFIG_MODULE, as_tree, choices_of, composed_by_hydra
 from star.config.method import methods_as_experiments
 from star.config.migrations import migrate_overrides
+from star.config.own_files import files_without_package, problem_of
 from star.config.typed import as_typed
 from star.config.validate import did_you_mean
-from star.data.folder import left_by_others
 from star.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from importlib.abc import Traversable  # importlib.resources.abc exists from Python 3.11 on only
 
 _CALLED = ("_target_", "()", "class")
 _CALLED_HERE = ("hydra.", "hydra_plugins.", "star.tracking.sweep.", "logging.", "colorlog.")
@@ -36,19 +33,11 @@ def group_choices(config_name: str = "train") -> dict[str, list[str]]:
 
     Choices of the configuration folders in use are among them. What other choices decide, as of `recipe/size`, is none.
     """
-    folders = config_folder_trees()
-    primary = safe_load((folders[0] / f"{config_name}.yaml").read_text(encoding="utf-8"))
+    primary = safe_load((files(CONFIG_MODULE) / f"{config_name}.yaml").read_text(encoding="utf-8"))
     defaults: list[Any] = primary.get("defaults", [])
     chosen = [pair for entry in defaults if isinstance(entry, dict) for pair in entry.items()]
     groups = {str(group) for group, choice in chosen if "${" not in str(choice)}
-    return {group: sorted({name for f in folders for name in _choices(f / group)}) for group in sorted(groups)}
-
-
-def _choices(folder: Traversable) -> list[str]:
-    if not folder.is_dir():
-        return []
-    names = [file.name for file in folder.iterdir() if not left_by_others(file.name)]
-    return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
+    return {group: choices_of(group) for group in sorted(groups)}
 
 
 def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[DictConfig, list[Problem]]:
@@ -69,6 +58,8 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
         return OmegaConf.create(), error.problems
     parsed = _parse(as_typed(overrides), problems)
     kept = [text for override in parsed if (text := _applicable(override, choices, problems))]
+    if unplaced := files_without_package(parsed):
+        return OmegaConf.create(), [*problems, *unplaced]
     try:
         composed = composed_by_hydra(config_name, kept)
         problems += _hidden_choices(composed.hydra.runtime.choices)
@@ -77,7 +68,7 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
             del composed["hydra"]
         return composed, problems
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        problems.append(Problem("overrides", " ".join(overrides), f"a configuration Hydra can compose: {error}"))
+        problems.append(problem_of(error, list(choices), overrides))
         return OmegaConf.create(), problems
 
 

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from star.config.folders import config_folders, search_path
 from star.config.paths import register_resolvers
+from star.data.folder import left_by_others
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable  # importlib.resources.abc exists from Python 3.11 on only
@@ -53,6 +54,18 @@ def composed_by_hydra(config_name: str, overrides: Sequence[str]) -> DictConfig:
 def config_folder_trees() -> list[Traversable]:
     """The package's own `conf/` and the configuration folders in use."""
     return [files(CONFIG_MODULE), *map(as_tree, config_folders())]
+
+
+def choices_of(group: str) -> list[str]:
+    """What can be chosen in a group, by this package and the configuration folders in use, in order of name."""
+    return sorted({name for folder in config_folder_trees() for name in _choices(folder.joinpath(*group.split("/")))})
+
+
+def _choices(folder: Traversable) -> list[str]:
+    if not folder.is_dir():
+        return []
+    names = [file.name for file in folder.iterdir() if not left_by_others(file.name)]
+    return [name.removesuffix(".yaml") for name in names if name.endswith(".yaml")]
 
 
 def as_tree(text: str) -> Traversable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -404,11 +405,32 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     ),
     "an experiment that overrides a group there is not": (
         ("experiment=lost",),
-        {"overrides": "In 'experiment/lost': Could not override 'no_such_group'"},
+        {"{folder}/experiment/lost.yaml": "override /los: a group there is (did you mean loss?)"},
     ),
     "an experiment with a choice there is not": (
         ("experiment=wrong_choice",),
-        {"overrides": "Could not find 'loss/no_such_loss'"},
+        {"loss": "loss/baselin: a choice of loss there is (did you mean loss/baseline?)"},
+    ),
+    "a file built on one there is not": (
+        ("aggregation=built",),
+        {"{folder}/aggregation/built.yaml": "aggregation/no_such: a choice of aggregation there is (known here: "},
+    ),
+    "an experiment that does not say where its keys go": (
+        ("experiment=below",),
+        {"{folder}/experiment/below.yaml": "the first line defaults:: # @package _global_ as its first line"},
+    ),
+    "an experiment that says more than where its keys go": (
+        ("experiment=commented",),
+        {"{folder}/experiment/commented.yaml": "# @package _global_ as its first line"},
+    ),
+    "a recipe of an experiment that does not say where its keys go": (
+        ("experiment=with_recipe",),
+        {"{folder}/recipe/below.yaml": "# @package _global_ as its first line"},
+    ),
+    "a tab": (("experiment=tab",), {"{folder}/experiment/tab.yaml, line 3": "a tab: blanks"}),
+    "a file that is no YAML": (
+        ("aggregation=brace",),
+        {"{folder}/aggregation/brace.yaml, line 2": "what is no YAML: valid YAML (expected ',' or '}'"},
     ),
     "an experiment with a key there is not": (
         ("experiment=wrong_key",),
@@ -469,8 +491,15 @@ FILES = {
     "experiment/calls.yaml": EXPERIMENT + "hydra: {callbacks: {x: {_target_: os.system, command: ls}}}\n",
     "experiment/logs.yaml": EXPERIMENT
     + "hydra: {job_logging: {handlers: {x: {(): os.system, command: ls}, y: {class: subprocess.Popen, args: ls}}}}\n",
-    "experiment/lost.yaml": EXPERIMENT + "defaults:\n  - override /no_such_group: full\n",
-    "experiment/wrong_choice.yaml": EXPERIMENT + "defaults:\n  - override /loss: no_such_loss\n",
+    "experiment/lost.yaml": EXPERIMENT + "defaults:\n  - override /los: full\n",
+    "experiment/wrong_choice.yaml": EXPERIMENT + "defaults:\n  - override /loss: baselin\n",
+    "experiment/below.yaml": "defaults:\n  - override /loss: baseline\n",
+    "experiment/commented.yaml": "# @package _global_ of mine\nseed: 3\n",
+    "experiment/with_recipe.yaml": EXPERIMENT + "defaults:\n  - override /recipe: below\n",
+    "recipe/below.yaml": "defaults:\n  - override /loss: baseline\n",
+    "experiment/tab.yaml": EXPERIMENT + "schedule:\n\tepochs: 3\n",
+    "aggregation/brace.yaml": "power: {a: 1\n",
+    "aggregation/built.yaml": "defaults: [no_such, _self_]\n",
     "experiment/wrong_key.yaml": EXPERIMENT + "no_such_key: 1\n",
 }
 """Of the user's configuration folder."""
@@ -506,6 +535,7 @@ def problems_of(*overrides: str) -> dict[str, str]:
 def test_a_wrong_configuration(case: str):
     overrides, expected = CASES[case]
     found = problems_of(*overrides)
+    expected = {key.replace("{folder}", os.environ[VARIABLE]): text for key, text in expected.items()}
     assert set(found) == set(expected)
     for key, text in expected.items():
         assert text in found[key], key
@@ -580,4 +610,4 @@ def test_a_folder_that_is_none_and_a_file_that_is_no_yaml(tmp_path: Path, monkey
     (tmp_path / "aggregation" / "mine.yaml").write_text("_target_: [")
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     found = problems_of("aggregation=mine")
-    assert list(found) == ["overrides"] and "mine.yaml" in found["overrides"]
+    assert list(found) == [f"{tmp_path}/aggregation/mine.yaml, line 1"]
