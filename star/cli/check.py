@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from star.cli.command import exit_with, log_to_terminal
+from star.cli.command import OF_EVERY_COMMAND, exit_with, log_to_terminal
 from star.errors import StarError
 
 IDENTITIES = 500
@@ -28,7 +28,7 @@ def _picture(word: str) -> Path:
 
 
 def _check(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("star-check", description=check.__doc__)
+    parser = argparse.ArgumentParser("star-check", description=check.__doc__, epilog=OF_EVERY_COMMAND)
     parser.add_argument("overrides", nargs="*", help="overrides of the configuration as for star-train, "
                         "e.g. dataset=synthetic")  # fmt: skip
     parser.add_argument("--config-only", action="store_true", help="do not read the data set")

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from star.cli.large_pages import use_large_pages
 from star.errors import StarError
 
+OF_EVERY_COMMAND = "--config-dir FOLDER adds a folder with configuration files of your own, laid out like conf/."
+"""The end of a command's help."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _OF_A_FILE = (*_FULL, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from star.cli.command import exit_with
+from star.cli.command import OF_EVERY_COMMAND, exit_with
 
 
 def report() -> None:
@@ -17,7 +17,7 @@ def report() -> None:
 
 
 def _report(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("star-report", description=report.__doc__)
+    parser = argparse.ArgumentParser("star-report", description=report.__doc__, epilog=OF_EVERY_COMMAND)
     parser.add_argument("study", type=Path, nargs="?", help="folder with study.yaml, e.g. experiments/quickstart")
     parser.add_argument("--runs", metavar="A,B", help="compare two runs instead: ids, their first characters, names or "
                         "folders")  # fmt: skip

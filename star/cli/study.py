@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from star.cli.command import exit_with, log_to_terminal
+from star.cli.command import OF_EVERY_COMMAND, exit_with, log_to_terminal
 from star.errors import StudyError
 
 
@@ -19,7 +19,8 @@ def study() -> None:
 
 def _study(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("star-study", description="Train what is missing of a study, and only that, or "
-                                     "show how far it is. docs/studies.md has examples.")  # fmt: skip
+                                     "show how far it is. docs/studies.md has examples.",
+                                     epilog=OF_EVERY_COMMAND)  # fmt: skip
     parser.add_argument("command", choices=("run", "status"), help="run: train what is missing; status: rows and "
                         "seeds with state, time and last scores")  # fmt: skip
     parser.add_argument("study", type=Path, help="folder with study.yaml, e.g. experiments/quickstart")

@@ -40,13 +40,14 @@ class Command(NamedTuple):
         choices = group_choices(self.config_name)
         lines = [f"{self.program}: {self.description}", ""]
         lines += [f"  {self.program} {example}" for example in self.examples]
-        lines += ["", "Groups (GROUP=CHOICE):", ""]
+        lines += ["", "Groups (GROUP=CHOICE):", ""] if choices else []
         lines += [f"  {group}: {', '.join(names)}" for group, names in choices.items()]
-        lines += ["", "Keys (KEY=VALUE):", "", *_keys(f"{self.config_name}.yaml")]
+        lines += ["", "Keys (KEY=VALUE):", "", *keys_of(f"{self.config_name}.yaml")]
         for group in self.explained:
             for name in choices[group]:
-                lines += ["", f"With {group}={name} ({group}.KEY=VALUE):", "", *_keys(f"{group}/{name}.yaml")]
-        lines += ["", "Every other key of a group is shown by --cfg job. -h, --help shows this."]
+                lines += ["", f"With {group}={name} ({group}.KEY=VALUE):", "", *keys_of(f"{group}/{name}.yaml")]
+        others = "Every other key of a group is shown by --cfg job. " if choices else ""
+        lines += ["", f"{others}-h, --help shows this."]
         return "\n".join(lines) + "\n"
 
 
@@ -79,7 +80,7 @@ def read_command(arguments: Sequence[str], command: Command, schema: type[T], ru
     return check_command(options.overrides, command.config_name, schema, rules)
 
 
-def _keys(file: str) -> list[str]:
+def keys_of(file: str) -> list[str]:
     """The lines of a configuration file without its defaults list and the first comment."""
     lines = (files(CONFIG_MODULE) / file).read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if line and not line.startswith(("defaults:", "  - ", "kind:"))]
