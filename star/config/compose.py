@@ -149,8 +149,8 @@ def _applicable(override: Override, groups: dict[str, list[str]], problems: list
     text = override.input_line or ""
     key = override.key_or_group
     if override.is_sweep_override():
-        expected = "one value; several need a sweep: star-train -m"
-        problems.append(Problem(key, text.partition("=")[2], expected))
+        several = "a sweep: star-train -m" if "experiment" in groups else "a list in brackets, if the key takes one"
+        problems.append(Problem(key, text.partition("=")[2], f"one value; several need {several}"))
         return None
     if key in groups:
         chosen = override.value()

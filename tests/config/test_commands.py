@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from star.cli.evaluate import _evaluate
 from star.config import export_command, search_command, skeletons_command
 from star.config.commands import keys_of
+from star.config.compose import compose_run
 from star.config.hydra_compose import composed_by_hydra
 
 
@@ -34,6 +35,11 @@ def test_the_help_names_the_configuration_folder(name: str, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         getattr(importlib.import_module(f"star.cli.{name}"), f"_{name}")(["--help"])
     assert "--config-dir FOLDER adds a folder with configuration files" in capsys.readouterr().out
+
+
+def test_a_command_that_has_no_sweep_offers_none():
+    _, problems = compose_run(["query=a,b"], "search")
+    assert problems == [("query", "a,b", "one value; several need a list in brackets, if the key takes one")]
 
 
 @pytest.fixture
