@@ -67,7 +67,7 @@ def compose_run(overrides: Sequence[str], config_name: str = "train") -> tuple[D
         with open_dict(composed):
             del composed["hydra"]
         return composed, problems
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # the last of a file's first line
         problems.append(problem_of(error, list(choices), overrides))
         return OmegaConf.create(), problems
 

@@ -82,4 +82,5 @@ def _without_package(config: str) -> Iterator[Problem]:
             lines = file.read_text(encoding="utf-8-sig").splitlines()
             first = next((line.strip() for line in lines if line.strip()), "")
             if not _HYDRAS_HEADER.fullmatch(first):
-                yield Problem(str(file), f"the first line {first}", f"{_HEADER} as its first line")
+                given = f"the first line {first}" if first else "an empty file"
+                yield Problem(str(file), given, f"{_HEADER} as its first line")

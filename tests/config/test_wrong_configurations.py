@@ -419,6 +419,22 @@ CASES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("experiment=below",),
         {"{folder}/experiment/below.yaml": "the first line defaults:: # @package _global_ as its first line"},
     ),
+    "an empty experiment": (
+        ("experiment=empty",),
+        {"{folder}/experiment/empty.yaml": "an empty file: # @package _global_ as its first line"},
+    ),
+    "an experiment that only names another": (
+        ("experiment=renamed",),
+        {"{folder}/experiment/renamed.yaml": "# @package _global_ as its first line"},
+    ),
+    "an experiment whose keys go below it": (
+        ("experiment=seeded",),
+        {"{folder}/experiment/seeded.yaml": "the first line seed: 3: # @package _global_ as its first line"},
+    ),
+    "a part whose first line says too much": (
+        ("aggregation=commented",),
+        {"overrides": "Too many components in '@package aggregation of mine'"},
+    ),
     "an experiment that says more than where its keys go": (
         ("experiment=commented",),
         {"{folder}/experiment/commented.yaml": "# @package _global_ as its first line"},
@@ -494,6 +510,10 @@ FILES = {
     "experiment/lost.yaml": EXPERIMENT + "defaults:\n  - override /los: full\n",
     "experiment/wrong_choice.yaml": EXPERIMENT + "defaults:\n  - override /loss: baselin\n",
     "experiment/below.yaml": "defaults:\n  - override /loss: baseline\n",
+    "experiment/empty.yaml": "",
+    "experiment/renamed.yaml": "defaults:\n  - baseline\n",
+    "experiment/seeded.yaml": "seed: 3\n",
+    "aggregation/commented.yaml": "# @package aggregation of mine\npower: 3\n",
     "experiment/commented.yaml": "# @package _global_ of mine\nseed: 3\n",
     "experiment/with_recipe.yaml": EXPERIMENT + "defaults:\n  - override /recipe: below\n",
     "recipe/below.yaml": "defaults:\n  - override /loss: baseline\n",
