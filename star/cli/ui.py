@@ -42,9 +42,10 @@ def _ui(arguments: Sequence[str]) -> None:
     if path is not None:
         os.chdir(path.parent)  # MLflow takes `%41` and `?` in an absolute path for something else
         uri = f"sqlite:///{path.name}"
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # what MLflow's packages say to their developers
+    quiet = {"PYTHONWARNINGS": "ignore", **os.environ}  # of what MLflow's packages say to their developers
     server = ("-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1")  # who looks at runs is one person
-    os.execv(sys.executable, [sys.executable, *server, "--host", options.host, "--port", str(options.port)])
+    listen = ("--host", options.host, "--port", str(options.port))
+    os.execve(sys.executable, [sys.executable, *server, *listen], quiet)
 
 
 def _experiment(uri: str, name: str) -> str:

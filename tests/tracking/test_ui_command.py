@@ -18,7 +18,7 @@ from star.tracking.store import client, prepare_store, store_uri
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
     """Commands that took the place of this one, with their current folder."""
     found: list[tuple[list[str], str]] = []
-    monkeypatch.setattr(os, "execv", lambda program, arguments: found.append((arguments, os.getcwd())))
+    monkeypatch.setattr(os, "execve", lambda program, arguments, _: found.append((arguments, os.getcwd())))
     return found
 
 
@@ -35,7 +35,7 @@ def test_the_addresses_are_said_and_the_interface_started(outputs: Path, tmp_pat
     assert f"charts:        {runs}&viewStateShareKey=star-scores&compareRunsMode=CHART\n" in said
     ((arguments, where),) = started
     assert Path(where) == folder and arguments[1:] == [
-        *("-m", "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db"),
+        *("-m", "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db", "--workers", "1"),
         *("--host", "127.0.0.1", "--port", "5001"),
     ]
 
