@@ -75,7 +75,7 @@ def read_names(path: Folder) -> NameList:
     parts = _NAME.findall("\n".join(names))
     if len(parts) != len(names):
         number, name = next((n, name) for n, name in enumerate(names, 1) if not _NAME.fullmatch(name))
-        raise DataError(f"{path}:{number}: given {name!r}, expected a name like 0015M1D2T1F7.jpg{_DIGITS}")
+        raise DataError(f"{path}:{number}: given {_shown(name)}, expected a name like 0015M1D2T1F7.jpg{_DIGITS}")
     keys = [f"{identity}/{'ir' if m == '1' else 'rgb'}/D{camera}/{frame}" for identity, m, camera, frame in parts]
     _one_suffix_each(path, names)
     numbers = (np.fromiter((int(part[place]) for part in parts), np.int64, len(parts)) for place in range(4))
@@ -221,10 +221,15 @@ def is_number(word: str) -> bool:
     return _NUMBER.fullmatch(word) is not None
 
 
+def _shown(line: str) -> str:
+    return repr(line) if line.strip() else "an empty line"
+
+
 def _integers(line: str, where: str) -> list[int]:
     words = line.split()
     if len(words) != 5 or not all(map(is_number, words)):
-        raise DataError(f"{where}: given {line!r}, expected five numbers: modality first last identity camera{_DIGITS}")
+        expected = f"five numbers: modality first last identity camera{_DIGITS}"
+        raise DataError(f"{where}: given {_shown(line)}, expected {expected}")
     return [int(word) for word in words]
 
 

@@ -112,7 +112,7 @@ def test_missing_and_empty_index_files_are_named(tiny, name):
     ("name", "line", "text", "message"),
     [
         ("train_name.txt", 3, "0001M1D2F3.jpg", r"train_name\.txt:3: given '0001M1D2F3\.jpg', expected a name like"),
-        ("train_name.txt", 3, "", r"train_name\.txt:3: given ''"),
+        ("train_name.txt", 3, "", r"train_name\.txt:3: given an empty line"),
         (
             "train_name.txt",
             3,

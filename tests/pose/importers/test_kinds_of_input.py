@@ -295,3 +295,11 @@ def test_joints_stored_as_whole_numbers_are_doubtful_and_without_any_confidence_
     with pytest.raises(DataError, match="no joint of train has a confidence above 0, expected 0..1"):
         import_skeletons(kind, source, splits=splits, out=tmp_path / "no")
     assert not (tmp_path / "no").exists()
+
+
+def test_pixels_that_are_called_normalised_are_told(splits, known, tmp_path):
+    source = write(tmp_path / "in", "npy", known)
+    with pytest.raises(
+        DataError, match="coordinates=normalised may be wrong: give coordinates=pixels if they are pixels"
+    ):
+        import_skeletons("npy", source, splits=splits, out=tmp_path / "out", coordinates="normalised")
