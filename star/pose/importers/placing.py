@@ -137,60 +137,6 @@ def require_plausible(
                 f"{given}: no joint of {split} has a confidence above 0, expected 0..1: confidences that were stored "
                 "as whole numbers are lost, and those below 0 count as 0; write the results with floating point numbers"
             )
-        largest = max(largest, float(joints[:, 2].max()))
-        clipped += int((confidence != joints[:, 2]).sum())
-        joints[:, 2] = confidence
-        placed[frame] = joints.astype(np.float32)
-    if not placed:
-        raise DataError(f"the size of no frame can be read; first: {unreadable[0]}")
-    return Placed(placed, far, unreadable, clipped, largest)
-
-
-def crop_of(
-    frame: Frame, splits: Mapping[str, FrameList], coordinates: Coordinates, source_size: tuple[int, int] | None
-) -> Crop:
-    """Middle and height of a frame in the units of its persons' joints; a usual size where it cannot be read."""
-    if coordinates == "centred":
-        return Crop(0, 0, 2)
-    if coordinates == "normalised":
-        return Crop(0.5, 0.5, 1)
-    try:
-        height, width = source_size or frame_size(splits[frame.split].frames, frame.key)
-    except DataError:
-        height, width = _UNKNOWN_SIZE
-    return Crop(width / 2, height / 2, height)
-
-
-def require_plausible(
-    skeletons: Mapping[Frame, np.ndarray], splits: Mapping[str, FrameList], coordinates: Coordinates, given: str
-) -> list[str]:
-    """Refuse joints that cannot be pixels of the stored frames.
-
-    Args:
-        skeletons: in pixels of the stored frames.
-        splits: where the frames are; frames whose size cannot be read are passed over.
-        coordinates: what the source was said to have.
-        given: the source, for messages.
-
-    Returns:
-        For each split whose joints look as if they were found on images of another size, why.
-
-    Raises:
-        DataError: no joint of a split has a confidence above 0, all coordinates of a split are within -2..2 though they
-            should be pixels, or most confident joints of a sample of frames lie outside their frame.
-    """
-    doubts = []
-    for split, listed in splits.items():
-        keys = [key for key in listed.keys if Frame(split, key) in skeletons]
-        confidences = [skeletons[Frame(split, key)][:, 2] for key in keys]
-        if keys and all((values <= 0).all() for values in confidences):
-            smallest = min(float(values.min()) for values in confidences)
-            why = (
-                "confidences that were stored as whole numbers are lost; write the results with floating point numbers"
-                if smallest == 0
-                else f"they lie in {smallest:g}..0, which no estimator of heat maps writes"
-            )
-            raise DataError(f"{given}: no joint of {split} has a confidence above 0, expected 0..1: {why}")
         largest = max((float(np.abs(skeletons[Frame(split, key)][:, :2]).max()) for key in keys), default=0.0)
         if coordinates == "pixels" and 0 < largest <= LOOKS_NORMALISED:
             raise DataError(
