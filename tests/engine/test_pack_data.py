@@ -126,7 +126,7 @@ def test_generated_data_are_packed_and_their_levels_must_agree(tmp_path):
     assert same(batches(packed, 32, 16), batches(folder, 32, 16))
     with pytest.raises(DataError, match=r"dataset.generate.train_identities: given 48, packed 3"):
         _read("dataset=synthetic", f"dataset.pack={tmp_path}/a.pack")
-    with pytest.raises(DataError, match=r"dataset: given hitsz_vcm, packed synthetic"):
+    with pytest.raises(DataError, match=r"holds synthetic, given dataset=hitsz_vcm: give dataset=synthetic"):
         _read(f"dataset.pack={tmp_path}/a.pack")
 
 
