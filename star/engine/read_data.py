@@ -81,10 +81,9 @@ def contents_to_pack(dataset: Dataset, workers: int) -> Contents:
 def _read_pack(dataset: Dataset) -> VideoReIDData:
     pack = Pack(Path(str(dataset.pack)).expanduser())
     packed = pack.about["options"]
-    if dataset.kind != packed["dataset"]:
-        raise DataError(
-            f"pack {pack.path} holds {packed['dataset']}, given dataset={dataset.kind}: give dataset={packed['dataset']}"
-        )
+    kind = packed["dataset"]
+    if dataset.kind != kind:
+        raise DataError(f"pack {pack.path} holds {kind}, given dataset={dataset.kind}: give dataset={kind}")
     told = "; ".join(
         f"{key}: given {value}, packed {packed.get(key)}"
         for key, value in _frame_options(dataset).items()
