@@ -148,9 +148,9 @@ class LocalRunner:
             run = self._closed(job, run)
         if code == 0 and (run is None or run.status == "FINISHED"):
             return Outcome(job.task, "finished", run)
-        number = -code if code < 0 else code - 128  # a run that has closed itself ends with 128 + the signal's number
-        if number > 0 or (run is not None and run.status == "KILLED"):
-            reason = f"ended by {signal.Signals(number).name}" if number > 0 else "ended by a signal"
+        ended_by = signal_of(code)
+        if ended_by or (run is not None and run.status == "KILLED"):
+            reason = f"ended by {ended_by.name if ended_by else 'a signal'}"
             memory = ", for lack of memory?" if code == -signal.SIGKILL else ""
             return Outcome(job.task, "killed", run, f"{reason}{memory}, see {_shown(job.folder / CONSOLE)}")
         reason = failure_of(job.folder) if run is not None else _last_line(job.folder / CONSOLE)
@@ -179,6 +179,14 @@ class LocalRunner:
         for job in self._going:
             if job.process.poll() is None:
                 os.killpg(job.process.pid, number)
+
+
+def signal_of(code: int) -> signal.Signals | None:
+    """The signal that ended a process, or for which it closed itself: then it ends with 128 and its number."""
+    try:
+        return signal.Signals(-code if code < 0 else code - 128)
+    except ValueError:
+        return None
 
 
 def task_overrides(plan: Plan, task: Task) -> list[str]:

@@ -65,6 +65,12 @@ def test_a_failed_run_does_not_stop_the_others_and_is_continued(bench: Bench):
     assert len(bench.runs()) == 4
 
 
+@pytest.mark.parametrize(("code", "name"), [(-9, "SIGKILL"), (143, "SIGTERM"), (0, None), (1, None), (255, None)])
+def test_how_a_process_ended(code: int, name: str | None):
+    found = local.signal_of(code)
+    assert (found and found.name) == name
+
+
 def test_a_run_killed_in_the_middle_is_resumed_or_begun_again(bench: Bench):
     bench.behave({"own-0": "hang", "1.0-0": "hang early"})
     seen = {}
