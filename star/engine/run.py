@@ -172,7 +172,7 @@ def _is_unfinished(folder: Path) -> bool:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether a run has finished, and not with last weights that are damaged: then it is worth going on.
+    """Whether a run has finished, and not with last weights that are damaged: then it goes on from those before them.
 
     Raises:
         CheckpointError: no checkpoint of it can be read; the run is left as it is.

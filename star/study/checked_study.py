@@ -74,8 +74,8 @@ def check_study(study: Study, given: Sequence[str], *, to_show: bool = False, he
     return CheckedStudy(study, (*filled_in, *names_only), launcher, configs)
 
 
-def scores_nobody_makes(checked: CheckedStudy) -> list[str]:
-    """The re-rankings that the study has columns of and not all its rows make, as sentences."""
+def rerankings_not_made(checked: CheckedStudy) -> list[str]:
+    """A sentence for each re-ranking that the study has columns of and that the runs of some rows do not make."""
     notes = []
     for kind in RERANKINGS:
         columns = [column for column in checked.study.columns if column.endswith(f"_{kind}")]

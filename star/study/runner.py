@@ -11,7 +11,7 @@ from pathlib import Path
 from star.config.folders import folder_options
 from star.config.launchers import CLUSTERS
 from star.config.typed import quoted
-from star.study.checked_study import check_study, scores_nobody_makes
+from star.study.checked_study import check_study, rerankings_not_made
 from star.study.launcher import check_launcher, has_queue, launch, launched, multirun_of, refuse_queued
 from star.study.local import STAR_TRAIN, LocalRunner, Outcome, task_overrides
 from star.study.lock import study_lock
@@ -67,7 +67,7 @@ def run_study(
     if launcher:
         check_launcher(launcher)
     checked = check_study(study, overrides, to_show=dry_run, here=launcher not in CLUSTERS)
-    for note in scores_nobody_makes(checked):
+    for note in rerankings_not_made(checked):
         logger.warning(note)
     address = store_uri(uri, outputs)
     check_store(address)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from star.errors import ReportError
-from star.study.checked_study import CheckedStudy, check_study, scores_nobody_makes
+from star.study.checked_study import CheckedStudy, check_study, rerankings_not_made
 from star.study.settings import settings_of
 from star.study.study import Row, Study, load_study
 
@@ -52,10 +52,10 @@ def test_everything_wrong_is_in_one_error(checked: CheckedStudy):
 
 def test_scores_that_no_run_makes_are_told(checked: CheckedStudy):
     study = replace(checked.study, columns=("i2v/mAP", "i2v/mAP_k_reciprocal"))
-    (note,) = scores_nobody_makes(check_study(study, []))
+    (note,) = rerankings_not_made(check_study(study, []))
     assert note.startswith("i2v/mAP_k_reciprocal: the runs of own, mean have no such score when they end; ")
     making = replace(study, common=(*study.common, "reranking=k_reciprocal"))
-    assert scores_nobody_makes(check_study(making, [])) == scores_nobody_makes(checked) == []
+    assert rerankings_not_made(check_study(making, [])) == rerankings_not_made(checked) == []
 
 
 def test_rows_must_differ_in_more_than_their_words(checked: CheckedStudy):
